@@ -1,0 +1,278 @@
+"""From a definition to source RPMs and RPMs: the steps, each given the value of the one before.
+
+Whatever is unchanged is not made again; "unchanged" is told by content (lock, manifests, spec,
+tool versions), never by time. What is made appears in ``_output`` by rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from helpers.cache import Cache, default_cache
+from helpers.definition import Definition, Package, load_definition
+from helpers.errors import BuildError, LockError, Place, UsageError
+from helpers.image import ImageMaker, image_maker, make_image
+from helpers.lock import (
+    Lock,
+    LockedImage,
+    changes,
+    check_lock,
+    dump,
+    lock_path,
+    make_lock,
+    newest,
+    read_lock,
+    write_lock,
+)
+from helpers.manifests import read_manifests
+from helpers.progress import Reporter
+from helpers.registry import Registry
+from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
+from helpers.spec import Contents, Spec, render_spec, source_name
+from helpers.workspace import workspace
+
+#: RPM takes a build time of 0 for "none"; packages without images have no other.
+_EPOCH_FLOOR = 315532800  # 1980-01-01, as zip and others do
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Where things go and how: ``output`` is ``_output``, ``frozen`` refuses to lock."""
+
+    output: Path = Path("_output")
+    cache: Cache = field(default_factory=default_cache)
+    reporter: Reporter = field(default_factory=Reporter)
+    authfile: Path | None = None
+    frozen: bool = False
+
+    def registry(self, definition: Definition) -> Registry:
+        """Return the way to the images of ``definition``."""
+        return Registry(self.cache, definition.file.parent, self.reporter, self.authfile)
+
+    def lock(self, file: Path, *, update: bool = False) -> tuple[Path, list[str]]:
+        """Write the lock of a definition; return its path and what changed, a line each."""
+        definition = load_definition(file)
+        path = lock_path(file)
+        old = read_lock(path) or Lock()
+        with self.reporter.showing():
+            new = make_lock(
+                definition, Lock() if update else old, self.registry(definition).resolve
+            )
+        write_lock(new, path)
+        return path, changes(old, new)
+
+    def srpm(self, file: Path) -> list[Path]:
+        """Make the source RPM of every package of a definition, all arches inside."""
+        definition, lock = self._locked(file)
+        made = []
+        with self.reporter.showing():
+            for package in definition.packages:
+                contents = _contents(package, lock)
+                spec = render_spec(package, contents)
+                made.append(self._srpm(definition, spec))
+        return made
+
+    def rpms(self, file: Path, arches: Sequence[str] = ()) -> list[Path]:
+        """Make the RPMs of every package of a definition, for ``arches`` (default: all)."""
+        definition, lock = self._locked(file)
+        _check_arches(definition, arches)
+        made: list[Path] = []
+        with self.reporter.showing():
+            for package in definition.packages:
+                contents = _contents(package, lock)
+                spec = render_spec(package, contents)
+                wanted = [each for each in contents if not arches or each.arch in arches]
+                for each in wanted[:1] if spec.noarch else wanted:
+                    made.append(self._rpm(definition, spec, each))
+        return made
+
+    def _locked(self, file: Path) -> tuple[Definition, Lock]:
+        definition = load_definition(file)
+        path = lock_path(file)
+        lock = read_lock(path)
+        if lock is None:
+            if self.frozen:
+                raise LockError(
+                    "there is no lock",
+                    place=Place(path),
+                    hint=f"paack lock --def {file}   (and commit the lock)",
+                )
+            self.reporter.say(f"lock    {path} does not exist: making it")
+            with self.reporter.showing():
+                lock = make_lock(definition, Lock(), self.registry(definition).resolve)
+            write_lock(lock, path)
+        check_lock(definition, lock)
+        return definition, lock
+
+    def _srpm(self, definition: Definition, spec: Spec) -> Path:
+        target = self.output / "srpms" / f"{spec.nevra_base}.src.rpm"
+        makers = self._makers(spec.package)
+        inputs = _inputs(spec, spec.contents, makers)
+
+        def make(work: Path) -> Path:
+            sources: dict[str, Path | bytes] = {}
+            for each in spec.contents:
+                sources |= self._sources(definition, spec.package, each, makers)
+            epoch = _epoch(image for each in spec.contents for image in each.images)
+            return build_srpm(make_topdir(work / "rpmbuild", spec, sources, epoch))
+
+        return self._product(target, inputs, make)
+
+    def _rpm(self, definition: Definition, spec: Spec, contents: Contents) -> Path:
+        arch = spec.rpm_arch(contents.arch)
+        target = self.output / "rpms" / arch / f"{spec.nevra_base}.{arch}.rpm"
+        makers = self._makers(spec.package)
+        inputs = _inputs(spec, [contents], makers)
+
+        def make(work: Path) -> Path:
+            sources = self._sources(definition, spec.package, contents, makers)
+            epoch = _epoch(image for each in spec.contents for image in each.images)
+            return build_rpm(make_topdir(work / "rpmbuild", spec, sources, epoch), arch)
+
+        return self._product(target, inputs, make)
+
+    def _sources(
+        self, definition: Definition, package: Package, contents: Contents, makers: list[ImageMaker]
+    ) -> dict[str, Path | bytes]:
+        """Return the sources of one arch by name, making its store image if need be."""
+        sources: dict[str, Path | bytes] = {}
+        if contents.images:
+            name = source_name(package, contents.arch, "store")
+            sources[name] = self._store(definition, name, contents, makers[0])
+            lock = Lock({(image.source, image.arch): image for image in contents.images})
+            sources[source_name(package, contents.arch, "lock")] = dump(lock).encode()
+        if contents.manifests:
+            name = source_name(package, contents.arch, "manifests")
+            sources[name] = contents.manifests.archive
+        return sources
+
+    def _store(
+        self, definition: Definition, name: str, contents: Contents, maker: ImageMaker
+    ) -> Path:
+        registry = self.registry(definition)
+        sources = {image.source.text: image.source for _, image in definition.images()}
+
+        def make(work: Path) -> Path:
+            for image in contents.images:
+                registry.fetch(image, sources[image.source])
+            target = work / name
+            make_image(target, maker, contents.images, self.cache, self.reporter)
+            return target
+
+        inputs = {"recipe": maker.recipe, "images": [asdict(image) for image in contents.images]}
+        return self._product(self.output / "stores" / name, inputs, make)
+
+    def _makers(self, package: Package) -> list[ImageMaker]:
+        return [image_maker(package.filesystem)] if package.has_images else []
+
+    def _product(
+        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
+    ) -> Path:
+        """Return ``target``, made by ``make`` in a work directory unless it is there already.
+
+        ``NAME.buildinfo.json`` beside it says what it was made from and its digest.
+        """
+        record = target.with_name(f"{target.name}.buildinfo.json")
+        key = _key(inputs)
+        if _is_current(target, record, key):
+            self.reporter.say(f"same    {target}")
+            return target
+        try:
+            with workspace(self.output / "work") as work:
+                made = make(work)
+                made.chmod(0o644)
+                info = {"key": key, "sha256": _sha256(made), "size": made.stat().st_size}
+                info_file = work / "buildinfo.json"
+                info_file.write_text(
+                    json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True) + "\n"
+                )
+                target.parent.mkdir(parents=True, exist_ok=True)
+                record.unlink(missing_ok=True)
+                made.rename(target)
+                info_file.rename(record)
+        except OSError as error:
+            raise _explained(error, target) from error
+        self.reporter.say(f"made    {target}")
+        return target
+
+
+def _contents(package: Package, lock: Lock) -> list[Contents]:
+    found = []
+    for arch in package.arches:
+        images = {lock.of(image.source, arch.name) for image in arch.images}
+        manifests = read_manifests(arch.manifests) if arch.manifests else None
+        ordered = tuple(sorted(images, key=lambda image: image.names))
+        found.append(Contents(arch.name, ordered, manifests))
+    return sorted(found, key=lambda each: each.arch)
+
+
+def _inputs(
+    spec: Spec, contents: Sequence[Contents], makers: Sequence[ImageMaker]
+) -> dict[str, object]:
+    """Everything that decides the bytes of a package: kept in its buildinfo."""
+    return {
+        "spec": _sha256_of(spec.text.encode()),
+        "rpm": rpmbuild_version(),
+        "epoch": _epoch(image for each in spec.contents for image in each.images),
+        "recipes": [maker.recipe for maker in makers],
+        "images": [asdict(image) for each in contents for image in each.images],
+        "manifests": {
+            each.arch: _sha256_of(each.manifests.archive) for each in contents if each.manifests
+        },
+    }
+
+
+def _epoch(images: Iterable[LockedImage]) -> int:
+    """SOURCE_DATE_EPOCH, or the creation time of the newest image."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given is None:
+        return max(newest(images), _EPOCH_FLOOR)
+    if not given.isdigit():
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is not a number: {given!r}",
+            hint="seconds since 1970, for example: export SOURCE_DATE_EPOCH=1700000000",
+        )
+    return int(given)
+
+
+def _check_arches(definition: Definition, arches: Sequence[str]) -> None:
+    there = {arch.name for package in definition.packages for arch in package.arches}
+    for arch in arches:
+        if arch not in there:
+            raise UsageError(
+                f"no package of {definition.file} is for {arch!r}",
+                hint=f"--arch takes one of: {', '.join(sorted(there))}",
+            )
+
+
+def _key(inputs: Mapping[str, object]) -> str:
+    return _sha256_of(json.dumps(inputs, sort_keys=True).encode())
+
+
+def _is_current(target: Path, record: Path, key: str) -> bool:
+    try:
+        info = json.loads(record.read_text())
+        return bool(info["key"] == key and info["sha256"] == _sha256(target))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _explained(error: OSError, target: Path) -> BuildError:
+    return BuildError(
+        f"{target}: cannot be written: {error.strerror or error}",
+        hint="make room and see that the directory is writable, or choose another: --output DIR",
+    )

@@ -1,0 +1,337 @@
+"""Definitions: which images and manifests become which packages.
+
+The YAML format is the first paack's, which loads unchanged, plus what ``PackageDocument`` adds.
+``load`` checks everything that can be told without a network, and reports all problems at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers.arch import OCI_ARCH, oci_arch
+from helpers.document import Located, Problems, Text, bind, json_schema, key, load
+from helpers.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
+
+FILESYSTEMS = ("squashfs", "erofs")
+DEFAULT_PATH = "/usr/lib/container-images"
+DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
+
+_PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
+_PATH_HINT = "an absolute path below /usr, of letters, digits and . _ + -"
+_ARCHES = tuple(OCI_ARCH)
+
+
+@dataclass(frozen=True)
+class ImageDocument:
+    """An image whose name in the store its source does not tell."""
+
+    source: str = key(
+        "Where the image comes from, as skopeo writes it",
+        required=True,
+        example="oci:./layout:latest",
+    )
+    name: str | None = key(
+        "The name of the image in the store", required=True, example="localhost/app:1.0"
+    )
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class ArchDocument:
+    """One entry of a package's ``arch`` list."""
+
+    name: str = key(
+        "RPM architecture", required=True, example="x86_64", choices=_ARCHES, default=""
+    )
+    image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
+    images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
+    manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class PackageDocument:
+    """One package, as it is written."""
+
+    name: str = key(
+        "RPM name",
+        required=True,
+        example="my-app-containers",
+        pattern=r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits and . _ + -",
+        default="",
+    )
+    version: str = key(
+        "RPM version",
+        required=True,
+        example="1.0.0",
+        pattern=r"[A-Za-z0-9_.+~^]+",
+        hint="letters, digits and . _ + ~ ^; no dash (write ~ for a pre-release: 1.0~rc1)",
+        default="",
+    )
+    release: str = key(
+        "RPM release",
+        pattern=r"[A-Za-z0-9_.+~^]+",
+        hint="letters, digits and . _ + ~ ^; no dash",
+        example="1",
+        default="1",
+    )
+    license: str = key("Licence of what is inside", example="Apache-2.0", default="Unknown")
+    summary: str | None = key("One line about the package")
+    description: str | None = key("Some lines about the package", block=True)
+    url: str | None = key("Home page")
+    path: str | None = key(
+        "Where the store appears on the device", pattern=_PATH, hint=_PATH_HINT,
+        example="/usr/lib/my-app/containers",
+    )  # fmt: skip
+    filesystem: str = key(
+        "Filesystem of the store image", choices=FILESYSTEMS, example="erofs", default="squashfs"
+    )
+    manifest_path: str | None = key(
+        "Where the manifests go", name="manifestPath", pattern=_PATH, hint=_PATH_HINT,
+        example="/usr/lib/microshift/manifests.d/my-app",
+    )  # fmt: skip
+    arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
+    arches: tuple[str, ...] = key(
+        "Architectures that share images and manifests", choices=_ARCHES, example=["x86_64"],
+        default=(),
+    )  # fmt: skip
+    images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
+    manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class DefinitionDocument:
+    """The whole file."""
+
+    packages: tuple[PackageDocument, ...] = key("The packages to make", required=True, default=())
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that a package holds, and the line that asks for it."""
+
+    source: Source
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageArch:
+    """What a package holds for one RPM architecture."""
+
+    name: str
+    images: tuple[Image, ...]
+    manifests: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package. ``path`` and ``manifest_path`` are on the device, without a final slash."""
+
+    name: str
+    version: str
+    release: str
+    license: str
+    summary: str
+    description: str
+    url: str | None
+    path: str
+    filesystem: str
+    manifest_path: str
+    arches: tuple[PackageArch, ...]
+    line: int
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any arch has an image: then the package has a store."""
+        return any(arch.images for arch in self.arches)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that passed all checks; ``file`` is the path that was loaded."""
+
+    file: Path
+    packages: tuple[Package, ...]
+
+    def images(self) -> Iterator[tuple[str, Image]]:
+        """Yield (RPM arch, image) of every package; the same image may come more than once."""
+        for package in self.packages:
+            for arch in package.arches:
+                for image in arch.images:
+                    yield arch.name, image
+
+
+def load_definition(file: Path) -> Definition:
+    """Load and check a definition; raise DefinitionErrors with all of its problems."""
+    problems = Problems(file)
+    document = bind(DefinitionDocument, _with_packages(load(file)), problems)
+    packages = document.packages if document else ()
+    loaded = tuple(
+        _package(package, f"packages[{number}]", problems)
+        for number, package in enumerate(packages)
+    )
+    if document and not packages and not problems.found:
+        problems.add(document.line, "no package", "see images/demo for an example")
+    seen: dict[str, int] = {}
+    for package in loaded:
+        if package.name and package.name in seen:
+            problems.add(
+                package.line,
+                f"package {package.name!r} is defined twice (line {seen[package.name]})",
+                "give it another name",
+            )
+        seen[package.name] = package.line
+    problems.check()
+    return Definition(file, loaded)
+
+
+def definition_schema() -> dict[str, Any]:
+    """Return the JSON schema of a definition file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "paack definition",
+        **json_schema(DefinitionDocument),
+    }
+
+
+def _with_packages(document: Located) -> Located:
+    """A file that holds one package and no list is taken as a list of one."""
+    keys = document.value if isinstance(document.value, dict) else {}
+    if "name" in keys and "packages" not in keys:
+        return Located({"packages": Located([document], document.line)}, document.line)
+    return document
+
+
+def _package(document: PackageDocument, path: str, problems: Problems) -> Package:
+    if document.arch and (document.arches or document.images or document.manifests):
+        problems.add(
+            document.line,
+            f"{path}: both 'arch' and 'arches', 'images' or 'manifests'",
+            "use either the list 'arch', or 'arches' with 'images' and 'manifests'",
+        )
+    entries = document.arch or tuple(
+        ArchDocument(name, None, document.images, document.manifests, document.line)
+        for name in document.arches
+    )
+    if not entries:
+        problems.add(
+            document.line, f"{path}: no architecture", "add: arches: [x86_64, aarch64], or 'arch'"
+        )
+    arches = tuple(
+        _package_arch(entry, f"{path}.arch[{number}]", problems)
+        for number, entry in enumerate(entries)
+    )
+    _check_arches(arches, entries, path, problems)
+    _check_description(document, path, problems)
+    name = document.name
+    return Package(
+        name=name,
+        version=document.version,
+        release=document.release,
+        license=document.license,
+        summary=document.summary or f"Container images of {name}",
+        description=(document.description or document.summary or f"Container images of {name}."),
+        url=document.url,
+        path=_clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document, problems),
+        filesystem=document.filesystem,
+        manifest_path=_clean_path(
+            document.manifest_path or DEFAULT_MANIFEST_PATH, path, document, problems
+        ),
+        arches=arches,
+        line=document.line,
+    )
+
+
+def _package_arch(document: ArchDocument, path: str, problems: Problems) -> PackageArch:
+    expected = oci_arch(document.name) if document.name else None
+    if document.image_arch and expected and document.image_arch not in (expected, document.name):
+        problems.add(
+            document.line,
+            f"{path}.image_arch: {document.image_arch!r} does not go with {document.name}",
+            f"leave it out, or write {expected}",
+        )
+    images: list[Image] = []
+    names: dict[str, int] = {}
+    for number, entry in enumerate(document.images):
+        image = _image(entry, f"{path}.images[{number}]", problems)
+        if image is None:
+            continue
+        name = str(image.source.reference)
+        if name in names:
+            problems.add(
+                image.line,
+                f"{path}.images[{number}]: {name} is listed twice (line {names[name]})",
+                "remove one of them",
+            )
+        names[name] = image.line
+        images.append(image)
+    manifests = _manifests(document, path, problems)
+    if not images and manifests is None and not document.images:
+        problems.add(document.line, f"{path}: neither images nor manifests", "add one of them")
+    return PackageArch(document.name, tuple(images), manifests)
+
+
+def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image | None:
+    line = entry.line
+    try:
+        if isinstance(entry, ImageDocument):
+            source = parse_source(entry.source or "", entry.name)
+        else:
+            source = parse_source(str(entry))
+    except ReferenceProblem as problem:
+        problems.add(line, f"{path}: {problem}", problem.hint)
+        return None
+    if source.transport in FILE_TRANSPORTS and source.location.startswith("-"):
+        problems.add(line, f"{path}: a path may not begin with '-'", "write ./ in front of it")
+        return None
+    return Image(source, line)
+
+
+def _manifests(document: ArchDocument, path: str, problems: Problems) -> Path | None:
+    if document.manifests is None:
+        return None
+    directory = problems.file.parent / document.manifests
+    if not directory.is_dir():
+        problems.add(
+            document.manifests.line,
+            f"{path}.manifests: {document.manifests!r} is no directory",
+            f"it is looked for beside the definition: {directory}",
+        )
+    return directory
+
+
+def _check_arches(
+    arches: tuple[PackageArch, ...],
+    entries: tuple[ArchDocument, ...],
+    path: str,
+    problems: Problems,
+) -> None:
+    seen: set[str] = set()
+    for arch, entry in zip(arches, entries, strict=True):
+        if arch.name and arch.name in seen:
+            problems.add(entry.line, f"{path}: arch {arch.name} comes twice", "merge the entries")
+        seen.add(arch.name)
+
+
+def _check_description(document: PackageDocument, path: str, problems: Problems) -> None:
+    """A line of %description that begins with % would be a section or a condition to rpmbuild."""
+    for line in (document.description or "").splitlines():
+        if line.lstrip().startswith("%"):
+            problems.add(
+                document.line,
+                f"{path}.description: a line begins with '%': {line!r}",
+                "begin the line with another character",
+            )
+
+
+def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:
+    parts = [part for part in value.split("/") if part]
+    if ".." in parts or "." in parts or len(parts) < 2:
+        problems.add(document.line, f"{path}: {value!r} is not a plain path below /usr", _PATH_HINT)
+    return "/" + "/".join(parts)

@@ -1,0 +1,275 @@
+"""YAML documents read into dataclasses, with the line of every value, all problems at once.
+
+The dataclasses are the one description of a format: ``bind`` checks a document against them and
+``json_schema`` makes the schema for editors from them. A field is described by ``key(...)``.
+
+Scalars are taken as they are written: ``version: 1.10`` is "1.10", not a number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from helpers.errors import DefinitionError, DefinitionErrors, Place
+
+T = TypeVar("T")
+_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A YAML value and the line it stands on: a str, a list of Located or a dict of them."""
+
+    value: str | list[Located] | dict[str, Located] | None
+    line: int
+
+
+def key(
+    doc: str,
+    *,
+    name: str | None = None,
+    required: bool = False,
+    pattern: str | None = None,
+    hint: str | None = None,
+    example: object = None,
+    choices: tuple[str, ...] = (),
+    block: bool = False,
+    default: object = None,
+) -> Any:
+    """Describe a field: ``name`` in YAML, ``pattern`` of the whole text, ``block``: many lines."""
+    metadata = {
+        "doc": doc,
+        "name": name,
+        "required": required,
+        "pattern": pattern,
+        "hint": hint,
+        "example": example,
+        "choices": choices,
+        "block": block,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Problems:
+    """Collects the problems of one file."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        self.found: list[DefinitionError] = []
+
+    def add(self, line: int, message: str, hint: str | None = None) -> None:
+        """Note one problem at ``line``."""
+        self.found.append(DefinitionError(message, place=Place(self.file, line), hint=hint))
+
+    def check(self) -> None:
+        """Raise DefinitionErrors if there is any."""
+        if self.found:
+            raise DefinitionErrors(self.found)
+
+
+def load(file: Path) -> Located:
+    """Read one YAML document; raise DefinitionError when it cannot be read or parsed."""
+    try:
+        node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise DefinitionError(
+            f"cannot be read: {error.strerror}",
+            place=Place(file),
+            hint="name the definition with --def FILE",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"is not UTF-8: {error.reason}", place=Place(file)) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise DefinitionError(
+            f"is not YAML: {error.problem}", place=Place(file, mark.line + 1 if mark else 0)
+        ) from error
+    except yaml.YAMLError as error:
+        raise DefinitionError(f"is not YAML: {error}", place=Place(file)) from error
+    if node is None:
+        raise DefinitionError("is empty", place=Place(file), hint="see images/demo for an example")
+    return _locate(node, file, 0)
+
+
+def bind(cls: type[T], document: Located, problems: Problems, path: str = "") -> T | None:
+    """Make a ``cls`` from a mapping; note every problem, and return None if it is no mapping.
+
+    Fields with a problem keep their default. The ``line`` field of ``cls``, if any, is set.
+    """
+    where = path or "the document"
+    if not isinstance(document.value, dict):
+        problems.add(document.line, f"{where} must be a mapping")
+        return None
+    fields = yaml_fields(cls)
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, located in document.value.items():
+        here = f"{path}.{name}" if path else name
+        if name not in fields:
+            problems.add(located.line, f"{here}: unknown key", suggest(name, tuple(fields)))
+        elif located.value is not None:
+            field = fields[name]
+            values[field.name] = _value(hints[field.name], field, located, problems, here)
+    for name, field in fields.items():
+        if field.metadata["required"] and (document.value.get(name) or _NOTHING).value is None:
+            example = field.metadata["example"]
+            hint = f"for example {name}: {example}" if example else None
+            problems.add(document.line, f"{where}: {name!r} is missing", hint)
+    if "line" in hints:
+        values["line"] = document.line
+    return cls(**{name: value for name, value in values.items() if value is not None})
+
+
+def yaml_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields of a dataclass that a document may set, by their name in YAML."""
+    return {
+        field.metadata["name"] or field.name: field
+        for field in dataclasses.fields(cls)
+        if "doc" in field.metadata
+    }
+
+
+def json_schema(cls: type) -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a document of ``cls``, without the $schema line."""
+    hints = typing.get_type_hints(cls)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for name, field in yaml_fields(cls).items():
+        properties[name] = {
+            "description": field.metadata["doc"],
+            **_schema(hints[field.name], field),
+        }
+        if field.metadata["example"] is not None:
+            properties[name]["examples"] = [field.metadata["example"]]
+        if field.metadata["required"]:
+            required.append(name)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": required,
+    }
+
+
+def suggest(word: str, known: tuple[str, ...]) -> str:
+    """Return a hint: the known word that is nearest to ``word``, or all of them."""
+    near = difflib.get_close_matches(word, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(known)}"
+
+
+def _schema(hint: Any, field: dataclasses.Field[Any]) -> dict[str, Any]:
+    kinds = _kinds(hint)
+    options: list[dict[str, Any]] = []
+    for kind in kinds:
+        if typing.get_origin(kind) is tuple:
+            (item, _) = typing.get_args(kind)
+            options.append({"type": "array", "items": _schema(item, field)})
+        elif dataclasses.is_dataclass(kind):
+            options.append(json_schema(typing.cast(type, kind)))
+        else:
+            text: dict[str, Any] = {"type": ["string", "number"]}
+            if field.metadata["choices"]:
+                text = {"enum": list(field.metadata["choices"])}
+            elif field.metadata["pattern"]:
+                text["pattern"] = f"^(?:{field.metadata['pattern']})$"
+            options.append(text)
+    return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+def _kinds(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+    return [hint]
+
+
+def _value(
+    hint: Any, field: dataclasses.Field[Any], located: Located, problems: Problems, path: str
+) -> Any:
+    kinds = _kinds(hint)
+    for kind in kinds:
+        if typing.get_origin(kind) is tuple and isinstance(located.value, list):
+            (item, _) = typing.get_args(kind)
+            items = (
+                _value(item, field, each, problems, f"{path}[{number}]")
+                for number, each in enumerate(located.value)
+            )
+            return tuple(each for each in items if each is not None)
+        if dataclasses.is_dataclass(kind) and isinstance(located.value, dict):
+            return bind(typing.cast("type[Any]", kind), located, problems, path)
+        if kind in (str, Text) and isinstance(located.value, str):
+            text = _text(field, located, problems, path)
+            return Text(text, located.line) if kind is Text and text is not None else text
+    problems.add(located.line, f"{path} must be {' or '.join(map(_describe, kinds))}")
+    return None
+
+
+class Text(str):
+    """A string of a document that knows its line."""
+
+    __slots__ = ("line",)
+    line: int
+
+    def __new__(cls, value: str, line: int) -> Text:
+        self = super().__new__(cls, value)
+        self.line = line
+        return self
+
+
+def _text(
+    field: dataclasses.Field[Any], located: Located, problems: Problems, path: str
+) -> str | None:
+    value = typing.cast(str, located.value)
+    metadata = field.metadata
+    control = re.search(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]", value)
+    if control:
+        problems.add(located.line, f"{path}: control character {control[0]!r}", metadata["hint"])
+    elif not metadata["block"] and re.search(r"[\n\t]", value):
+        problems.add(located.line, f"{path} must be one line", metadata["hint"])
+    elif metadata["choices"] and value not in metadata["choices"]:
+        hint = suggest(value, metadata["choices"])
+        problems.add(located.line, f"{path}: {value!r} is not known", hint)
+    elif metadata["pattern"] and not re.fullmatch(metadata["pattern"], value):
+        problems.add(located.line, f"{path}: {value!r} is not valid", metadata["hint"])
+    else:
+        return value
+    return None
+
+
+def _describe(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return "a list"
+    return "a mapping" if dataclasses.is_dataclass(kind) else "a text"
+
+
+_NOTHING = Located(None, 0)
+
+
+def _locate(node: yaml.Node, file: Path, depth: int) -> Located:
+    line = node.start_mark.line + 1
+    if depth > _DEPTH:
+        raise DefinitionError("is nested too deeply", place=Place(file, line))
+    if isinstance(node, yaml.ScalarNode):
+        empty = node.tag == "tag:yaml.org,2002:null"
+        return Located(None if empty else str(node.value), line)
+    if isinstance(node, yaml.SequenceNode):
+        return Located([_locate(item, file, depth + 1) for item in node.value], line)
+    mapping: dict[str, Located] = {}
+    for name, value in node.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise DefinitionError("a key must be a text", place=Place(file, line))
+        name_line = name.start_mark.line + 1
+        if name.value in mapping:
+            raise DefinitionError(f"{name.value!r} comes twice", place=Place(file, name_line))
+        located = _locate(value, file, depth + 1)
+        # A problem with a value is shown at its key, where the eye looks first.
+        mapping[name.value] = Located(located.value, name_line)
+    return Located(mapping, line)

@@ -1,0 +1,138 @@
+"""The store image: one file that holds a store as a read-only filesystem.
+
+squashfs is made by tar2sqfs (squashfs-tools-ng), EROFS by mkfs.erofs (erofs-utils >= 1.7). Both
+read the store's tar stream, so that neither root nor a temporary tree is needed; both give the
+same bytes for the same stream and the same version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from helpers import tar
+from helpers.cache import Cache
+from helpers.errors import BuildError, ToolError
+from helpers.lock import LockedImage
+from helpers.progress import Reporter, human
+from helpers.run import Result, feed, require, run
+from helpers.store import LAYOUT, write_store
+
+#: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
+SIZE_LIMIT = int(3.9 * (1 << 30))
+
+_EROFS_TAR = (1, 7)
+_EROFS_UUID = "7061616b-0000-4000-8000-000000000000"
+_TIME_LIMIT = 1 << 32  # squashfs keeps unsigned 32 bit seconds
+_SQUASHFS_XATTRS = (b"user.", b"trusted.", b"security.")
+_NOISE = re.compile(r"^$|^mkfs\.erofs \d|^<W> .*experimental|^Build completed|^-{3,}$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMaker:
+    """A filesystem, the tool that makes it, and the tool's version (all of which make bytes)."""
+
+    filesystem: str
+    tool: str
+    version: str
+
+    @property
+    def recipe(self) -> str:
+        """What besides the lock decides the bytes of a store image."""
+        return f"layout {LAYOUT}; {self.filesystem}; {self.tool} {self.version}; " + " ".join(
+            self.command(Path("IMAGE"))
+        )
+
+    def command(self, target: Path) -> list[str]:
+        """Return the command that reads a tar stream and writes ``target``."""
+        if self.filesystem == "squashfs":
+            options = ["--compressor", "zstd", "--comp-extra", "level=9", "--block-size", "131072"]
+            return [self.tool, "--quiet", "--no-skip", *options, str(target)]
+        return [self.tool, "--quiet", "-T0", f"-U{_EROFS_UUID}", "--tar=f", str(target)]
+
+    def check(self, layer: str, path: bytes, entry: tar.Entry) -> None:
+        """Raise BuildError for a file that the filesystem cannot hold."""
+        problem = _squashfs_problem(entry) if self.filesystem == "squashfs" else _problem(entry)
+        if problem:
+            hint = "filesystem: erofs" if _problem(entry) is None else "build the image anew"
+            name = path.decode("utf-8", "backslashreplace")
+            raise BuildError(
+                f"layer {layer}: {name!r}: {self.filesystem} cannot hold {problem}", hint=hint
+            )
+
+
+def image_maker(filesystem: str) -> ImageMaker:
+    """Return the maker of ``filesystem``; raise ToolError when its tool is missing or too old."""
+    if filesystem == "squashfs":
+        tool = "tar2sqfs"
+        said = run([require(tool), "--version"], quiet=True, check=False)
+    else:
+        tool = "mkfs.erofs"
+        said = run([require(tool), "-V"], quiet=True, check=False)
+    match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
+    version = match[1] if match else "unknown"
+    if filesystem == "erofs" and tuple(map(int, version.split(".")[:2])) < _EROFS_TAR:
+        raise ToolError(
+            f"mkfs.erofs {version} cannot read a tar stream; erofs-utils 1.7 or newer can",
+            hint="install a newer erofs-utils, or use filesystem: squashfs",
+        )
+    return ImageMaker(filesystem, tool, version)
+
+
+def make_image(
+    target: Path,
+    maker: ImageMaker,
+    images: Sequence[LockedImage],
+    cache: Cache,
+    reporter: Reporter,
+) -> None:
+    """Write the store of ``images`` as a filesystem image to ``target``.
+
+    Spools go beside it. Raises BuildError when the tool fails, warns, or the image is too large.
+    """
+
+    def write(out: IO[bytes]) -> None:
+        write_store(out, images, cache, target.parent, reporter, maker.check)
+
+    result = feed(maker.command(target), write)
+    _check_result(maker, result)
+    size = target.stat().st_size
+    if size >= SIZE_LIMIT:
+        raise BuildError(
+            f"the store image has {human(size)}; rpm-ostree cannot read files of 4 GiB or more",
+            hint="spread the images over several packages",
+        )
+
+
+def _check_result(maker: ImageMaker, result: Result) -> None:
+    """A tool that warns has left something out: that is an error here."""
+    said = [line for line in result.stderr.splitlines() if not _NOISE.search(line)]
+    if result.status == 0 and not said:
+        return
+    if any("No space left" in line for line in said):
+        raise BuildError(
+            f"the disk is full\n{result.explain()}", hint="make room, or build elsewhere"
+        )
+    raise BuildError(
+        f"{maker.tool} did not make the store image\n{result.explain()}",
+        hint="if a file is to blame, try the other filesystem (squashfs or erofs)",
+    )
+
+
+def _problem(entry: tar.Entry) -> str | None:
+    if not 0 <= entry.mtime < 1 << 63:
+        return f"the time {entry.mtime}"
+    return None
+
+
+def _squashfs_problem(entry: tar.Entry) -> str | None:
+    if not 0 <= entry.mtime < _TIME_LIMIT:
+        return f"the time {entry.mtime} (seconds since 1970)"
+    for key in entry.xattrs:
+        if not key.startswith(_SQUASHFS_XATTRS):
+            kind = "a POSIX ACL" if key.startswith(b"system.posix_acl") else "the xattr"
+            return f"{kind} {key.decode(errors='backslashreplace')}"
+    return None

@@ -1,0 +1,223 @@
+"""Locks: every image of a definition, for every arch, as digests.
+
+``app.yaml`` is locked in ``app.lock.yaml`` beside it. From a lock and a warm cache all that
+follows is offline and reproducible.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helpers.blob import is_digest
+from helpers.definition import Definition
+from helpers.errors import LockError, Place
+from helpers.reference import Source
+
+FORMAT = 1
+_HEAD = "# Made by paack lock. Commit it; change it with: paack lock --def FILE --update\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedLayer:
+    """A layer: digest and size (bytes) of its blob, digest of its uncompressed tar."""
+
+    digest: str
+    size: int
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedImage:
+    """An image of one arch. ``list`` is the digest of the index that names it, if one does."""
+
+    source: str
+    arch: str
+    names: tuple[str, ...]
+    list: str | None
+    manifest: str
+    config: str
+    created: str
+    layers: tuple[LockedLayer, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layer blobs."""
+        return sum(layer.size for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """All images, by (source as the definition writes it, RPM arch)."""
+
+    images: Mapping[tuple[str, str], LockedImage] = field(default_factory=dict)
+
+    def of(self, source: Source, arch: str) -> LockedImage:
+        """Return the locked image of a source; KeyError when it is not there."""
+        return self.images[source.text, arch]
+
+
+def lock_path(definition: Path) -> Path:
+    """Return where the lock of a definition is: ``app.yaml`` -> ``app.lock.yaml``."""
+    return definition.with_name(f"{definition.stem}.lock.yaml")
+
+
+def wanted(definition: Definition) -> dict[tuple[str, str], Source]:
+    """Return what a lock of ``definition`` must hold, sorted."""
+    found = {(image.source.text, arch): image.source for arch, image in definition.images()}
+    return dict(sorted(found.items()))
+
+
+def make_lock(
+    definition: Definition,
+    old: Lock,
+    resolve: Callable[[Iterable[tuple[Source, str]]], Iterable[LockedImage]],
+) -> Lock:
+    """Resolve what ``old`` does not hold, keep what it does, drop what is not wanted."""
+    sources = wanted(definition)
+    images = {key: old.images[key] for key in sources if key in old.images}
+    missing = [(source, key[1]) for key, source in sources.items() if key not in images]
+    for image in resolve(missing):
+        images[image.source, image.arch] = image
+    return Lock({key: images[key] for key in sources})
+
+
+def check_lock(definition: Definition, lock: Lock) -> None:
+    """Raise LockError when the lock holds less or more than the definition asks for."""
+    sources = wanted(definition)
+    missing = [f"{text} ({arch})" for text, arch in sources if (text, arch) not in lock.images]
+    surplus = [f"{text} ({arch})" for text, arch in lock.images if (text, arch) not in sources]
+    if missing or surplus:
+        lines = [f"  not locked: {each}" for each in missing]
+        lines += [f"  no longer asked for: {each}" for each in surplus]
+        raise LockError(
+            "the lock does not fit the definition:\n" + "\n".join(lines),
+            place=Place(lock_path(definition.file)),
+            hint=f"paack lock --def {definition.file}   (keeps every digest that it already has)",
+        )
+
+
+def newest(images: Iterable[LockedImage]) -> int:
+    """Return the newest creation time, in seconds since 1970; 0 when there is none."""
+    return max((int(_when(image.created).timestamp()) for image in images), default=0)
+
+
+def changes(old: Lock, new: Lock) -> list[str]:
+    """Describe what differs between two locks, a line each, for people."""
+    lines = []
+    for key in sorted(old.images.keys() | new.images.keys()):
+        before, after = old.images.get(key), new.images.get(key)
+        what = f"{key[0]} ({key[1]})"
+        if before is None and after is not None:
+            lines.append(f"+ {what}: {_short(after.manifest)}, {len(after.layers)} layers")
+        elif before is not None and after is None:
+            lines.append(f"- {what}")
+        elif before is not None and after is not None and before != after:
+            known = {layer.digest for layer in before.layers}
+            fresh = [layer for layer in after.layers if layer.digest not in known]
+            lines.append(
+                f"~ {what}: {_short(before.manifest)} of {before.created[:10]} -> "
+                f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of "
+                f"{len(after.layers)} layers new ({sum(layer.size for layer in fresh)} bytes)"
+            )
+    return lines
+
+
+def dump(lock: Lock) -> str:
+    """Return the lock as YAML: sorted, without clock or path."""
+    images = []
+    for image in lock.images.values():
+        item = {name: value for name, value in asdict(image).items() if value is not None}
+        item["names"] = list(image.names)
+        item["layers"] = [asdict(layer) for layer in image.layers]
+        images.append(item)
+    document = {"paack": FORMAT, "images": images}
+    return _HEAD + yaml.safe_dump(document, sort_keys=False, width=200)
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write the lock; it appears by rename."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(dump(lock), "utf-8")
+        scratch.rename(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise LockError(
+            f"cannot be written: {error.strerror}",
+            place=Place(path),
+            hint="make its directory writable; the lock belongs beside the definition",
+        ) from error
+
+
+def read_lock(path: Path) -> Lock | None:
+    """Read a lock, or return None when there is none; raise LockError when it is not right."""
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(document, dict) or document.get("paack") != FORMAT:
+        raise _damaged(path, f"not a lock of format {FORMAT}")
+    try:
+        images = [_image(item) for item in document["images"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    return Lock({(image.source, image.arch): image for image in images})
+
+
+def _image(item: dict[str, Any]) -> LockedImage:
+    layers = tuple(
+        LockedLayer(_digest(layer["digest"]), int(layer["size"]), _digest(layer["diff_id"]))
+        for layer in item["layers"]
+    )
+    return LockedImage(
+        source=str(item["source"]),
+        arch=str(item["arch"]),
+        names=tuple(str(name) for name in item["names"]),
+        list=_digest(item["list"]) if "list" in item else None,
+        manifest=_digest(item["manifest"]),
+        config=_digest(item["config"]),
+        created=_time(str(item["created"])),
+        layers=layers,
+    )
+
+
+def _digest(value: object) -> str:
+    if not is_digest(value):
+        raise ValueError(f"not a digest: {value!r}")
+    return str(value)
+
+
+def _time(text: str) -> str:
+    _when(text)
+    return text
+
+
+def _when(text: str) -> datetime:
+    """Parse RFC 3339, whose fractions may have nine digits; datetime takes six."""
+    head, dot, tail = text.replace("Z", "+00:00").partition(".")
+    if dot:
+        digits = tail[: len(tail) - 6]
+        head += f".{digits[:6]:0<6}" + tail[len(digits) :]
+    return datetime.fromisoformat(head).astimezone(UTC)
+
+
+def _short(digest: str) -> str:
+    return digest[7:19]
+
+
+def _damaged(path: Path, why: str) -> LockError:
+    return LockError(
+        f"is not a usable lock: {why}",
+        place=Place(path),
+        hint=f"restore it from version control, or remove it and run: paack lock --def "
+        f"{path.name.removesuffix('.lock.yaml')}.yaml",
+    )

@@ -1,0 +1,121 @@
+"""Image references: what a definition names, and the names that an image gets in the store.
+
+The grammar is that of github.com/distribution/reference; transports are those of
+containers-transports(5). A short name (``nginx``) is refused: which registry it means would
+depend on the machine that builds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.?)+(?::[0-9]+)?"
+_PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<repo>(?P<domain>{_DOMAIN})/{_PATH}(?:/{_PATH})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_TRANSPORT = re.compile(r"[a-z-]+")
+FILE_TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
+TRANSPORTS = ("docker", *FILE_TRANSPORTS, "containers-storage")
+
+
+class ReferenceProblem(ValueError):
+    """``str()`` says what is wrong, ``hint`` how to write it."""
+
+    def __init__(self, message: str, hint: str):
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A full image name: ``repo`` with its registry, and a tag or a digest or both."""
+
+    repo: str
+    tag: str | None
+    digest: str | None
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repo}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+    @property
+    def registry(self) -> str:
+        """The registry's host, with its port if the reference has one."""
+        return self.repo.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an image comes from.
+
+    ``text`` is what the definition says (it is the key in the lock); ``transport`` and
+    ``location`` are for skopeo; ``reference`` is the name that the image gets. ``origin`` is
+    the name in a registry, None for other transports.
+    """
+
+    text: str
+    transport: str
+    location: str
+    reference: Reference
+    origin: Reference | None = None
+
+
+def parse_reference(text: str) -> Reference:
+    """Parse a full image name; without tag and digest it is ``:latest``, as everywhere.
+
+    Raises ReferenceProblem.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        first = text.split("/")[0].split(":")[0]
+        if re.fullmatch(r"[a-z0-9._-]+", first) and "/" not in text:
+            hint = f"write the registry, too: docker.io/library/{text}"
+        else:
+            hint = "REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:DIGEST, lower case"
+        raise ReferenceProblem(f"not a full image name: {text!r}", hint)
+    domain = match["domain"]
+    if "." not in domain and ":" not in domain and domain != "localhost":
+        raise ReferenceProblem(
+            f"{text!r} names no registry", f"write it out: docker.io/{text} or quay.io/{text}"
+        )
+    tag = match["tag"] or (None if match["digest"] else "latest")
+    return Reference(match["repo"], tag, match["digest"])
+
+
+def parse_source(text: str, name: str | None = None) -> Source:
+    """Parse an image of a definition; ``name`` is the name in the store if it cannot be told.
+
+    Raises ReferenceProblem.
+    """
+    transport, location = _split_transport(text)
+    if transport == "docker":
+        location = location.removeprefix("//")
+        origin = parse_reference(location)
+        reference = parse_reference(name) if name else origin
+        return Source(text, transport, location, reference, origin)
+    return Source(text, transport, location, parse_reference(name or _inner(transport, location)))
+
+
+def _split_transport(text: str) -> tuple[str, str]:
+    head, colon, rest = text.partition(":")
+    if colon and head in TRANSPORTS and (head != "docker" or rest.startswith("//")):
+        return head, rest
+    if colon and rest.startswith("//") and _TRANSPORT.fullmatch(head):
+        raise ReferenceProblem(f"unknown transport {head!r}", f"one of: {', '.join(TRANSPORTS)}")
+    return "docker", text
+
+
+def _inner(transport: str, location: str) -> str:
+    """Return the image name that a local source carries in itself, as in ``oci:PATH:NAME``."""
+    if transport == "containers-storage":
+        return re.sub(r"^\[[^]]*\]", "", location)
+    if transport != "dir" and ":" in location:
+        return location.partition(":")[2]
+    raise ReferenceProblem(
+        f"{transport}:{location} does not say what the image is called",
+        "write it as a mapping: {source: %s:%s, name: localhost/NAME:TAG}" % (transport, location),  # noqa: UP031
+    )

@@ -1,0 +1,284 @@
+"""Where images come from, through skopeo: registries, layouts, archives, local storage.
+
+skopeo does the transports, credentials (``REGISTRY_AUTH_FILE``), mirrors (registries.conf) and
+the signature policy (policy.json). Layers go straight into the blob cache; those that are there
+are not fetched again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers import oci
+from helpers.arch import oci_arch
+from helpers.blob import digest_of
+from helpers.cache import Cache
+from helpers.errors import LockError, RegistryError, VerificationError
+from helpers.lock import LockedImage, LockedLayer
+from helpers.progress import Meter, Reporter, human
+from helpers.reference import Reference, Source
+from helpers.run import Result, run
+from helpers.skopeo_errors import explain
+from helpers.workspace import workspace
+
+_RETRIES = "2"  # skopeo waits 1 s, then 2 s
+_PARALLEL = 4
+_POLL = 0.2  # seconds between looks at the files that skopeo writes
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Resolves and fetches images. ``base`` is the directory that relative sources start from."""
+
+    cache: Cache
+    base: Path
+    reporter: Reporter
+    authfile: Path | None = None
+
+    def resolve(self, wanted: Iterable[tuple[Source, str]]) -> list[LockedImage]:
+        """Resolve (source, RPM arch) pairs to digests, several at a time, results in order.
+
+        Manifests and configs are put into the cache. Raises RegistryError for the first that
+        cannot be resolved.
+        """
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            futures = [pool.submit(self._resolve, source, arch) for source, arch in wanted]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def fetch(self, image: LockedImage, source: Source) -> None:
+        """Bring every blob of ``image`` that the cache lacks; raise RegistryError."""
+        layers = {layer.digest: layer for layer in image.layers}
+        lacking = [each for each in layers.values() if not self.cache.has(each.digest, each.size)]
+        metadata = [image.manifest, image.config, *([image.list] if image.list else [])]
+        label = f"fetch   {image.source} ({image.arch})"
+        total = sum(layer.size for layer in lacking)
+        with self.reporter.step(label, total) as meter:
+            if source.origin is None:
+                if lacking or not all(map(self.cache.has, metadata)):
+                    self._check_same(image, self._resolve_local(source, image.arch))
+            else:
+                self._fetch_metadata(image, source)
+                if lacking:
+                    self._fetch_layers(image, source, lacking, meter)
+            cached = len(layers) - len(lacking)
+            meter.note(f"{len(layers)} layers, {cached} cached, {human(total)} fetched")
+
+    def _resolve(self, source: Source, arch: str) -> LockedImage:
+        if source.origin is None:
+            return self._resolve_local(source, arch)
+        where = _docker(source, source.origin.digest or f"{source.origin.tag}")
+        raw = self._raw(source, where, source.origin.digest)
+        index = None
+        if oci.is_index(raw):
+            index = self.cache.put(raw)
+            with _naming(source, arch):
+                chosen = oci.choose(raw, arch)
+            raw = self._raw(source, _docker(source, chosen), chosen)
+        manifest = self.cache.put(raw)
+        with _naming(source, arch):
+            config_digest = oci.parse_manifest(raw).config.digest
+        config = self._config(source, manifest, config_digest)
+        return _locked(source, arch, index, raw, config)
+
+    def _resolve_local(self, source: Source, arch: str) -> LockedImage:
+        """Copy an image that is on this machine into the cache as a whole, and look at it."""
+        where = f"{source.transport}:{source.location}"
+        with workspace(self.cache.scratch()) as stage:
+            target = stage / "image"
+            options = ["--override-os", "linux", "--override-arch", oci_arch(arch)]
+            preserve = [] if source.transport == "containers-storage" else ["--preserve-digests"]
+            self._skopeo(
+                source,
+                [*options, "copy", "--remove-signatures", *preserve, where, f"dir:{target}"],
+            )
+            raw = (target / "manifest.json").read_bytes()
+            with _naming(source, arch):
+                manifest = oci.parse_manifest(raw)
+            self.cache.put(raw)
+            for digest in {manifest.config.digest, *(each.digest for each in manifest.layers)}:
+                self.cache.adopt(target / digest.removeprefix("sha256:"), digest)
+        config = self.cache.read(manifest.config.digest)
+        index = None
+        if source.transport in ("oci", "oci-archive"):
+            top = self._skopeo(source, ["inspect", "--raw", where]).stdout
+            index = self.cache.put(top) if oci.is_index(top) else None
+        return _locked(source, arch, index, raw, config)
+
+    def _fetch_metadata(self, image: LockedImage, source: Source) -> None:
+        for digest in filter(None, (image.list, image.manifest)):
+            if not self.cache.has(digest):
+                self.cache.put(self._raw(source, _docker(source, digest), digest))
+        if not self.cache.has(image.config):
+            self._config(source, image.manifest, image.config)
+
+    def _fetch_layers(
+        self, image: LockedImage, source: Source, lacking: list[LockedLayer], meter: Meter
+    ) -> None:
+        """Copy into an OCI layout whose blob directory already holds what the cache has."""
+        manifest = oci.parse_manifest(self.cache.read(image.manifest))
+        with workspace(self.cache.scratch()) as stage:
+            blobs = stage / "blobs" / "sha256"
+            blobs.mkdir(parents=True)
+            wanted = {layer.digest for layer in lacking}
+            for layer in image.layers:
+                name = blobs / layer.digest.removeprefix("sha256:")
+                if layer.digest not in wanted and not name.exists():
+                    name.hardlink_to(self.cache.path(layer.digest))
+            target = ["--dest-shared-blob-dir", "blobs", "oci:layout:image"]
+            if manifest.media_type == oci.OCI_MANIFEST:
+                # Otherwise skopeo would gzip a layer that the image holds uncompressed.
+                target.insert(0, "--preserve-digests")
+            elif any(not each.media_type.endswith("gzip") for each in manifest.layers):
+                target = ["--preserve-digests", "dir:blobs/sha256"]
+            command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
+            with _watching(stage, meter):
+                self._skopeo(
+                    source, [*command, _docker(source, image.manifest), *target], cwd=stage
+                )
+            for layer in lacking:
+                self._adopt(blobs / layer.digest.removeprefix("sha256:"), layer, source)
+
+    def _adopt(self, file: Path, layer: LockedLayer, source: Source) -> None:
+        # skopeo names a file by the digest of what it wrote into it.
+        if not file.exists() or file.stat().st_size != layer.size:
+            raise RegistryError(
+                f"{source.text}: layer {layer.digest} did not arrive as the lock describes it",
+                hint="run the command again; if it stays, resolve the image anew: lock --update",
+            )
+        self.cache.adopt(file, layer.digest)
+
+    def _check_same(self, locked: LockedImage, found: LockedImage) -> None:
+        if found.manifest != locked.manifest:
+            raise LockError(
+                f"{locked.source} ({locked.arch}) is now {found.manifest}, "
+                f"the lock says {locked.manifest}",
+                hint="bring back the image that was locked, or lock anew: lock --update",
+            )
+
+    def _config(self, source: Source, manifest: str, digest: str) -> bytes:
+        if self.cache.has(digest):
+            return self.cache.read(digest)
+        command = ["inspect", "--retry-times", _RETRIES, "--raw", "--config"]
+        content = self._skopeo(source, [*command, _docker(source, manifest)]).stdout
+        self._check_digest(source, content, digest)
+        self.cache.put(content)
+        return content
+
+    def _raw(self, source: Source, where: str, digest: str | None) -> bytes:
+        command = ["inspect", "--retry-times", _RETRIES, "--raw", where]
+        content = self._skopeo(source, command).stdout
+        if digest is not None:
+            self._check_digest(source, content, digest)
+        return content
+
+    def _check_digest(self, source: Source, content: bytes, digest: str) -> None:
+        if digest_of(content) != digest:
+            raise VerificationError(
+                f"{source.text}: the registry sent other bytes than {digest}",
+                hint="do not trust that registry or mirror; see registries.conf for which is used",
+            )
+
+    def _skopeo(self, source: Source, arguments: list[str], cwd: Path | None = None) -> Result:
+        """Run skopeo; relative sources are found from the definition's directory."""
+        options = []
+        if registries := os.environ.get("CONTAINERS_REGISTRIES_CONF"):
+            options = ["--registries-conf", registries]
+        env = {"REGISTRY_AUTH_FILE": str(self.authfile.resolve())} if self.authfile else {}
+        # The digest of everything is checked here, and its echo would be a line per image.
+        command = ["skopeo", *options, *arguments]
+        result = run(command, cwd=cwd or self.base, env=env, check=False, quiet=True)
+        if result.status != 0:
+            raise explain(source, result)
+        return result
+
+
+def _docker(source: Source, tag_or_digest: str) -> str:
+    """Return the skopeo name of an image in the repository that ``source`` names."""
+    assert source.origin is not None
+    mark = "@" if tag_or_digest.startswith("sha256:") else ":"
+    return f"docker://{source.origin.repo}{mark}{tag_or_digest}"
+
+
+def _locked(
+    source: Source, arch: str, index: str | None, raw: bytes, raw_config: bytes
+) -> LockedImage:
+    with _naming(source, arch):
+        manifest = oci.parse_manifest(raw)
+        config = oci.parse_config(raw_config)
+        if config.architecture != oci_arch(arch) or config.os != "linux":
+            raise RegistryError(
+                f"is for {config.os}/{config.architecture}, not for {arch}",
+                hint=f"name an image for {arch}, or one that has several architectures",
+            )
+        if len(config.diff_ids) != len(manifest.layers):
+            raise RegistryError(
+                f"has {len(manifest.layers)} layers but {len(config.diff_ids)} diffIDs"
+            )
+    layers = tuple(
+        LockedLayer(layer.digest, layer.size, diff_id)
+        for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
+    )
+    digest = digest_of(raw)
+    return LockedImage(
+        source=source.text,
+        arch=arch,
+        names=_names(source.reference, index or digest),
+        list=index,
+        manifest=digest,
+        config=digest_of(raw_config),
+        created=config.created,
+        layers=layers,
+    )
+
+
+def _names(reference: Reference, digest: str) -> tuple[str, ...]:
+    """Tag and digest, so that both resolve on the device (facts: CRI-O, podman)."""
+    by_digest = f"{reference.repo}@{reference.digest or digest}"
+    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
+
+
+@contextmanager
+def _naming(source: Source, arch: str) -> Iterator[None]:
+    """Put the image in front of what is wrong with it."""
+    try:
+        yield
+    except RegistryError as error:
+        raise RegistryError(f"{source.text} ({arch}): {error.message}", hint=error.hint) from error
+
+
+@contextmanager
+def _watching(directory: Path, meter: Meter) -> Iterator[None]:
+    """Report the bytes that arrive in ``directory`` while the block runs."""
+    done = threading.Event()
+
+    def size() -> int:
+        total = 0
+        for path in directory.rglob("*"):
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue  # renamed under our eyes
+            if status.st_nlink == 1 and path.is_file():
+                total += status.st_size
+        return total
+
+    def watch() -> None:
+        while not done.wait(_POLL):
+            meter.update(size())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

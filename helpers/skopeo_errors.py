@@ -1,0 +1,77 @@
+"""What skopeo says when it fails, turned into what a person can do about it."""
+
+from __future__ import annotations
+
+import re
+
+from helpers.errors import BuildError, PaackError, RegistryError
+from helpers.reference import Source
+from helpers.run import Result
+
+# (what skopeo's message contains, what we say, what to do); the first that fits is taken.
+_CAUSES = (
+    (
+        r"no space left on device",
+        "the disk is full",
+        "make room, or put the cache elsewhere with XDG_CACHE_HOME",
+    ),
+    (
+        r"unauthorized|authentication required|invalid username/password|status code: 401|denied",
+        "{registry} refuses access",
+        "log in: podman login {registry}   (or name a file: REGISTRY_AUTH_FILE=… or --authfile …)",
+    ),
+    (
+        r"connection refused|no such host|i/o timeout|no route to host|network is unreachable"
+        r"|server misbehaving|TLS handshake timeout|deadline exceeded",
+        "{registry} cannot be reached",
+        "check the network, or name a mirror in registries.conf (containers-registries.conf(5))",
+    ),
+    (
+        r"x509|server gave HTTP response to HTTPS client|certificate",
+        "{registry} has no certificate that this machine trusts",
+        "put its CA into /etc/containers/certs.d/{registry}/ca.crt, or mark it insecure in "
+        "registries.conf",
+    ),
+    (
+        r"manifest unknown|name unknown|repository name not known|not found|does not exist"
+        r"|StatusCode: 404|no descriptor found|no such file or directory|unable to retrieve",
+        "there is no such image",
+        "check the name and the tag: skopeo list-tags docker://REPOSITORY",
+    ),
+    (
+        r"[Dd]igest did not match|corrupt|unexpected EOF|connection reset|not match",
+        "the image did not arrive whole, or not as its digests say",
+        "run the command again; if it stays, do not trust that registry or mirror",
+    ),
+    (
+        r"rejected by policy|signature",
+        "the signature policy rejects it",
+        "see containers-policy.json(5): /etc/containers/policy.json",
+    ),
+)
+_MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
+
+
+def explain(source: Source, result: Result) -> PaackError:
+    """Return the error to raise for a skopeo that failed on ``source``."""
+    said = _fatal(result.stderr)
+    registry = (source.origin or source.reference).registry
+    full = "no space left" in said
+    for pattern, what, hint in _CAUSES:
+        if re.search(pattern, said):
+            kind = BuildError if full else RegistryError
+            return kind(
+                f"{source.text}: {what.format(registry=registry)}\n  skopeo: {said}",
+                hint=hint.format(registry=registry),
+            )
+    return RegistryError(
+        f"{source.text}: cannot be fetched\n{result.explain()}",
+        hint="run the skopeo command by hand to see more (skopeo --debug …)",
+    )
+
+
+def _fatal(stderr: str) -> str:
+    messages = _MESSAGE.findall(stderr)
+    if not messages:
+        return stderr.strip().splitlines()[-1] if stderr.strip() else "(nothing)"
+    return str(messages[-1]).replace('\\"', '"').replace("\\n", " ").replace("\\\\", "\\")
