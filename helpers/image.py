@@ -1,6 +1,6 @@
 """The store image: one file that holds a store as a read-only filesystem.
 
-squashfs is made by tar2sqfs (squashfs-tools-ng), EROFS by mkfs.erofs (erofs-utils >= 1.7). Both
+squashfs is made by tar2sqfs (squashfs-tools-ng), EROFS by mkfs.erofs (erofs-utils >= 1.8). Both
 read the store's tar stream, so that neither root nor a temporary tree is needed; both give the
 same bytes for the same stream and the same version.
 """
@@ -24,7 +24,7 @@ from helpers.store import LAYOUT, write_store
 #: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
 SIZE_LIMIT = int(3.9 * (1 << 30))
 
-_EROFS_TAR = (1, 7)
+_EROFS_OLDEST = (1, 8)
 _EROFS_UUID = "7061616b-0000-4000-8000-000000000000"
 _TIME_LIMIT = 1 << 32  # squashfs keeps unsigned 32 bit seconds
 _SQUASHFS_XATTRS = (b"user.", b"trusted.", b"security.")
@@ -51,7 +51,9 @@ class ImageMaker:
         if self.filesystem == "squashfs":
             options = ["--compressor", "zstd", "--comp-extra", "level=9", "--block-size", "131072"]
             return [self.tool, "--quiet", "--no-skip", *options, str(target)]
-        return [self.tool, "--quiet", "-T0", f"-U{_EROFS_UUID}", "--tar=f", str(target)]
+        # -T0 alone gives every file the time 0; to keep the files' own takes --mkfs-time.
+        options = ["-T0", "--mkfs-time", f"-U{_EROFS_UUID}"]
+        return [self.tool, "--quiet", *options, "--tar=f", str(target)]
 
     def check(self, layer: str, path: bytes, entry: tar.Entry) -> None:
         """Raise BuildError for a file that the filesystem cannot hold."""
@@ -74,9 +76,9 @@ def image_maker(filesystem: str) -> ImageMaker:
         said = run([require(tool), "-V"], quiet=True, check=False)
     match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
     version = match[1] if match else "unknown"
-    if filesystem == "erofs" and tuple(map(int, version.split(".")[:2])) < _EROFS_TAR:
+    if filesystem == "erofs" and tuple(map(int, version.split(".")[:2])) < _EROFS_OLDEST:
         raise ToolError(
-            f"mkfs.erofs {version} cannot read a tar stream; erofs-utils 1.7 or newer can",
+            f"mkfs.erofs {version} cannot make a store from a tar stream; 1.8 or newer can",
             hint="install a newer erofs-utils, or use filesystem: squashfs",
         )
     return ImageMaker(filesystem, tool, version)

@@ -33,9 +33,13 @@ def workspace(parent: Path) -> Iterator[Path]:
 def _make(parent: Path) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        # Until it is locked, another process may sweep it.
+        try:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():  # another process may have swept it before it was locked
+        if path.exists():
             return path, lock
         os.close(lock)
 
