@@ -39,13 +39,18 @@ def command(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def wrap(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def safely(*args: Any, **kwargs: Any) -> None:
-            from helpers.errors import PaackError
+            from helpers.errors import PaackError, from_os_error
             from helpers.run import mask
 
             try:
                 body(*args, **kwargs)
             except PaackError as error:
                 raise Exit(mask(f"error: {error}"), error.exit_code) from error
+            except OSError as error:
+                known = from_os_error(error)
+                if known is None:
+                    raise
+                raise Exit(mask(f"error: {known}"), known.exit_code) from error
             except KeyboardInterrupt as error:
                 raise Exit("interrupted", 130) from error
 

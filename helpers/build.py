@@ -15,7 +15,7 @@ from pathlib import Path
 
 from helpers.cache import Cache, default_cache
 from helpers.definition import Definition, Package, load_definition
-from helpers.errors import BuildError, LockError, Place, UsageError
+from helpers.errors import LockError, Place, UsageError
 from helpers.image import ImageMaker, image_maker, make_image
 from helpers.lock import (
     Lock,
@@ -119,7 +119,8 @@ class Builder:
             for each in spec.contents:
                 sources |= self._sources(definition, spec.package, each, makers)
             epoch = _epoch(image for each in spec.contents for image in each.images)
-            return build_srpm(make_topdir(work / "rpmbuild", spec, sources, epoch))
+            topdir = make_topdir(work / "rpmbuild", spec, sources, epoch)
+            return build_srpm(topdir, spec.contents[0].arch)
 
         return self._product(target, inputs, make)
 
@@ -182,21 +183,18 @@ class Builder:
         if _is_current(target, record, key):
             self.reporter.say(f"same    {target}")
             return target
-        try:
-            with workspace(self.output / "work") as work:
-                made = make(work)
-                made.chmod(0o644)
-                info = {"key": key, "sha256": _sha256(made), "size": made.stat().st_size}
-                info_file = work / "buildinfo.json"
-                info_file.write_text(
-                    json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True) + "\n"
-                )
-                target.parent.mkdir(parents=True, exist_ok=True)
-                record.unlink(missing_ok=True)
-                made.rename(target)
-                info_file.rename(record)
-        except OSError as error:
-            raise _explained(error, target) from error
+        with workspace(self.output / "work") as work:
+            made = make(work)
+            made.chmod(0o644)
+            info = {"key": key, "sha256": _sha256(made), "size": made.stat().st_size}
+            info_file = work / "buildinfo.json"
+            info_file.write_text(
+                json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True) + "\n"
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            record.unlink(missing_ok=True)
+            made.rename(target)
+            info_file.rename(record)
         self.reporter.say(f"made    {target}")
         return target
 
@@ -269,10 +267,3 @@ def _sha256(path: Path) -> str:
 
 def _sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _explained(error: OSError, target: Path) -> BuildError:
-    return BuildError(
-        f"{target}: cannot be written: {error.strerror or error}",
-        hint="make room and see that the directory is writable, or choose another: --output DIR",
-    )

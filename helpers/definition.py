@@ -82,7 +82,9 @@ class PackageDocument:
     license: str = key("Licence of what is inside", example="Apache-2.0", default="Unknown")
     summary: str | None = key("One line about the package")
     description: str | None = key("Some lines about the package", block=True)
-    url: str | None = key("Home page")
+    url: str | None = key(
+        "Home page", pattern=r"[a-z][a-z0-9+.-]*://\S+", hint="for example https://example.com"
+    )
     path: str | None = key(
         "Where the store appears on the device", pattern=_PATH, hint=_PATH_HINT,
         example="/usr/lib/my-app/containers",
@@ -279,9 +281,11 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
 
 def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image | None:
     line = entry.line
+    if isinstance(entry, ImageDocument) and not (entry.source and entry.name):
+        return None  # reported as missing
     try:
         if isinstance(entry, ImageDocument):
-            source = parse_source(entry.source or "", entry.name)
+            source = parse_source(entry.source, entry.name)
         else:
             source = parse_source(str(entry))
     except ReferenceProblem as problem:

@@ -23,6 +23,7 @@ from helpers.errors import DefinitionError, DefinitionErrors, Place
 
 T = TypeVar("T")
 _DEPTH = 32
+_YAML_HINT = "quote texts that hold : # { } [ ] & * ! | > or %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,20 @@ def load(file: Path) -> Located:
             hint="name the definition with --def FILE",
         ) from error
     except UnicodeDecodeError as error:
-        raise DefinitionError(f"is not UTF-8: {error.reason}", place=Place(file)) from error
+        raise DefinitionError(
+            f"is not UTF-8: {error.reason}", place=Place(file), hint="save it as UTF-8"
+        ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DefinitionError(
-            f"is not YAML: {error.problem}", place=Place(file, mark.line + 1 if mark else 0)
+            f"is not YAML: {error.problem}",
+            place=Place(file, mark.line + 1 if mark else 0),
+            hint=_YAML_HINT,
         ) from error
     except yaml.YAMLError as error:
-        raise DefinitionError(f"is not YAML: {error}", place=Place(file)) from error
+        raise DefinitionError(
+            f"is not YAML: {error}", place=Place(file), hint=_YAML_HINT
+        ) from error
     if node is None:
         raise DefinitionError("is empty", place=Place(file), hint="see images/demo for an example")
     return _locate(node, file, 0)

@@ -6,6 +6,7 @@ command line's contract; ``EXIT_CODES`` is the table that the README shows.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,24 @@ class PublishError(PaackError):
     """A repository could not be published; the old one is untouched."""
 
     exit_code = 20
+
+
+_OUR_FAULT = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.EPIPE, errno.ESRCH})
+
+
+def from_os_error(error: OSError) -> PaackError | None:
+    """Return what to tell a person about a file that cannot be read or written.
+
+    None when it looks like a bug of ours instead.
+    """
+    if error.errno is None or error.errno in _OUR_FAULT:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return BuildError(
+        f"{where}{error.strerror}",
+        hint="make room and see that the directories are writable; others are chosen with "
+        "--output DIR and XDG_CACHE_HOME",
+    )
 
 
 def _by_place(problem: DefinitionError) -> tuple[str, int]:

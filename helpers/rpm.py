@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.errors import BuildError
 from helpers.run import require, run
 from helpers.spec import Spec
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+=@:,-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes], epo
         (path / name).mkdir(parents=True)
     spec_file = path / "SPECS" / f"{spec.package.name}.spec"
     spec_file.write_text(spec.text, "utf-8")
+    spec_file.chmod(0o644)  # source RPMs record it, whatever the umask
     os.utime(spec_file, (epoch, epoch))
     for name, content in sources.items():
         target = path / "SOURCES" / name
@@ -44,9 +49,12 @@ def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes], epo
     return Topdir(path, spec_file, epoch)
 
 
-def build_srpm(topdir: Topdir) -> Path:
-    """Make the source RPM and return its path below ``topdir``; raise BuildError."""
-    _rpmbuild(topdir, ["-bs"])
+def build_srpm(topdir: Topdir, arch: str) -> Path:
+    """Make the source RPM and return its path below ``topdir``; raise BuildError.
+
+    It holds the spec as expanded for ``arch``: one of the package's, not the builder's own.
+    """
+    _rpmbuild(topdir, ["-bs", "--target", arch])
     return _only(topdir.path / "SRPMS", "*.src.rpm")
 
 
@@ -64,11 +72,21 @@ def rpmbuild_version() -> str:
 
 
 def _rpmbuild(topdir: Topdir, options: list[str]) -> None:
-    defines = {"_topdir": topdir.path, "_tmppath": topdir.path / "tmp"}
+    with _plain(topdir.path) as path:
+        _run_rpmbuild(topdir, path, options)
+
+
+def _run_rpmbuild(topdir: Topdir, path: Path, options: list[str]) -> None:
+    defines = {"_topdir": path, "_tmppath": path / "tmp"}
     words = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
     result = run(
-        ["rpmbuild", *options, *words, topdir.spec],
-        env={"SOURCE_DATE_EPOCH": str(topdir.epoch)},
+        ["rpmbuild", *options, *words, path / topdir.spec.relative_to(topdir.path)],
+        # Not the user's home: ~/.rpmmacros and ~/.rpmrc would change the bytes, or break the build.
+        env={
+            "SOURCE_DATE_EPOCH": str(topdir.epoch),
+            "HOME": str(topdir.path),
+            "XDG_CONFIG_HOME": str(topdir.path),
+        },
         check=False,
     )
     if result.status != 0:
@@ -77,6 +95,19 @@ def _rpmbuild(topdir: Topdir, options: list[str]) -> None:
             ("the disk is full\n" if full else "rpmbuild failed\n") + result.explain(),
             hint="make room, or build elsewhere" if full else None,
         )
+
+
+@contextmanager
+def _plain(directory: Path) -> Iterator[Path]:
+    """Yield a name of ``directory`` that rpmbuild can handle: it splits at spaces, expands %."""
+    if _PLAIN.fullmatch(str(directory)):
+        yield directory
+        return
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def _only(directory: Path, pattern: str) -> Path:

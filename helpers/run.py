@@ -153,8 +153,11 @@ def _prepare(command: Sequence[Argument], quiet: bool) -> list[str]:
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    inherited = dict(os.environ)
+    # Image makers would write it into the store, and mkfs.erofs would change files' times to it.
+    inherited.pop("SOURCE_DATE_EPOCH", None)
     # A translated message cannot be recognised, and cannot be searched for.
-    return {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
+    return {**inherited, "LC_ALL": "C.UTF-8", **(extra or {})}
 
 
 def _text(raw: bytes) -> str:

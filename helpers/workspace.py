@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PREFIX = "work-"
@@ -20,7 +20,6 @@ _PREFIX = "work-"
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
     """Yield a new directory below ``parent``, removed on leaving the block."""
-    parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     path, lock = _make(parent)
     try:
@@ -28,13 +27,16 @@ def workspace(parent: Path) -> Iterator[Path]:
     finally:
         _remove(path)
         os.close(lock)
+        with suppress(OSError):  # not empty: others are at work
+            parent.rmdir()
 
 
 def _make(parent: Path) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        # Until it is locked, another process may sweep it.
+        # Until it is locked, another process may sweep it, or remove the empty parent.
+        parent.mkdir(parents=True, exist_ok=True)
         try:
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue

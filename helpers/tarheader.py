@@ -1,0 +1,204 @@
+"""Headers of tar archives: ustar blocks, pax records, GNU tar's numbers and sparse maps.
+
+As Go's archive/tar understands them, so that a layer is what podman and CRI-O see in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+
+BLOCK = 512
+META_LIMIT = 1 << 20  # Go's limit for a pax header or a long name, in bytes
+SPARSE_KEYS = b"GNU.sparse."
+
+REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = (
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"5",
+    b"6",
+)
+#: A regular file or, when its name ends with a slash, a directory: before POSIX.
+UNTYPED = b"\0"
+PAX, PAX_GLOBAL, GNU_NAME, GNU_LINK, GNU_SPARSE = b"x", b"g", b"L", b"K", b"S"
+#: Kinds that have no data, whatever their header says of a size.
+WITHOUT_DATA = frozenset({LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO})
+
+_HEADER = Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12x")
+_USTAR_MAGIC, _GNU_MAGIC = b"ustar\0", b"ustar  \0"
+_XATTR = b"SCHILY.xattr."
+
+
+class TarError(ValueError):
+    """The archive is not a tar archive that Go's reader would accept."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One member of an archive.
+
+    Offsets and sizes are bytes in the uncompressed archive. ``size`` is the size of the file,
+    ``stored`` of its data in the archive: they differ for sparse files, whose ``extents`` are
+    (offset in the file, length) pairs. ``crc`` is CRC-64/ISO of the stored data.
+    """
+
+    name: bytes
+    kind: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    link: bytes
+    major: int
+    minor: int
+    xattrs: dict[bytes, bytes]
+    offset: int = 0
+    stored: int = 0
+    crc: int = 0
+    extents: tuple[tuple[int, int], ...] | None = None
+
+
+def parse_header(block: bytes) -> Entry:
+    """Parse one header block; raise TarError."""
+    (name, mode, uid, gid, size, mtime, checksum, kind, link, magic, _, _, major, minor, prefix) = (
+        _HEADER.unpack(block)
+    )
+    _check_sum(block, number(checksum))
+    name = _text(name)
+    if magic == _GNU_MAGIC:
+        prefix = _prefix_of_old_go(prefix)
+    elif not magic.startswith(_USTAR_MAGIC):
+        prefix = b""
+    if prefix := _text(prefix):
+        name = prefix + b"/" + name
+    is_device = kind in (CHAR, BLOCK_DEVICE)
+    entry = Entry(
+        name=name,
+        kind=kind,
+        mode=number(mode) & 0o7777,
+        uid=number(uid),
+        gid=number(gid),
+        size=number(size),
+        mtime=number(mtime),
+        link=_text(link),
+        major=number(major) if is_device else 0,
+        minor=number(minor) if is_device else 0,
+        xattrs={},
+    )
+    if entry.size < 0:
+        raise TarError(f"{name!r}: negative size")
+    return entry
+
+
+def number(field: bytes) -> int:
+    """Parse an octal or (GNU) base-256 number."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+        negative = bool(field[0] & 0x40)
+        return value - (1 << (8 * len(field) - 1)) if negative else value
+    digits = field.strip(b" \0").split(b"\0", 1)[0]
+    if not digits:
+        return 0
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
+        raise TarError(f"not an octal number: {field!r}")
+    return int(digits, 8)
+
+
+def decimal(text: bytes) -> int:
+    """Parse an unsigned number of a pax record or a sparse map."""
+    if not text.isdigit() or len(text) > 19:
+        raise TarError(f"not a decimal number: {text!r}")
+    return int(text)
+
+
+def pax_records(data: bytes) -> dict[bytes, bytes]:
+    """Parse ``LENGTH KEY=VALUE\\n`` records; the sparse map of format 0.0 is joined to 0.1's."""
+    records: dict[bytes, bytes] = {}
+    sparse: list[bytes] = []
+    while data:
+        length, _, _ = data.partition(b" ")
+        size = decimal(length)
+        record = data[len(length) + 1 : size]
+        if size > len(data) or not record.endswith(b"\n"):
+            raise TarError("bad pax record")
+        key, equals, value = record[:-1].partition(b"=")
+        if not equals or not key or b"\0" in key:
+            raise TarError("bad pax record")
+        if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
+            sparse.append(value)
+        else:
+            records[key] = value
+        data = data[size:]
+    if sparse:
+        records[b"GNU.sparse.map"] = b",".join(sparse)
+    return records
+
+
+def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
+    """Let the records say what the header block had no room for."""
+    for key, value in pax.items():
+        if key.startswith(_XATTR):
+            entry.xattrs[key[len(_XATTR) :]] = value
+        elif not value:
+            continue
+        elif key in (b"path", b"linkpath"):
+            if b"\0" in value:
+                raise TarError(f"NUL in {key!r}")
+            setattr(entry, "name" if key == b"path" else "link", value)
+        elif key in (b"uid", b"gid", b"size"):
+            setattr(entry, key.decode(), decimal(value))
+        elif key == b"mtime":
+            entry.mtime = _seconds(value)
+
+
+def old_extents(numbers: bytes) -> list[tuple[int, int]]:
+    """Parse the sparse map of a type S header, or of a block that continues it."""
+    pairs = (numbers[i : i + 24] for i in range(0, len(numbers), 24))
+    return [(number(pair[:12]), number(pair[12:])) for pair in pairs if pair[0]]
+
+
+def check_extents(entry: Entry) -> None:
+    """Refuse maps that overlap, go backwards, leave the file or do not fit the stored data."""
+    end = 0
+    for offset, length in entry.extents or ():
+        if offset < end or length < 0:
+            raise TarError(f"{entry.name!r}: bad sparse map")
+        end = offset + length
+    if end > entry.size or sum(length for _, length in entry.extents or ()) != entry.stored:
+        raise TarError(f"{entry.name!r}: bad sparse map")
+
+
+def _check_sum(block: bytes, wanted: int) -> None:
+    others = block[:148] + b" " * 8 + block[156:]
+    unsigned = sum(others)
+    # Some old programs added up signed characters.
+    if wanted not in (unsigned, unsigned - 256 * sum(byte >> 7 for byte in others)):
+        raise TarError("bad header checksum")
+
+
+def _text(field: bytes) -> bytes:
+    return field.split(b"\0", 1)[0]
+
+
+def _prefix_of_old_go(field: bytes) -> bytes:
+    """Where GNU headers have two times, Go before 1.8 (Docker before 17) put a ustar prefix."""
+    try:
+        for time in (field[:12], field[12:24]):
+            number(time)
+    except TarError:
+        return field if _text(field).isascii() else b""
+    return b""
+
+
+def _seconds(value: bytes) -> int:
+    """Return the whole seconds of a pax time, rounded down as stat(2) shows them."""
+    whole, _, fraction = value.partition(b".")
+    digits = whole.removeprefix(b"-")
+    if not digits.isdigit() or (fraction and not fraction.isdigit()) or len(digits) > 18:
+        raise TarError(f"bad time {value!r}")
+    seconds = int(whole)
+    return seconds - 1 if whole.startswith(b"-") and fraction.strip(b"0") else seconds
