@@ -16,13 +16,12 @@ from pathlib import Path
 from helpers.cache import Cache, default_cache
 from helpers.definition import Definition, Package, load_definition
 from helpers.errors import LockError, Place, UsageError
-from helpers.image import ImageMaker, image_maker, make_image
+from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.lock import (
     Lock,
     LockedImage,
     changes,
     check_lock,
-    dump,
     lock_path,
     make_lock,
     newest,
@@ -33,7 +32,7 @@ from helpers.manifests import read_manifests
 from helpers.progress import Reporter
 from helpers.registry import Registry
 from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
-from helpers.spec import Contents, Spec, render_spec, source_name
+from helpers.spec import Contents, Spec, render_spec
 from helpers.workspace import workspace
 
 #: RPM takes a build time of 0 for "none"; packages without images have no other.
@@ -117,7 +116,7 @@ class Builder:
         def make(work: Path) -> Path:
             sources: dict[str, Path | bytes] = {}
             for each in spec.contents:
-                sources |= self._sources(definition, spec.package, each, makers)
+                sources |= self._sources(definition, spec, each, makers)
             epoch = _epoch(image for each in spec.contents for image in each.images)
             topdir = make_topdir(work / "rpmbuild", spec, sources, epoch)
             return build_srpm(topdir, spec.contents[0].arch)
@@ -131,26 +130,22 @@ class Builder:
         inputs = _inputs(spec, [contents], makers)
 
         def make(work: Path) -> Path:
-            sources = self._sources(definition, spec.package, contents, makers)
+            sources = self._sources(definition, spec, contents, makers)
             epoch = _epoch(image for each in spec.contents for image in each.images)
             return build_rpm(make_topdir(work / "rpmbuild", spec, sources, epoch), arch)
 
         return self._product(target, inputs, make)
 
     def _sources(
-        self, definition: Definition, package: Package, contents: Contents, makers: list[ImageMaker]
+        self, definition: Definition, spec: Spec, contents: Contents, makers: list[ImageMaker]
     ) -> dict[str, Path | bytes]:
         """Return the sources of one arch by name, making its store image if need be."""
-        sources: dict[str, Path | bytes] = {}
-        if contents.images:
-            name = source_name(package, contents.arch, "store")
-            sources[name] = self._store(definition, name, contents, makers[0])
-            lock = Lock({(image.source, image.arch): image for image in contents.images})
-            sources[source_name(package, contents.arch, "lock")] = dump(lock).encode()
-        if contents.manifests:
-            name = source_name(package, contents.arch, "manifests")
-            sources[name] = contents.manifests.archive
-        return sources
+        return {
+            source.name: self._store(definition, source.name, contents, makers[0])
+            if source.content is None
+            else source.content
+            for source in spec.sources_of(contents.arch)
+        }
 
     def _store(
         self, definition: Definition, name: str, contents: Contents, maker: ImageMaker
@@ -216,6 +211,7 @@ def _inputs(
     return {
         "spec": _sha256_of(spec.text.encode()),
         "rpm": rpmbuild_version(),
+        "libzstd": libzstd_version(),
         "epoch": _epoch(image for each in spec.contents for image in each.images),
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],

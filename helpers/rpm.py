@@ -16,7 +16,6 @@ from helpers.errors import BuildError
 from helpers.run import require, run
 from helpers.spec import Spec
 
-
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=@:,-]+")
 
 

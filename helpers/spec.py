@@ -1,28 +1,37 @@
-"""Spec files: a package of a definition rendered with specs/*.j2.
+"""Spec files: a package of a definition rendered with specs/package.spec.j2.
 
-Texts of a definition never reach rpm's macro engine: ``%`` is doubled here, and what cannot be
-escaped (line ends in one-line tags) was refused when the definition was loaded.
+Texts of a definition never reach rpm's macro engine: ``%`` is doubled in the template, and what
+cannot be escaped (line ends in one-line tags) was refused when the definition was loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pathlib import PurePosixPath
 
 from helpers.definition import Package
-from helpers.lock import LockedImage
+from helpers.device import Device, device_of, image_names
+from helpers.lock import Lock, LockedImage, dump
 from helpers.manifests import Manifests
-from helpers.reference import parse_reference
+from helpers.templates import render
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "specs"
+# Directories that every host has, of packages like `filesystem` and `systemd`. All others are
+# owned by the package too, so that erasing it leaves nothing.
+_BASE = frozenset(
+    map(
+        PurePosixPath,
+        (
+            "/", "/etc", "/usr", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/share",
+            "/usr/lib/systemd", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d",
+        ),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a package holds for one RPM arch, ready to be a source of the SRPM."""
+    """What a package holds for one RPM arch, ready to be sources of the SRPM."""
 
     arch: str
     images: tuple[LockedImage, ...]
@@ -31,12 +40,18 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of the SRPM: its number, file name and what it is (store, lock, manifests)."""
+    """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
+
+    ``kind`` is "store" (``content`` is made later), "manifests" (a tar to unpack) or "file".
+    """
 
     number: int
     name: str
-    arch: str
+    arch: str | None
     kind: str
+    path: str
+    mode: int = 0o644
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +73,65 @@ class Spec:
         """Return the arch of the RPM that holds the contents of ``arch``."""
         return "noarch" if self.noarch else arch
 
+    def sources_of(self, arch: str) -> list[Source]:
+        """Return the sources that the RPM of ``arch`` needs."""
+        return [source for source in self.sources if source.arch in (arch, None)]
+
 
 def render_spec(package: Package, contents: Sequence[Contents]) -> Spec:
     """Render the spec of ``package``."""
-    sources = _sources(package, contents)
+    device = device_of(package) if package.has_images else None
     noarch = _is_noarch(contents)
-    text = (
-        _environment()
-        .get_template("package.spec.j2")
-        .render(
-            package=package,
-            contents=contents,
-            sources=sources,
-            noarch=noarch,
-            provides={each.arch: _provides(each.images) for each in contents},
-        )
+    sources = _sources(package, contents[:1] if noarch else contents, device)
+    links = device.links if device else ()
+    text = render(
+        "package.spec.j2",
+        package=package,
+        arches=[each.arch for each in contents],
+        store_arches=[each.arch for each in contents if each.images],
+        sources=sources,
+        links=links,
+        directories=_directories([source.path for source in sources] + [link for link, _ in links]),
+        noarch=noarch,
+        names={each.arch: image_names(each.images) for each in contents},
+        scriptlets=device.scriptlets if device else {},
     )
     return Spec(package, tuple(contents), sources, noarch, text)
 
 
-def source_name(package: Package, arch: str, kind: str) -> str:
-    """Return the file name of a source; kinds: store, lock, manifests."""
-    suffix = {"store": package.filesystem, "lock": "lock.yaml", "manifests": "manifests.tar"}[kind]
-    return f"{package.name}-{arch}.{suffix}"
-
-
-def escape(text: str) -> str:
-    """Return ``text`` such that rpm's macro engine gives it back unchanged."""
-    return text.replace("%", "%%")
-
-
-def _sources(package: Package, contents: Sequence[Contents]) -> tuple[Source, ...]:
+def _sources(
+    package: Package, contents: Sequence[Contents], device: Device | None
+) -> tuple[Source, ...]:
     found: list[Source] = []
+
+    def add(
+        name: str, arch: str | None, kind: str, path: str, content: bytes | None, mode: int = 0o644
+    ) -> None:
+        found.append(Source(len(found), name, arch, kind, path, mode, content))
+
+    shared = f"/usr/share/paack/{package.name}"
     for each in contents:
-        kinds = [("store", each.images), ("lock", each.images), ("manifests", each.manifests)]
-        for kind, present in kinds:
-            if present:
-                name = source_name(package, each.arch, kind)
-                found.append(Source(len(found), name, each.arch, kind))
+        base = f"{package.name}-{each.arch}"
+        if each.images:
+            store = f"{package.path}.{package.filesystem}"
+            add(f"{base}.{package.filesystem}", each.arch, "store", store, None)
+            lock = Lock({(image.source, image.arch): image for image in each.images})
+            lock_text = dump(lock).encode()
+            add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
+            names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
+            add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
+        if each.manifests:
+            archive = each.manifests.archive
+            add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)
+    for file in device.files if device else ():
+        add(file.source, None, "file", file.path, file.content.encode(), file.mode)
     return tuple(found)
+
+
+def _directories(paths: Sequence[str]) -> list[str]:
+    """Return the directories above ``paths`` that not every host has."""
+    above = {parent for path in paths for parent in PurePosixPath(path).parents}
+    return sorted(str(directory) for directory in above - _BASE)
 
 
 def _is_noarch(contents: Sequence[Contents]) -> bool:
@@ -104,25 +139,3 @@ def _is_noarch(contents: Sequence[Contents]) -> bool:
     return not any(each.images for each in contents) and (
         len({each.manifests.archive for each in contents if each.manifests}) == 1
     )
-
-
-def _provides(images: Sequence[LockedImage]) -> list[str]:
-    """Every name and digest, so that ``dnf repoquery --whatprovides`` finds who ships an image."""
-    names = {name for image in images for name in image.names}
-    for image in images:
-        repo = parse_reference(image.names[0]).repo
-        names |= {f"{repo}@{digest}" for digest in (image.list, image.manifest) if digest}
-    return sorted(names)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - specs are not HTML; `escape` is for rpm
-    )
-    environment.filters["escape"] = escape
-    return environment

@@ -91,6 +91,7 @@ def write_store(
     ``check`` sees every file of every layer before it is written, and may raise.
     """
     stream = TarStream(out)
+    stream.directory(b"./", 0o755)
     for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
         stream.directory(path)
     records = []

@@ -1,0 +1,29 @@
+"""Rendering specs/*.j2: the spec, and what a package puts on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+DIRECTORY = Path(__file__).resolve().parent.parent / "specs"
+
+
+def escape(text: str) -> str:
+    """Return ``text`` such that rpm's macro engine gives it back unchanged."""
+    return text.replace("%", "%%")
+
+
+def render(template: str, **values: Any) -> str:
+    """Render ``specs/TEMPLATE``; an undefined name is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(DIRECTORY),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML here; `escape` is for rpm
+    )
+    environment.filters["escape"] = escape
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,3 @@
+# placeholder
+paack_storage_add() { :; }
+paack_storage_remove() { :; }
