@@ -33,7 +33,7 @@ from helpers.progress import Reporter
 from helpers.registry import Registry
 from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from helpers.spec import Contents, Spec, render_spec
-from helpers.workspace import workspace
+from helpers.workspace import sweep, workspace
 
 #: RPM takes a build time of 0 for "none"; packages without images have no other.
 _EPOCH_FLOOR = 315532800  # 1980-01-01, as zip and others do
@@ -56,6 +56,7 @@ class Builder:
     def lock(self, file: Path, *, update: bool = False) -> tuple[Path, list[str]]:
         """Write the lock of a definition; return its path and what changed, a line each."""
         definition = load_definition(file)
+        self._tidy()
         path = lock_path(file)
         old = read_lock(path) or Lock()
         with self.reporter.showing():
@@ -92,6 +93,7 @@ class Builder:
 
     def _locked(self, file: Path) -> tuple[Definition, Lock]:
         definition = load_definition(file)
+        self._tidy()
         path = lock_path(file)
         lock = read_lock(path)
         if lock is None:
@@ -107,6 +109,11 @@ class Builder:
             write_lock(lock, path)
         check_lock(definition, lock)
         return definition, lock
+
+    def _tidy(self) -> None:
+        """Remove what killed builds left, even when nothing is to be made now."""
+        sweep(self.output / "work")
+        sweep(self.cache.scratch())
 
     def _srpm(self, definition: Definition, spec: Spec) -> Path:
         target = self.output / "srpms" / f"{spec.nevra_base}.src.rpm"
@@ -200,7 +207,8 @@ def _contents(package: Package, lock: Lock) -> list[Contents]:
         images = {lock.of(image.source, arch.name) for image in arch.images}
         manifests = read_manifests(arch.manifests) if arch.manifests else None
         ordered = tuple(sorted(images, key=lambda image: image.names))
-        found.append(Contents(arch.name, ordered, manifests))
+        provides = tuple(sorted({each for image in arch.images for each in image.provides}))
+        found.append(Contents(arch.name, ordered, manifests, provides))
     return sorted(found, key=lambda each: each.arch)
 
 

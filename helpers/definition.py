@@ -11,115 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.arch import OCI_ARCH, oci_arch
-from helpers.document import Located, Problems, Text, bind, json_schema, key, load
+from helpers.arch import oci_arch
+from helpers.definition_document import (
+    PATH_HINT,
+    ArchDocument,
+    DefinitionDocument,
+    ImageDocument,
+    PackageDocument,
+)
+from helpers.document import Located, Problems, Text, bind, json_schema, load
 from helpers.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
 
-FILESYSTEMS = ("squashfs", "erofs")
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
-
-_PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
-_PATH_HINT = "an absolute path below /usr, of letters, digits and . _ + -"
-_ARCHES = tuple(OCI_ARCH)
-
-
-@dataclass(frozen=True)
-class ImageDocument:
-    """An image whose name in the store its source does not tell."""
-
-    source: str = key(
-        "Where the image comes from, as skopeo writes it",
-        required=True,
-        example="oci:./layout:latest",
-    )
-    name: str | None = key(
-        "The name of the image in the store", required=True, example="localhost/app:1.0"
-    )
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class ArchDocument:
-    """One entry of a package's ``arch`` list."""
-
-    name: str = key(
-        "RPM architecture", required=True, example="x86_64", choices=_ARCHES, default=""
-    )
-    image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
-    images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
-    manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class PackageDocument:
-    """One package, as it is written."""
-
-    name: str = key(
-        "RPM name",
-        required=True,
-        example="my-app-containers",
-        pattern=r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
-        hint="letters, digits and . _ + -",
-        default="",
-    )
-    version: str = key(
-        "RPM version",
-        required=True,
-        example="1.0.0",
-        pattern=r"[A-Za-z0-9_.+~^]+",
-        hint="letters, digits and . _ + ~ ^; no dash (write ~ for a pre-release: 1.0~rc1)",
-        default="",
-    )
-    release: str = key(
-        "RPM release",
-        pattern=r"[A-Za-z0-9_.+~^]+",
-        hint="letters, digits and . _ + ~ ^; no dash",
-        example="1",
-        default="1",
-    )
-    license: str = key("Licence of what is inside", example="Apache-2.0", default="Unknown")
-    summary: str | None = key("One line about the package")
-    description: str | None = key("Some lines about the package", block=True)
-    url: str | None = key(
-        "Home page", pattern=r"[a-z][a-z0-9+.-]*://\S+", hint="for example https://example.com"
-    )
-    path: str | None = key(
-        "Where the store appears on the device", pattern=_PATH, hint=_PATH_HINT,
-        example="/usr/lib/my-app/containers",
-    )  # fmt: skip
-    filesystem: str = key(
-        "Filesystem of the store image", choices=FILESYSTEMS, example="erofs", default="squashfs"
-    )
-    manifest_path: str | None = key(
-        "Where the manifests go", name="manifestPath", pattern=_PATH, hint=_PATH_HINT,
-        example="/usr/lib/microshift/manifests.d/my-app",
-    )  # fmt: skip
-    arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
-    arches: tuple[str, ...] = key(
-        "Architectures that share images and manifests", choices=_ARCHES, example=["x86_64"],
-        default=(),
-    )  # fmt: skip
-    images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
-    manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class DefinitionDocument:
-    """The whole file."""
-
-    packages: tuple[PackageDocument, ...] = key("The packages to make", required=True, default=())
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that a package holds, and the line that asks for it."""
+    """An image of a package, what the RPM provides for it, and the line that asks for it."""
 
     source: Source
     line: int
+    provides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +60,8 @@ class Package:
     manifest_path: str
     arches: tuple[PackageArch, ...]
     line: int
+    requires: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
     @property
     def has_images(self) -> bool:
@@ -247,6 +162,8 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         ),
         arches=arches,
         line=document.line,
+        requires=document.requires,
+        conflicts=document.conflicts,
     )
 
 
@@ -294,7 +211,7 @@ def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image 
     if source.transport in FILE_TRANSPORTS and source.location.startswith("-"):
         problems.add(line, f"{path}: a path may not begin with '-'", "write ./ in front of it")
         return None
-    return Image(source, line)
+    return Image(source, line, entry.provides if isinstance(entry, ImageDocument) else ())
 
 
 def _manifests(document: ArchDocument, path: str, problems: Problems) -> Path | None:
@@ -337,5 +254,5 @@ def _check_description(document: PackageDocument, path: str, problems: Problems)
 def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:
     parts = [part for part in value.split("/") if part]
     if ".." in parts or "." in parts or len(parts) < 2:
-        problems.add(document.line, f"{path}: {value!r} is not a plain path below /usr", _PATH_HINT)
+        problems.add(document.line, f"{path}: {value!r} is not a plain path below /usr", PATH_HINT)
     return "/" + "/".join(parts)

@@ -31,11 +31,15 @@ _BASE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a package holds for one RPM arch, ready to be sources of the SRPM."""
+    """What a package holds for one RPM arch, ready to be sources of the SRPM.
+
+    ``provides`` is what the definition adds to the names and digests of the images.
+    """
 
     arch: str
     images: tuple[LockedImage, ...]
     manifests: Manifests | None
+    provides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def render_spec(package: Package, contents: Sequence[Contents]) -> Spec:
         links=links,
         directories=_directories([source.path for source in sources] + [link for link, _ in links]),
         noarch=noarch,
-        names={each.arch: image_names(each.images) for each in contents},
+        provides={each.arch: _provides(each) for each in contents},
         scriptlets=device.scriptlets if device else {},
     )
     return Spec(package, tuple(contents), sources, noarch, text)
@@ -126,6 +130,12 @@ def _sources(
     for file in device.files if device else ():
         add(file.source, None, "file", file.path, file.content.encode(), file.mode)
     return tuple(found)
+
+
+def _provides(contents: Contents) -> list[str]:
+    """Every name and digest, so that ``dnf repoquery --whatprovides`` tells who ships an image."""
+    names = [f"container-image({name})" for name in image_names(contents.images)]
+    return sorted({*names, *contents.provides})
 
 
 def _directories(paths: Sequence[str]) -> list[str]:

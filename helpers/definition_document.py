@@ -1,0 +1,123 @@
+"""The YAML format of definitions, key by key: the one description of it.
+
+The first paack's format, which loads unchanged, plus what is new. helpers/document.py binds YAML to
+these dataclasses and makes the JSON schema from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from helpers.arch import OCI_ARCH
+from helpers.document import Text, key
+
+FILESYSTEMS = ("squashfs", "erofs")
+
+_PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
+_NAME = r"[A-Za-z0-9_/][A-Za-z0-9_./:@+~^()-]*"
+_DEPENDENCY = rf"{_NAME}(?: (?:<|<=|=|>=|>) [A-Za-z0-9_.+~^:-]+)?"
+_DEPENDENCY_HINT = "a name, or a name, a comparison and a version: microshift = 4.20.26"
+PATH_HINT = "an absolute path below /usr, of letters, digits and . _ + -"
+_ARCHES = tuple(OCI_ARCH)
+
+
+@dataclass(frozen=True)
+class ImageDocument:
+    """An image whose name in the store its source does not tell."""
+
+    source: str = key(
+        "Where the image comes from, as skopeo writes it",
+        required=True,
+        example="oci:./layout:latest",
+    )
+    name: str | None = key(
+        "The name of the image in the store", required=True, example="localhost/app:1.0"
+    )
+    provides: tuple[str, ...] = key(
+        "What the RPM provides for the image, besides its name and digests",
+        pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
+    )  # fmt: skip
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class ArchDocument:
+    """One entry of a package's ``arch`` list."""
+
+    name: str = key(
+        "RPM architecture", required=True, example="x86_64", choices=_ARCHES, default=""
+    )
+    image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
+    images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
+    manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class PackageDocument:
+    """One package, as it is written."""
+
+    name: str = key(
+        "RPM name",
+        required=True,
+        example="my-app-containers",
+        pattern=r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits and . _ + -",
+        default="",
+    )
+    version: str = key(
+        "RPM version",
+        required=True,
+        example="1.0.0",
+        pattern=r"[A-Za-z0-9_.+~^]+",
+        hint="letters, digits and . _ + ~ ^; no dash (write ~ for a pre-release: 1.0~rc1)",
+        default="",
+    )
+    release: str = key(
+        "RPM release",
+        pattern=r"[A-Za-z0-9_.+~^]+",
+        hint="letters, digits and . _ + ~ ^; no dash",
+        example="1",
+        default="1",
+    )
+    license: str = key("Licence of what is inside", example="Apache-2.0", default="Unknown")
+    summary: str | None = key("One line about the package")
+    description: str | None = key("Some lines about the package", block=True)
+    url: str | None = key(
+        "Home page", pattern=r"[a-z][a-z0-9+.-]*://\S+", hint="for example https://example.com"
+    )
+    path: str | None = key(
+        "Where the store appears on the device", pattern=_PATH, hint=PATH_HINT,
+        example="/usr/lib/my-app/containers",
+    )  # fmt: skip
+    filesystem: str = key(
+        "Filesystem of the store image", choices=FILESYSTEMS, example="erofs", default="squashfs"
+    )
+    manifest_path: str | None = key(
+        "Where the manifests go", name="manifestPath", pattern=_PATH, hint=PATH_HINT,
+        example="/usr/lib/microshift/manifests.d/my-app",
+    )  # fmt: skip
+    requires: tuple[str, ...] = key(
+        "RPM dependencies", pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
+        example=["microshift"],
+    )  # fmt: skip
+    conflicts: tuple[str, ...] = key(
+        "RPM conflicts", pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
+        example=["microshift < 4.20.26"],
+    )  # fmt: skip
+    arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
+    arches: tuple[str, ...] = key(
+        "Architectures that share images and manifests", choices=_ARCHES, example=["x86_64"],
+        default=(),
+    )  # fmt: skip
+    images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
+    manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class DefinitionDocument:
+    """The whole file."""
+
+    packages: tuple[PackageDocument, ...] = key("The packages to make", required=True, default=())
+    line: int = 0
