@@ -63,10 +63,8 @@ class Cache:
         file.rename(target)
 
     def scratch(self) -> Path:
-        """Return a directory on the same filesystem for files on their way in."""
-        scratch = self.root / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        return scratch
+        """Return the directory of workspaces for files on their way in (not made here)."""
+        return self.root / "scratch"
 
 
 def default_cache() -> Cache:

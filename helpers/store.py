@@ -22,11 +22,11 @@ from helpers import tar
 from helpers.cache import Cache
 from helpers.layer import Layer
 from helpers.lock import LockedImage, LockedLayer
-from helpers.progress import Reporter, human
+from helpers.progress import Meter, Reporter, count, human
 from helpers.tarstream import TarStream
 
 SALT = "paack:"
-LAYOUT = 1  # raise it when the same lock gives other bytes
+LAYOUT = 2  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")
@@ -90,20 +90,61 @@ def write_store(
     The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
     ``check`` sees every file of every layer before it is written, and may raise.
     """
-    stream = TarStream(out)
-    stream.directory(b"./", 0o755)
-    for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
-        stream.directory(path)
-    records = []
-    for stored, layer in _read_ahead(stored_layers(images), cache, scratch):
-        label = f"store   layer {stored.locked.digest[7:19]}"
-        with reporter.step(label, layer.diff_size) as meter:
+    # Whichever image comes first names the blob of a layer that they share.
+    images = sorted(images, key=lambda image: (image.names, image.manifest))
+    wanted = stored_layers(images)
+    arches = ", ".join(sorted({image.arch for image in images}))
+    label = f"store   {count(len(images), 'image')} ({arches})"
+    with reporter.step(label, sum(stored.locked.size for stored in wanted)) as meter:
+        progress = _Progress(meter, len(wanted))
+        stream = TarStream(out, progress.copied)
+        stream.directory(b"./", 0o755)
+        for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
+            stream.directory(path)
+        records = []
+        for stored, layer in _read_ahead(wanted, cache, scratch):
+            progress.start(layer)
             _write_layer(stream, stored, layer, check)
-            meter.note(f"{human(layer.size)}, {human(layer.diff_size)} unpacked")
-        records.append(_layer_record(stored, layer))
-        layer.close()
-    _write_metadata(stream, records, images, cache)
-    stream.close()
+            progress.end()
+            records.append(_layer_record(stored, layer))
+            layer.close()
+        _write_metadata(stream, records, images, cache)
+        stream.close()
+        unpacked = sum(record["diff-size"] for record in records)
+        meter.note(f"{count(len(wanted), 'layer')}, {human(unpacked)} unpacked")
+
+
+class _Progress:
+    """Shows how many layers, and which share of the bytes of their blobs, are written."""
+
+    def __init__(self, meter: Meter, layers: int):
+        self._meter = meter
+        self._layers = layers
+        self._ended = 0
+        self._before = 0
+        self._layer: Layer | None = None
+        self._bytes = 0
+
+    def start(self, layer: Layer) -> None:
+        self._layer = layer
+        self._bytes = 0
+        self._show(0)
+
+    def copied(self, size: int) -> None:
+        if self._layer is not None:
+            self._bytes += size
+            share = min(self._bytes / max(self._layer.diff_size, 1), 1)
+            self._show(int(share * self._layer.size))
+
+    def end(self) -> None:
+        if self._layer is not None:
+            self._ended += 1
+            self._before += self._layer.size
+            self._layer = None
+            self._show(0)
+
+    def _show(self, more: int) -> None:
+        self._meter.update(self._before + more, f"{self._ended}/{count(self._layers, 'layer')}")
 
 
 def _read_ahead(
@@ -223,7 +264,9 @@ def _image_record(
     first = same[0]
     chain = chain_ids([layer.diff_id for layer in first.layers])
     names = sorted({name for image in same for name in image.names})
-    record: dict[str, Any] = {"id": identifier, "digest": first.manifest, "names": names}
+    # As a pull leaves it: `podman images --digests` shows the list's digest.
+    digest = first.list or first.manifest
+    record: dict[str, Any] = {"id": identifier, "digest": digest, "names": names}
     if chain:
         record["layer"] = layer_id(chain[-1])
     return record | {

@@ -20,34 +20,23 @@ _PREFIX = "work-"
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
     """Yield a new directory below ``parent``, removed on leaving the block."""
-    _sweep(parent)
+    sweep(parent)
     path, lock = _make(parent)
     try:
         yield path
     finally:
         _remove(path)
         os.close(lock)
-        with suppress(OSError):  # not empty: others are at work
-            parent.rmdir()
+        _remove_if_empty(parent)
 
 
-def _make(parent: Path) -> tuple[Path, int]:
-    while True:
-        # Until it is locked, another process may sweep it, or remove the empty parent.
-        parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():
-            return path, lock
-        os.close(lock)
-
-
-def _sweep(parent: Path) -> None:
-    for path in sorted(parent.glob(_PREFIX + "*")):
+def sweep(parent: Path) -> None:
+    """Remove what killed processes left below ``parent``."""
+    try:
+        found = sorted(parent.glob(_PREFIX + "*"))
+    except FileNotFoundError:
+        return  # removed, being empty, while it was read
+    for path in found:
         try:
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
@@ -59,8 +48,32 @@ def _sweep(parent: Path) -> None:
             pass  # in use
         finally:
             os.close(lock)
+    _remove_if_empty(parent)
+
+
+def _make(parent: Path) -> tuple[Path, int]:
+    while True:
+        # Until it is locked, another process may sweep it, or remove the empty parent.
+        parent.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # not exist_ok: that fails when the directory vanishes while mkdir looks at it
+            with suppress(FileExistsError):
+                parent.mkdir()
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            return path, lock
+        os.close(lock)
 
 
 def _remove(path: Path) -> None:
     # rpmbuild makes read-only directories; another sweep may be at the same one.
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with suppress(OSError):  # others are at work in it, or it is not there
+        directory.rmdir()

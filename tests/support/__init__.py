@@ -12,6 +12,7 @@ HOST_PACKAGES: Final[tuple[str, ...]] = (
     "debian-archive-keyring",
     "docker-registry",
     "erofs-utils",
+    "faketime",
     "mmdebstrap",
     "mount",
     "openssl",

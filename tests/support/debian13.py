@@ -12,11 +12,14 @@ from tests.support.host import Host
 
 PACKAGES = (
     "crun",
+    "dnf",
     "erofs-utils",
     "mount",
     "podman",
+    "rpm",
     "skopeo",
     "squashfs-tools-ng",
+    "systemd",
     "tar",
 )
 

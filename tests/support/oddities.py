@@ -22,7 +22,7 @@ class LayerTar:
 
     def __init__(self, format: int = tarfile.PAX_FORMAT):  # noqa: A002
         self._out = io.BytesIO()
-        self._tar = tarfile.open(
+        self._tar = tarfile.TarFile(
             fileobj=self._out, mode="w", format=format, errors="surrogateescape"
         )
 
@@ -42,12 +42,14 @@ class LayerTar:
         """Add a member of any kind."""
         text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
         member = tarfile.TarInfo(text)
-        member.type, member.mode, member.mtime, member.linkname = kind, mode, mtime, link  # type: ignore[assignment]
+        member.type, member.mode, member.mtime, member.linkname = kind, mode, mtime, link
         member.uid, member.gid = owner
         member.devmajor, member.devminor = device
         member.size = len(content)
-        for key, value in (xattrs or {}).items():
-            member.pax_headers[f"SCHILY.xattr.{key}"] = value.decode("utf-8", "surrogateescape")
+        member.pax_headers = {
+            f"SCHILY.xattr.{key}": value.decode("utf-8", "surrogateescape")
+            for key, value in (xattrs or {}).items()
+        }
         self._tar.addfile(member, io.BytesIO(content))
 
     def directory(self, name: str | bytes, mode: int = 0o755, **more: object) -> None:
@@ -64,7 +66,7 @@ class LayerTar:
 
     def raw(self, blocks: bytes) -> None:
         """Add a member that was put together by hand."""
-        self._tar.fileobj.write(blocks)  # type: ignore[union-attr]
+        self._tar.fileobj.write(blocks)
         self._tar.offset += len(blocks)
 
     def close(self) -> bytes:
@@ -127,8 +129,8 @@ def _add_names(tar: LayerTar) -> None:
     names = (
         b"with space", b" leading and trailing ", b"new\nline", b"tab\there", b"per%cent", b"st*ar",
         b"br[ack]et", b"quest?ion", b'quo"te', b"apos'trophe", b"back\\slash", b"do$llar", b"-dash",
-        b"#hash", b"semi;colon", b"~tilde", b"\xff\xfe not utf-8", "\u00fcmlaut \U0001f40b".encode(),
-        b"control\x01\x7f", b"n" * 255, b"equals=sign",
+        b"#hash", b"semi;colon", b"~tilde", b"\xff\xfe not utf-8", b"control\x01\x7f",
+        "\u00fcmlaut \U0001f40b".encode(), b"n" * 255, b"equals=sign",
     )  # fmt: skip
     tar.directory("odd/names")
     for name in names:

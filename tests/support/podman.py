@@ -44,7 +44,7 @@ class Podman:
         lower = Path("/") if kind == "debian12" else debian13.root()
         self.host = Host(lower, shared=[base, *shared])
         self.host.run(["mkdir", "--parents", str(_CONFIGURATION)])
-        self._configure("containers.conf", _containers_conf())
+        self._configure("containers.conf", containers_conf())
         if registries_conf is not None:
             self.use_registries(registries_conf)
         self.use_stores(additional_stores)
@@ -132,7 +132,7 @@ class Podman:
         self.host.outside(_CONFIGURATION / name).write_text(text, encoding="utf-8")
 
 
-def _containers_conf() -> str:
+def containers_conf() -> str:
     """Return a containers.conf(5) that asks for no more than this machine's limits and cgroups."""
     limits = json.dumps(
         [
