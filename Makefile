@@ -8,9 +8,10 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm check test lint format schema clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check test lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
+flags = $(foreach each,$($(1)),--$(2)=$(each))
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,11 +36,35 @@ demo: deps ## build images/demo for x86_64 and aarch64, with no registry, and sh
 lock: deps ## resolve every image of DEF to digests (UPDATE=1: anew)
 	$(PAACK) lock $(call flag,DEF,def) $(if $(UPDATE),--update)
 
-srpm: deps ## source RPMs of DEF, all arches inside
-	$(PAACK) srpm $(call flag,DEF,def)
+srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one)
+	$(PAACK) srpm $(call flag,DEF,def) $(call flags,ARCH,arch)
 
-rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one)
-	$(PAACK) build $(call flag,DEF,def) $(call flag,ARCH,arch)
+rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one; TARGET=…: with mock)
+	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target)
+
+copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
+	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots)
+
+microshift-containers: deps ## MicroShift's own images (VERSION, ARCH, COMPONENTS=olm,multus, AUTHFILE=pull secret, SRPM=1)
+	$(PAACK) microshift --output $(OUTPUT) $(call flag,VERSION,version) $(call flag,COMPONENTS,components) \
+	  $(call flag,AUTHFILE,authfile) $(call flag,RELEASE,release) $(call flag,SETS,sets) $(ARCH:%=--arch=%) \
+	  $(TARGET:%=--target=%) $(if $(SRPM),--srpm)
+
+signing = $(call flag,SIGN,sign) $(call flag,PASSPHRASE_FD,passphrase-fd) $(OLD_KEY:%=--old-key=%) \
+	  $(call flag,URL,url) $(call flag,NAME,name) $(call flag,KEEP,keep) --output $(OUTPUT)
+
+repo: deps ## dnf repository of all that was built, in _output/repo (SIGN=key ID, URL, KEEP)
+	$(PAACK) repo $(signing)
+
+publish: deps ## make _output/repo and publish it (TO=DIR or USER@HOST:DIR, URL=https://…, VERSIONS=3)
+	$(PAACK) repo $(signing) publish $(call flag,TO,to) $(call flag,VERSIONS,versions) $(signing)
+
+publish-job: deps ## for cron and CI: build, sign, publish what of DEF is not published (DEF, TO, SIGN, URL)
+	$(PAACK) publish-job $(call flag,DEF,def) $(call flag,TO,to) $(call flag,VERSIONS,versions) \
+	  $(call flag,AUTHFILE,authfile) $(if $(SOURCES),--sources) $(signing)
+
+blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL)
+	$(PAACK) blueprint $(call flag,DEF,def) $(call flag,URL,url) $(call flag,NAME,name) --output $(OUTPUT)
 
 schema: deps ## write schema/definition.schema.json
 	$(PAACK) schema > schema/definition.schema.json.new

@@ -9,14 +9,14 @@ import bz2
 import hashlib
 import lzma
 import re
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path
-from typing import Protocol, cast
+from typing import IO, Protocol, cast
 
 import zstandard
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 
 from helpers.errors import VerificationError
 
@@ -24,7 +24,6 @@ CHUNK = 1 << 20
 BROKEN_IMAGE = "the image is broken at its source; ask who made it, or build it anew"
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_GZIP_WINDOW_BITS = 31
 _HEAD = 10
 
 
@@ -50,13 +49,14 @@ class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
     @property
+    def needs_input(self) -> bool: ...
+    @property
     def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 # bz2 says OSError for a corrupt stream, with no errno.
 _STREAM_ERRORS: tuple[type[Exception], ...] = (
-    zlib.error,
     cast("type[Exception]", igzip_lib.IsalError),
     zstandard.ZstdError,
     lzma.LZMAError,
@@ -76,11 +76,12 @@ def digest_of(content: bytes) -> str:
 
 
 class BlobReader:
-    """Iterates over the *uncompressed* bytes of the blob in ``path``, in chunks.
+    """Iterates over the *uncompressed* bytes of the blob in ``path``, in chunks of up to CHUNK.
 
-    The digest is checked at the end of the iteration (VerificationError); so are truncated or
-    corrupt streams. ``compression`` is set after the first chunk. The kind of compression is
-    read off the content, as containers/storage does, not off a media type.
+    The digest is checked at the end of the iteration (VerificationError); so are corrupt
+    streams, and truncated ones but of zstd (the diffID tells). ``compression`` is set after the
+    first chunk. The kind of compression is read off the content, as containers/storage does,
+    not off a media type.
     """
 
     def __init__(self, path: Path, digest: str):
@@ -113,20 +114,12 @@ class BlobReader:
             yield head
             yield from raw
             return
-        new = _DECOMPRESSORS[self.compression]
-        stream = new()
-        data: bytes | None = head
-        while data is not None:
-            while data:
-                if stream.eof:
-                    stream = new()  # a further gzip member or zstd frame
-                out = stream.decompress(data)
-                if out:
-                    yield out
-                data = stream.unused_data if stream.eof else b""
-            data = next(raw, None)
-        if not stream.eof:
-            raise EOFError("the compressed stream ends early")
+        chunks = chain([head], raw)
+        # Bounded output: zeros are compressed a thousand times and more.
+        if self.compression is Compression.ZSTD:
+            yield from _zstd(chunks)
+        else:
+            yield from _members(chunks, _DECOMPRESSORS[self.compression])
 
     def _verified(self) -> Iterator[bytes]:
         sha256 = hashlib.sha256()
@@ -151,9 +144,37 @@ def detect_compression(head: bytes) -> Compression:
     )
 
 
+def _members(chunks: Iterable[bytes], new: Callable[[], _Decompressor]) -> Iterator[bytes]:
+    """Decompress any number of gzip members, or streams of another kind, end to end."""
+    stream = new()
+    for data in chunks:
+        while data:
+            if stream.eof:
+                stream = new()
+            yield stream.decompress(data, CHUNK)
+            while not (stream.eof or stream.needs_input):
+                yield stream.decompress(b"", CHUNK)
+            data = stream.unused_data if stream.eof else b""
+    if not stream.eof:
+        raise EOFError("the compressed stream ends early")
+
+
+def _zstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress any number of zstd frames, end to end."""
+
+    class Source:
+        def read(self, _: int = -1) -> bytes:
+            return next(chunks, b"")
+
+    reader = zstandard.ZstdDecompressor().stream_reader(
+        cast("IO[bytes]", Source()), read_across_frames=True
+    )
+    while chunk := reader.read(CHUNK):
+        yield chunk
+
+
 _DECOMPRESSORS: dict[Compression, Callable[[], _Decompressor]] = {
     Compression.BZIP2: bz2.BZ2Decompressor,
-    Compression.GZIP: lambda: isal_zlib.decompressobj(_GZIP_WINDOW_BITS),
+    Compression.GZIP: lambda: igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP),
     Compression.XZ: lzma.LZMADecompressor,
-    Compression.ZSTD: lambda: zstandard.ZstdDecompressor().decompressobj(),
 }

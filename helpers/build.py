@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from helpers.errors import LockError, Place, UsageError
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.lock import (
     Lock,
-    LockedImage,
     changes,
     check_lock,
     lock_path,
+    lock_scratch,
     make_lock,
     newest,
     read_lock,
@@ -53,11 +53,11 @@ class Builder:
         """Return the way to the images of ``definition``."""
         return Registry(self.cache, definition.file.parent, self.reporter, self.authfile)
 
-    def lock(self, file: Path, *, update: bool = False) -> tuple[Path, list[str]]:
+    def lock(self, what: Path | Definition, *, update: bool = False) -> tuple[Path, list[str]]:
         """Write the lock of a definition; return its path and what changed, a line each."""
-        definition = load_definition(file)
-        self._tidy()
-        path = lock_path(file)
+        definition = _load(what)
+        self._tidy(definition.file)
+        path = lock_path(definition.file)
         old = read_lock(path) or Lock()
         with self.reporter.showing():
             new = make_lock(
@@ -66,42 +66,53 @@ class Builder:
         write_lock(new, path)
         return path, changes(old, new)
 
-    def srpm(self, file: Path) -> list[Path]:
-        """Make the source RPM of every package of a definition, all arches inside."""
-        definition, lock = self._locked(file)
+    def srpm(self, what: Path | Definition, arches: Sequence[str] = ()) -> list[Path]:
+        """Make the source RPM of every package of a definition, all arches inside.
+
+        With ``arches``, one for each of these, with nothing else inside (noarch packages: one).
+        """
+        definition, lock = self._locked(what)
+        _check_arches(definition, arches)
         made = []
         with self.reporter.showing():
             for package in definition.packages:
                 contents = _contents(package, lock)
-                spec = render_spec(package, contents)
-                made.append(self._srpm(definition, spec))
+                epoch = _epoch(contents)
+                spec = render_spec(package, contents, epoch=epoch)
+                wanted = [each.arch for each in contents if not arches or each.arch in arches]
+                if wanted and (spec.noarch or not arches):
+                    made.append(self._srpm(definition, spec))
+                    continue
+                for arch in wanted:
+                    only = render_spec(package, contents, epoch=epoch, only=arch)
+                    made.append(self._srpm(definition, only, arch))
         return made
 
-    def rpms(self, file: Path, arches: Sequence[str] = ()) -> list[Path]:
+    def rpms(self, what: Path | Definition, arches: Sequence[str] = ()) -> list[Path]:
         """Make the RPMs of every package of a definition, for ``arches`` (default: all)."""
-        definition, lock = self._locked(file)
+        definition, lock = self._locked(what)
         _check_arches(definition, arches)
         made: list[Path] = []
         with self.reporter.showing():
             for package in definition.packages:
                 contents = _contents(package, lock)
-                spec = render_spec(package, contents)
+                spec = render_spec(package, contents, epoch=_epoch(contents))
                 wanted = [each for each in contents if not arches or each.arch in arches]
                 for each in wanted[:1] if spec.noarch else wanted:
                     made.append(self._rpm(definition, spec, each))
         return made
 
-    def _locked(self, file: Path) -> tuple[Definition, Lock]:
-        definition = load_definition(file)
-        self._tidy()
-        path = lock_path(file)
+    def _locked(self, what: Path | Definition) -> tuple[Definition, Lock]:
+        definition = _load(what)
+        self._tidy(definition.file)
+        path = lock_path(definition.file)
         lock = read_lock(path)
         if lock is None:
             if self.frozen:
                 raise LockError(
                     "there is no lock",
                     place=Place(path),
-                    hint=f"paack lock --def {file}   (and commit the lock)",
+                    hint=f"paack lock --def {definition.file}   (and commit the lock)",
                 )
             self.reporter.say(f"lock    {path} does not exist: making it")
             with self.reporter.showing():
@@ -110,13 +121,14 @@ class Builder:
         check_lock(definition, lock)
         return definition, lock
 
-    def _tidy(self) -> None:
+    def _tidy(self, file: Path) -> None:
         """Remove what killed builds left, even when nothing is to be made now."""
         sweep(self.output / "work")
+        sweep(lock_scratch(lock_path(file)))
         sweep(self.cache.scratch())
 
-    def _srpm(self, definition: Definition, spec: Spec) -> Path:
-        target = self.output / "srpms" / f"{spec.nevra_base}.src.rpm"
+    def _srpm(self, definition: Definition, spec: Spec, arch: str = "") -> Path:
+        target = self.output / "srpms" / arch / f"{spec.nevra_base}.src.rpm"
         makers = self._makers(spec.package)
         inputs = _inputs(spec, spec.contents, makers)
 
@@ -124,9 +136,9 @@ class Builder:
             sources: dict[str, Path | bytes] = {}
             for each in spec.contents:
                 sources |= self._sources(definition, spec, each, makers)
-            epoch = _epoch(image for each in spec.contents for image in each.images)
-            topdir = make_topdir(work / "rpmbuild", spec, sources, epoch)
-            return build_srpm(topdir, spec.contents[0].arch)
+            topdir = make_topdir(work / "rpmbuild", spec, sources)
+            with self.reporter.busy(f"srpm    {target.name}"):
+                return build_srpm(topdir, spec.contents[0].arch)
 
         return self._product(target, inputs, make)
 
@@ -138,8 +150,9 @@ class Builder:
 
         def make(work: Path) -> Path:
             sources = self._sources(definition, spec, contents, makers)
-            epoch = _epoch(image for each in spec.contents for image in each.images)
-            return build_rpm(make_topdir(work / "rpmbuild", spec, sources, epoch), arch)
+            topdir = make_topdir(work / "rpmbuild", spec, sources)
+            with self.reporter.busy(f"rpm     {target.name}"):
+                return build_rpm(topdir, arch)
 
         return self._product(target, inputs, make)
 
@@ -161,8 +174,16 @@ class Builder:
         sources = {image.source.text: image.source for _, image in definition.images()}
 
         def make(work: Path) -> Path:
-            for image in contents.images:
-                registry.fetch(image, sources[image.source])
+            lacking = {
+                layer.digest: layer.size
+                for image in contents.images
+                for layer in image.layers
+                if not self.cache.has(layer.digest, layer.size)
+            }
+            label = f"fetch   {contents.arch}"
+            with self.reporter.whole(label, sum(lacking.values()), len(contents.images), "image"):
+                for image in contents.images:
+                    registry.fetch(image, sources[image.source])
             target = work / name
             make_image(target, maker, contents.images, self.cache, self.reporter)
             return target
@@ -201,6 +222,11 @@ class Builder:
         return target
 
 
+def _load(what: Path | Definition) -> Definition:
+    """Return a definition: given as one (generated), or as the path of a file to load."""
+    return what if isinstance(what, Definition) else load_definition(what)
+
+
 def _contents(package: Package, lock: Lock) -> list[Contents]:
     found = []
     for arch in package.arches:
@@ -220,7 +246,7 @@ def _inputs(
         "spec": _sha256_of(spec.text.encode()),
         "rpm": rpmbuild_version(),
         "libzstd": libzstd_version(),
-        "epoch": _epoch(image for each in spec.contents for image in each.images),
+        "epoch": spec.epoch,
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],
         "manifests": {
@@ -229,11 +255,21 @@ def _inputs(
     }
 
 
-def _epoch(images: Iterable[LockedImage]) -> int:
-    """SOURCE_DATE_EPOCH, or the creation time of the newest image."""
+def _epoch(contents: Sequence[Contents]) -> int:
+    """SOURCE_DATE_EPOCH, or the creation time of the newest image; a second less for noon.
+
+    A changelog entry of noon is midnight to rpm: it takes it for one without a time.
+    """
+    epoch = _given_epoch()
+    if epoch is None:
+        epoch = max(newest(image for each in contents for image in each.images), _EPOCH_FLOOR)
+    return epoch - 1 if epoch % 86400 == 43200 else epoch
+
+
+def _given_epoch() -> int | None:
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given is None:
-        return max(newest(images), _EPOCH_FLOOR)
+        return None
     if not given.isdigit():
         raise UsageError(
             f"SOURCE_DATE_EPOCH is not a number: {given!r}",

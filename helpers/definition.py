@@ -19,8 +19,9 @@ from helpers.definition_document import (
     ImageDocument,
     PackageDocument,
 )
-from helpers.document import Located, Problems, Text, bind, json_schema, load
+from helpers.document import Located, Problems, Text, bind, load
 from helpers.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
+from helpers.schema import json_schema
 
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
@@ -113,7 +114,10 @@ def definition_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paack definition",
-        **json_schema(DefinitionDocument),
+        # As _with_packages does.
+        "if": {"required": ["name"], "not": {"required": ["packages"]}},
+        "then": json_schema(PackageDocument),
+        "else": json_schema(DefinitionDocument),
     }
 
 
@@ -145,7 +149,6 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         for number, entry in enumerate(entries)
     )
     _check_arches(arches, entries, path, problems)
-    _check_description(document, path, problems)
     name = document.name
     return Package(
         name=name,
@@ -153,7 +156,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         release=document.release,
         license=document.license,
         summary=document.summary or f"Container images of {name}",
-        description=(document.description or document.summary or f"Container images of {name}."),
+        description=_description(document),
         url=document.url,
         path=_clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document, problems),
         filesystem=document.filesystem,
@@ -165,6 +168,14 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         requires=document.requires,
         conflicts=document.conflicts,
     )
+
+
+def _description(document: PackageDocument) -> str:
+    if document.description:
+        return document.description.rstrip("\n")  # a block of YAML ends with one
+    if document.summary and document.summary[0] not in "%#":
+        return document.summary
+    return f"Container images of {document.name}."
 
 
 def _package_arch(document: ArchDocument, path: str, problems: Problems) -> PackageArch:
@@ -181,7 +192,9 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
         image = _image(entry, f"{path}.images[{number}]", problems)
         if image is None:
             continue
-        name = str(image.source.reference)
+        reference = image.source.reference
+        # A tag is a name in the store, whether a digest pins it or not.
+        name = f"{reference.repo}:{reference.tag}" if reference.tag else str(reference)
         if name in names:
             problems.add(
                 image.line,
@@ -238,17 +251,6 @@ def _check_arches(
         if arch.name and arch.name in seen:
             problems.add(entry.line, f"{path}: arch {arch.name} comes twice", "merge the entries")
         seen.add(arch.name)
-
-
-def _check_description(document: PackageDocument, path: str, problems: Problems) -> None:
-    """A line of %description that begins with % would be a section or a condition to rpmbuild."""
-    for line in (document.description or "").splitlines():
-        if line.lstrip().startswith("%"):
-            problems.add(
-                document.line,
-                f"{path}.description: a line begins with '%': {line!r}",
-                "begin the line with another character",
-            )
 
 
 def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:

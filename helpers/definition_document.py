@@ -14,9 +14,25 @@ from helpers.document import Text, key
 FILESYSTEMS = ("squashfs", "erofs")
 
 _PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
-_NAME = r"[A-Za-z0-9_/][A-Za-z0-9_./:@+~^()-]*"
-_DEPENDENCY = rf"{_NAME}(?: (?:<|<=|=|>=|>) [A-Za-z0-9_.+~^:-]+)?"
+_VERSION = r"(?!.*\.\.)[A-Za-z0-9_.+~^]+"
+_EVR = rf"(?:[0-9]+:)?{_VERSION}(?:-{_VERSION})?"
+_NAME = r"[A-Za-z0-9_./:@+~^()-]*"
+_DEPENDENCY = rf"/{_NAME}|[A-Za-z0-9_]{_NAME}(?: (?:<|<=|=|>=|>) {_EVR})?"
 _DEPENDENCY_HINT = "a name, or a name, a comparison and a version: microshift = 4.20.26"
+# What rpm would not give back as it is written, or not read at all.
+_LINE = (
+    (r"^$", "is empty"),
+    (r"^\s|\s$", "begins or ends with a blank"),
+    (r"\\%", "has a backslash before a '%'"),
+)
+_BLOCK = (
+    (r"^\s*$", "is empty"),
+    (r"^\s", "begins with a blank"),
+    (r"(^|\n)[^\S\n]*[%#]", "has a line that begins with '%' or '#'"),
+    (r"[^\S\n](\n|$)", "has a line that ends with a blank"),
+    (r"\\%", "has a backslash before a '%'"),
+)
+_TEXT_HINT = "rpm would not keep it: write it in another way"
 PATH_HINT = "an absolute path below /usr, of letters, digits and . _ + -"
 _ARCHES = tuple(OCI_ARCH)
 
@@ -61,31 +77,37 @@ class PackageDocument:
         "RPM name",
         required=True,
         example="my-app-containers",
-        pattern=r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
-        hint="letters, digits and . _ + -",
+        pattern=r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits and . _ + -, no '..'",
         default="",
     )
     version: str = key(
         "RPM version",
         required=True,
         example="1.0.0",
-        pattern=r"[A-Za-z0-9_.+~^]+",
-        hint="letters, digits and . _ + ~ ^; no dash (write ~ for a pre-release: 1.0~rc1)",
+        pattern=_VERSION,
+        hint="letters, digits and . _ + ~ ^, no '..'; no dash (~ for a pre-release: 1.0~rc1)",
         default="",
     )
     release: str = key(
         "RPM release",
-        pattern=r"[A-Za-z0-9_.+~^]+",
-        hint="letters, digits and . _ + ~ ^; no dash",
+        pattern=_VERSION,
+        hint="letters, digits and . _ + ~ ^, no '..'; no dash",
         example="1",
         default="1",
     )
-    license: str = key("Licence of what is inside", example="Apache-2.0", default="Unknown")
-    summary: str | None = key("One line about the package")
-    description: str | None = key("Some lines about the package", block=True)
-    url: str | None = key(
-        "Home page", pattern=r"[a-z][a-z0-9+.-]*://\S+", hint="for example https://example.com"
+    license: str = key(
+        "Licence of what is inside", refused=_LINE, hint=_TEXT_HINT, example="Apache-2.0",
+        default="Unknown",
+    )  # fmt: skip
+    summary: str | None = key("One line about the package", refused=_LINE, hint=_TEXT_HINT)
+    description: str | None = key(
+        "Some lines about the package", block=True, refused=_BLOCK, hint=_TEXT_HINT
     )
+    url: str | None = key(
+        "Home page", pattern=r"[a-z][a-z0-9+.-]*://\S+", refused=_LINE,
+        hint="for example https://example.com",
+    )  # fmt: skip
     path: str | None = key(
         "Where the store appears on the device", pattern=_PATH, hint=PATH_HINT,
         example="/usr/lib/my-app/containers",

@@ -16,6 +16,8 @@ from helpers.reference import parse_reference
 from helpers.templates import render
 
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
+CRIO_DIRECTORY = "/etc/crio/crio.conf.d"
+PODMAN_DIRECTORY = "/usr/share/containers/storage.rootful.conf.d"
 
 #: The lock bytes of an unmounted store: 64, as any, and never those of a store (a sha256).
 SKELETON_LOCK = "paack-empty-store".ljust(64, "-")
@@ -33,12 +35,16 @@ class DeviceFile:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Everything of a package that is not its store, manifests or lock."""
+    """Everything of a package that is not its store, manifests or lock.
+
+    ``ghosts`` belong to the package, but are made and removed by its scriptlets.
+    """
 
     mount_point: str
     unit: str
     files: tuple[DeviceFile, ...]
     links: tuple[tuple[str, str], ...]
+    ghosts: tuple[str, ...]
     scriptlets: dict[str, str]
 
 
@@ -48,12 +54,18 @@ def device_of(package: Package) -> Device:
     mount_point = f"/run/paack/{name}"
     unit = f"{escape_path(mount_point)}.mount"
     repair = f"paack-{name}-repair.service"
+    shared = f"/usr/share/paack/{name}"
+    crio_conf = f"{CRIO_DIRECTORY}/50-{name}.conf"
+    podman_conf = f"{PODMAN_DIRECTORY}/50-{name}.conf"
     values = {
         "package": package,
         "mount_point": mount_point,
         "unit": unit,
         "lock": SKELETON_LOCK,
         "library": f"/usr/libexec/paack/{name}",
+        "shared": shared,
+        "crio_conf": crio_conf,
+        "podman_conf": podman_conf,
     }
 
     def file(template: str, path: str, mode: int = 0o644) -> DeviceFile:
@@ -64,8 +76,8 @@ def device_of(package: Package) -> Device:
         file("store.mount.j2", f"{UNIT_DIRECTORY}/{unit}"),
         file("repair.service.j2", f"{UNIT_DIRECTORY}/{repair}"),
         file("tmpfiles.conf.j2", f"/usr/lib/tmpfiles.d/paack-{name}.conf"),
-        file("crio.conf.j2", f"/etc/crio/crio.conf.d/50-{name}.conf"),
-        file("storage.conf.j2", f"/usr/share/containers/storage.rootful.conf.d/50-{name}.conf"),
+        file("crio.conf.j2", f"{shared}/crio.conf"),
+        file("storage.conf.j2", f"{shared}/storage.conf"),
         file("doctor.sh.j2", f"/usr/libexec/paack/{name}/doctor", 0o755),
         file("greenboot.sh.j2", f"/usr/lib/greenboot/check/wanted.d/50_{name}.sh", 0o755),
     )
@@ -75,11 +87,12 @@ def device_of(package: Package) -> Device:
         (f"{UNIT_DIRECTORY}/local-fs.target.wants/{unit}", f"../{unit}"),
         (f"{UNIT_DIRECTORY}/multi-user.target.wants/{repair}", f"../{repair}"),
     )
+    ghosts = (crio_conf, f"{CRIO_DIRECTORY}/99-paack-pinned-images.conf", podman_conf)
     scriptlets = {
         kind: render(f"device/{kind}.sh.j2", **values)
         for kind in ("post", "preun", "postun", "posttrans")
     }
-    return Device(mount_point, unit, files, links, scriptlets)
+    return Device(mount_point, unit, files, links, ghosts, scriptlets)
 
 
 def image_names(images: Sequence[LockedImage]) -> list[str]:

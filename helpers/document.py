@@ -1,7 +1,7 @@
 """YAML documents read into dataclasses, with the line of every value, all problems at once.
 
 The dataclasses are the one description of a format: ``bind`` checks a document against them and
-``json_schema`` makes the schema for editors from them. A field is described by ``key(...)``.
+helpers/schema.py makes the schema for editors from them. A field is described by ``key(...)``.
 
 Scalars are taken as they are written: ``version: 1.10`` is "1.10", not a number.
 """
@@ -23,6 +23,9 @@ from helpers.errors import DefinitionError, DefinitionErrors, Place
 
 T = TypeVar("T")
 _DEPTH = 32
+_NODES = 100_000
+# Control characters, other line ends than \n, halves of characters.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _YAML_HINT = "quote texts that hold : # { } [ ] & * ! | > or %"
 
 
@@ -44,9 +47,13 @@ def key(
     example: object = None,
     choices: tuple[str, ...] = (),
     block: bool = False,
+    refused: tuple[tuple[str, str], ...] = (),
     default: object = None,
 ) -> Any:
-    """Describe a field: ``name`` in YAML, ``pattern`` of the whole text, ``block``: many lines."""
+    """Describe a field: ``name`` in YAML, ``pattern`` of the whole text, ``block``: many lines.
+
+    ``refused`` are (pattern, what is wrong) of texts that cannot be had.
+    """
     metadata = {
         "doc": doc,
         "name": name,
@@ -56,6 +63,7 @@ def key(
         "example": example,
         "choices": choices,
         "block": block,
+        "refused": refused,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -102,9 +110,11 @@ def load(file: Path) -> Located:
         raise DefinitionError(
             f"is not YAML: {error}", place=Place(file), hint=_YAML_HINT
         ) from error
+    except RecursionError as error:
+        raise DefinitionError("is nested too deeply", place=Place(file)) from error
     if node is None:
         raise DefinitionError("is empty", place=Place(file), hint="see images/demo for an example")
-    return _locate(node, file, 0)
+    return _Locator(file).locate(node, 0)
 
 
 def bind(cls: type[T], document: Located, problems: Problems, path: str = "") -> T | None:
@@ -145,54 +155,14 @@ def yaml_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
     }
 
 
-def json_schema(cls: type) -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of a document of ``cls``, without the $schema line."""
-    hints = typing.get_type_hints(cls)
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    for name, field in yaml_fields(cls).items():
-        properties[name] = {
-            "description": field.metadata["doc"],
-            **_schema(hints[field.name], field),
-        }
-        if field.metadata["example"] is not None:
-            properties[name]["examples"] = [field.metadata["example"]]
-        if field.metadata["required"]:
-            required.append(name)
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": required,
-    }
-
-
 def suggest(word: str, known: tuple[str, ...]) -> str:
     """Return a hint: the known word that is nearest to ``word``, or all of them."""
     near = difflib.get_close_matches(word, known, 1)
     return f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(known)}"
 
 
-def _schema(hint: Any, field: dataclasses.Field[Any]) -> dict[str, Any]:
-    kinds = _kinds(hint)
-    options: list[dict[str, Any]] = []
-    for kind in kinds:
-        if typing.get_origin(kind) is tuple:
-            (item, _) = typing.get_args(kind)
-            options.append({"type": "array", "items": _schema(item, field)})
-        elif dataclasses.is_dataclass(kind):
-            options.append(json_schema(typing.cast(type, kind)))
-        else:
-            text: dict[str, Any] = {"type": ["string", "number"]}
-            if field.metadata["choices"]:
-                text = {"enum": list(field.metadata["choices"])}
-            elif field.metadata["pattern"]:
-                text["pattern"] = f"^(?:{field.metadata['pattern']})$"
-            options.append(text)
-    return options[0] if len(options) == 1 else {"anyOf": options}
-
-
-def _kinds(hint: Any) -> list[Any]:
+def kinds(hint: Any) -> list[Any]:
+    """Return the types that a field may have besides None."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
     return [hint]
@@ -201,8 +171,8 @@ def _kinds(hint: Any) -> list[Any]:
 def _value(
     hint: Any, field: dataclasses.Field[Any], located: Located, problems: Problems, path: str
 ) -> Any:
-    kinds = _kinds(hint)
-    for kind in kinds:
+    allowed = kinds(hint)
+    for kind in allowed:
         if typing.get_origin(kind) is tuple and isinstance(located.value, list):
             (item, _) = typing.get_args(kind)
             items = (
@@ -215,7 +185,7 @@ def _value(
         if kind in (str, Text) and isinstance(located.value, str):
             text = _text(field, located, problems, path)
             return Text(text, located.line) if kind is Text and text is not None else text
-    problems.add(located.line, f"{path} must be {' or '.join(map(_describe, kinds))}")
+    problems.add(located.line, f"{path} must be {' or '.join(map(_describe, allowed))}")
     return None
 
 
@@ -236,7 +206,7 @@ def _text(
 ) -> str | None:
     value = typing.cast(str, located.value)
     metadata = field.metadata
-    control = re.search(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]", value)
+    control = _CONTROL.search(value)
     if control:
         problems.add(located.line, f"{path}: control character {control[0]!r}", metadata["hint"])
     elif not metadata["block"] and re.search(r"[\n\t]", value):
@@ -246,6 +216,8 @@ def _text(
         problems.add(located.line, f"{path}: {value!r} is not known", hint)
     elif metadata["pattern"] and not re.fullmatch(metadata["pattern"], value):
         problems.add(located.line, f"{path}: {value!r} is not valid", metadata["hint"])
+    elif wrong := [what for pattern, what in metadata["refused"] if re.search(pattern, value)]:
+        problems.add(located.line, f"{path} {wrong[0]}", metadata["hint"])
     else:
         return value
     return None
@@ -260,23 +232,34 @@ def _describe(kind: Any) -> str:
 _NOTHING = Located(None, 0)
 
 
-def _locate(node: yaml.Node, file: Path, depth: int) -> Located:
-    line = node.start_mark.line + 1
-    if depth > _DEPTH:
-        raise DefinitionError("is nested too deeply", place=Place(file, line))
-    if isinstance(node, yaml.ScalarNode):
-        empty = node.tag == "tag:yaml.org,2002:null"
-        return Located(None if empty else str(node.value), line)
-    if isinstance(node, yaml.SequenceNode):
-        return Located([_locate(item, file, depth + 1) for item in node.value], line)
-    mapping: dict[str, Located] = {}
-    for name, value in node.value:
-        if not isinstance(name, yaml.ScalarNode):
-            raise DefinitionError("a key must be a text", place=Place(file, line))
-        name_line = name.start_mark.line + 1
-        if name.value in mapping:
-            raise DefinitionError(f"{name.value!r} comes twice", place=Place(file, name_line))
-        located = _locate(value, file, depth + 1)
-        # A problem with a value is shown at its key, where the eye looks first.
-        mapping[name.value] = Located(located.value, name_line)
-    return Located(mapping, line)
+class _Locator:
+    """Turns YAML nodes into Located; their number is bounded, since an alias repeats a node."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self._count = 0
+
+    def locate(self, node: yaml.Node, depth: int) -> Located:
+        line = node.start_mark.line + 1
+        self._count += 1
+        if depth > _DEPTH or self._count > _NODES:
+            raise self._error(line, "is nested too deeply, or too large", "aliases count, too")
+        if isinstance(node, yaml.ScalarNode):
+            empty = node.tag == "tag:yaml.org,2002:null"
+            return Located(None if empty else str(node.value), line)
+        if isinstance(node, yaml.SequenceNode):
+            return Located([self.locate(item, depth + 1) for item in node.value], line)
+        mapping: dict[str, Located] = {}
+        for name, value in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                raise self._error(line, "a key must be a text", _YAML_HINT)
+            name_line = name.start_mark.line + 1
+            if name.value in mapping:
+                raise self._error(name_line, f"{name.value!r} comes twice", "remove one of them")
+            located = self.locate(value, depth + 1)
+            # A problem with a value is shown at its key, where the eye looks first.
+            mapping[name.value] = Located(located.value, name_line)
+        return Located(mapping, line)
+
+    def _error(self, line: int, message: str, hint: str) -> DefinitionError:
+        return DefinitionError(message, place=Place(self._file, line), hint=hint)

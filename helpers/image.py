@@ -7,6 +7,7 @@ same bytes for the same stream and the same version.
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,12 +77,25 @@ def image_maker(filesystem: str) -> ImageMaker:
         said = run([require(tool), "-V"], quiet=True, check=False)
     match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
     version = match[1] if match else "unknown"
-    if filesystem == "erofs" and tuple(map(int, version.split(".")[:2])) < _EROFS_OLDEST:
+    if filesystem == "squashfs":
+        version += f" (libzstd {libzstd_version()})"
+    numbers = tuple(map(int, match[1].split(".")[:2])) if match else ()
+    if filesystem == "erofs" and numbers < _EROFS_OLDEST:
         raise ToolError(
             f"mkfs.erofs {version} cannot make a store from a tar stream; 1.8 or newer can",
             hint="install a newer erofs-utils, or use filesystem: squashfs",
         )
     return ImageMaker(filesystem, tool, version)
+
+
+def libzstd_version() -> str:
+    """Return the version of the system's libzstd: what tar2sqfs and rpmbuild compress with."""
+    try:
+        version = ctypes.CDLL("libzstd.so.1").ZSTD_versionString
+    except OSError:
+        return "unknown"
+    version.restype = ctypes.c_char_p
+    return str(version().decode())
 
 
 def make_image(

@@ -6,10 +6,8 @@ follows is offline and reproducible.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,9 @@ import yaml
 from helpers.blob import is_digest
 from helpers.definition import Definition
 from helpers.errors import LockError, Place
-from helpers.reference import Source
+from helpers.oci import parse_time
+from helpers.reference import Source, parse_reference
+from helpers.workspace import workspace
 
 FORMAT = 1
 _HEAD = "# Made by paack lock. Commit it; change it with: paack lock --def FILE --update\n"
@@ -68,6 +68,11 @@ def lock_path(definition: Path) -> Path:
     return definition.with_name(f"{definition.stem}.lock.yaml")
 
 
+def lock_scratch(lock: Path) -> Path:
+    """Return the directory where a lock is written before it appears."""
+    return lock.with_name(f".{lock.name}.work")
+
+
 def wanted(definition: Definition) -> dict[tuple[str, str], Source]:
     """Return what a lock of ``definition`` must hold, sorted."""
     found = {(image.source.text, arch): image.source for arch, image in definition.images()}
@@ -105,7 +110,7 @@ def check_lock(definition: Definition, lock: Lock) -> None:
 
 def newest(images: Iterable[LockedImage]) -> int:
     """Return the newest creation time, in seconds since 1970; 0 when there is none."""
-    return max((int(_when(image.created).timestamp()) for image in images), default=0)
+    return max((int(parse_time(image.created).timestamp()) for image in images), default=0)
 
 
 def changes(old: Lock, new: Lock) -> list[str]:
@@ -143,12 +148,12 @@ def dump(lock: Lock) -> str:
 
 def write_lock(lock: Lock, path: Path) -> None:
     """Write the lock; it appears by rename."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(dump(lock), "utf-8")
-        scratch.rename(path)
+        with workspace(lock_scratch(path)) as work:
+            scratch = work / path.name
+            scratch.write_text(dump(lock), "utf-8")
+            scratch.rename(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise LockError(
             f"cannot be written: {error.strerror}",
             place=Place(path),
@@ -162,52 +167,64 @@ def read_lock(path: Path) -> Lock | None:
         document = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(document, dict) or document.get("paack") != FORMAT:
         raise _damaged(path, f"not a lock of format {FORMAT}")
     try:
         images = [_image(item) for item in document["images"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    except KeyError as error:
+        raise _damaged(path, f"{error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
     return Lock({(image.source, image.arch): image for image in images})
 
 
 def _image(item: dict[str, Any]) -> LockedImage:
     layers = tuple(
-        LockedLayer(_digest(layer["digest"]), int(layer["size"]), _digest(layer["diff_id"]))
+        LockedLayer(_digest(layer["digest"]), _size(layer["size"]), _digest(layer["diff_id"]))
         for layer in item["layers"]
     )
     return LockedImage(
-        source=str(item["source"]),
-        arch=str(item["arch"]),
-        names=tuple(str(name) for name in item["names"]),
+        source=_text(item["source"]),
+        arch=_text(item["arch"]),
+        names=_names(item["names"]),
         list=_digest(item["list"]) if "list" in item else None,
         manifest=_digest(item["manifest"]),
         config=_digest(item["config"]),
-        created=_time(str(item["created"])),
+        created=_time(item["created"]),
         layers=layers,
     )
 
 
+def _names(value: object) -> tuple[str, ...]:
+    """Names go into specs: what is no name does not come out of a lock."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("no list of names")
+    return tuple(str(parse_reference(_text(name))) for name in value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a size")
+    return value
+
+
 def _digest(value: object) -> str:
     if not is_digest(value):
-        raise ValueError(f"not a digest: {value!r}")
+        raise ValueError(f"not a digest: {_text(value)!r}")
     return str(value)
 
 
-def _time(text: str) -> str:
-    _when(text)
-    return text
-
-
-def _when(text: str) -> datetime:
-    """Parse RFC 3339, whose fractions may have nine digits; datetime takes six."""
-    head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    if dot:
-        digits = tail[: len(tail) - 6]
-        head += f".{digits[:6]:0<6}" + tail[len(digits) :]
-    return datetime.fromisoformat(head).astimezone(UTC)
+def _time(value: object) -> str:
+    parse_time(_text(value))
+    return str(value)
 
 
 def _short(digest: str) -> str:

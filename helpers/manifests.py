@@ -11,6 +11,7 @@ from pathlib import Path
 from helpers.errors import DefinitionError, Place
 
 _NAME = re.compile(r"[A-Za-z0-9_.+@=-]+")
+_PATH_LIMIT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def read_manifests(directory: Path) -> Manifests:
     if not files:
         raise DefinitionError("holds no manifest", place=Place(directory), hint="add a .yaml file")
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in files:
             _check(path, directory)
             content = path.read_bytes()
@@ -47,7 +48,14 @@ def _check(path: Path, directory: Path) -> None:
         raise DefinitionError(
             "is not a regular file", place=Place(path), hint="put the file itself there"
         )
-    for part in path.relative_to(directory).parts:
+    relative = path.relative_to(directory)
+    if len(str(relative)) > _PATH_LIMIT:
+        raise DefinitionError(
+            f"the path {str(relative)!r} has more than {_PATH_LIMIT} characters",
+            place=Place(path),
+            hint="shorten it",
+        )
+    for part in relative.parts:
         if not _NAME.fullmatch(part):
             raise DefinitionError(
                 f"the name {part!r} cannot go into an RPM",

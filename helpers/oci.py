@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from helpers.arch import OCI_ARCH
@@ -22,7 +24,8 @@ OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_SIZE_LIMIT = 1 << 63
 _NO_TIME = "1970-01-01T00:00:00Z"
 
 
@@ -74,9 +77,9 @@ def choose(raw: bytes, rpm_arch: str) -> str:
         platform = item.get("platform") if isinstance(item, dict) else None
         if not isinstance(platform, dict) or platform.get("os") == "unknown":
             continue  # attestations
-        variant = str(platform.get("variant", ""))
-        there.append("/".join(filter(None, (str(platform.get("architecture")), variant))))
-        if platform.get("os") == "linux" and platform.get("architecture") == name:
+        architecture, variant = _text(platform, "architecture"), _text(platform, "variant")
+        there.append("/".join(filter(None, (architecture or "?", variant))))
+        if platform.get("os") == "linux" and architecture == name:
             found.setdefault(variant, _descriptor(item, "index").digest)
     for variant in variants:
         if variant in found:
@@ -97,10 +100,10 @@ def parse_manifest(raw: bytes) -> Manifest:
         )
     config = _descriptor(document.get("config"), "manifest")
     layers = tuple(_descriptor(layer, "manifest") for layer in _list(document, "layers"))
-    media_type = document.get("mediaType") or (
+    media_type = _text(document, "mediaType") or (
         DOCKER_MANIFEST if "docker" in config.media_type else OCI_MANIFEST
     )
-    return Manifest(str(media_type), config, layers)
+    return Manifest(media_type, config, layers)
 
 
 def parse_config(raw: bytes) -> Config:
@@ -110,15 +113,41 @@ def parse_config(raw: bytes) -> Config:
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not isinstance(diff_ids, list) or not all(is_digest(d) for d in diff_ids):
         raise RegistryError("the image's config has no list of diffIDs")
-    created = document.get("created")
-    if not isinstance(created, str) or not _TIME.fullmatch(created):
-        created = _NO_TIME
     return Config(
-        architecture=str(document.get("architecture", "")),
-        os=str(document.get("os", "")),
-        created=created,
+        architecture=_text(document, "architecture"),
+        os=_text(document, "os"),
+        created=_created(document),
         diff_ids=tuple(diff_ids),
     )
+
+
+def parse_time(text: str) -> datetime:
+    """Parse a time of RFC 3339, with up to nine digits after the dot; raise ValueError."""
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"not a time: {text!r}")
+    head, dot, tail = text.replace("Z", "+00:00").partition(".")
+    if dot:
+        digits = tail[: len(tail) - 6]
+        head += f".{digits[:6]:0<6}" + tail[len(digits) :]
+    try:
+        return datetime.fromisoformat(head).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"not a time: {text!r}") from error
+
+
+def _created(config: dict[str, Any]) -> str:
+    """Return when an image says that it was made; 1970 when it says nothing useful."""
+    created = _text(config, "created")
+    try:
+        parse_time(created)
+    except ValueError:
+        return _NO_TIME
+    return created
+
+
+def _text(document: dict[str, Any], key: str) -> str:
+    value = document.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
@@ -141,6 +170,6 @@ def _list(document: dict[str, Any], key: str) -> list[Any]:
 def _descriptor(value: object, what: str) -> Descriptor:
     if isinstance(value, dict):
         digest, size = value.get("digest"), value.get("size")
-        if is_digest(digest) and isinstance(size, int) and size >= 0:
-            return Descriptor(str(digest), size, str(value.get("mediaType", "")))
-    raise RegistryError(f"the {what} has a bad descriptor: {value!r:.200}")
+        if is_digest(digest) and type(size) is int and 0 <= size < _SIZE_LIMIT:
+            return Descriptor(str(digest), size, _text(value, "mediaType"))
+    raise RegistryError(f"the {what} has a bad descriptor: {reprlib.repr(value)}")

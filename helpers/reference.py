@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.?)+(?::[0-9]+)?"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?"
 _PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?P<repo>(?P<domain>{_DOMAIN})/{_PATH}(?:/{_PATH})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+_REPO_LIMIT = 255
 _TRANSPORT = re.compile(r"[a-z-]+")
 FILE_TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
 TRANSPORTS = ("docker", *FILE_TRANSPORTS, "containers-storage")
@@ -81,6 +83,11 @@ def parse_reference(text: str) -> Reference:
     if "." not in domain and ":" not in domain and domain != "localhost":
         raise ReferenceProblem(
             f"{text!r} names no registry", f"write it out: docker.io/{text} or quay.io/{text}"
+        )
+    if len(match["repo"]) > _REPO_LIMIT:
+        raise ReferenceProblem(
+            f"the image name {text[:20]!r}... has {len(match['repo'])} characters",
+            f"{_REPO_LIMIT} are allowed",
         )
     tag = match["tag"] or (None if match["digest"] else "latest")
     return Reference(match["repo"], tag, match["digest"])

@@ -19,9 +19,9 @@ from helpers import oci
 from helpers.arch import oci_arch
 from helpers.blob import digest_of
 from helpers.cache import Cache
-from helpers.errors import LockError, RegistryError, VerificationError
+from helpers.errors import LockError, RegistryError, UsageError, VerificationError
 from helpers.lock import LockedImage, LockedLayer
-from helpers.progress import Meter, Reporter, human
+from helpers.progress import Meter, Reporter, count, human
 from helpers.reference import Reference, Source
 from helpers.run import Result, run
 from helpers.skopeo_errors import explain
@@ -47,8 +47,10 @@ class Registry:
         Manifests and configs are put into the cache. Raises RegistryError for the first that
         cannot be resolved.
         """
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            futures = [pool.submit(self._resolve, source, arch) for source, arch in wanted]
+        pairs = list(wanted)
+        label = f"lock    {count(len(pairs), 'image')}"
+        with self.reporter.busy(label), ThreadPoolExecutor(_PARALLEL) as pool:
+            futures = [pool.submit(self._resolve, source, arch) for source, arch in pairs]
             try:
                 return [future.result() for future in futures]
             finally:
@@ -70,7 +72,8 @@ class Registry:
                 if lacking:
                     self._fetch_layers(image, source, lacking, meter)
             cached = len(layers) - len(lacking)
-            meter.note(f"{len(layers)} layers, {cached} cached, {human(total)} fetched")
+            layer_count = count(len(layers), "layer")
+            meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
 
     def _resolve(self, source: Source, arch: str) -> LockedImage:
         if source.origin is None:
@@ -94,7 +97,9 @@ class Registry:
         where = f"{source.transport}:{source.location}"
         with workspace(self.cache.scratch()) as stage:
             target = stage / "image"
-            options = ["--override-os", "linux", "--override-arch", oci_arch(arch)]
+            # skopeo unpacks archives; in its own place a killed one would leave that behind.
+            temporary = ["--tmpdir", str(stage)]
+            options = ["--override-os", "linux", "--override-arch", oci_arch(arch), *temporary]
             preserve = [] if source.transport == "containers-storage" else ["--preserve-digests"]
             self._skopeo(
                 source,
@@ -106,11 +111,11 @@ class Registry:
             self.cache.put(raw)
             for digest in {manifest.config.digest, *(each.digest for each in manifest.layers)}:
                 self.cache.adopt(target / digest.removeprefix("sha256:"), digest)
+            index = None
+            if source.transport in ("oci", "oci-archive"):
+                top = self._skopeo(source, [*temporary, "inspect", "--raw", where]).stdout
+                index = self.cache.put(top) if oci.is_index(top) else None
         config = self.cache.read(manifest.config.digest)
-        index = None
-        if source.transport in ("oci", "oci-archive"):
-            top = self._skopeo(source, ["inspect", "--raw", where]).stdout
-            index = self.cache.put(top) if oci.is_index(top) else None
         return _locked(source, arch, index, raw, config)
 
     def _fetch_metadata(self, image: LockedImage, source: Source) -> None:
@@ -140,7 +145,7 @@ class Registry:
             elif any(not each.media_type.endswith("gzip") for each in manifest.layers):
                 target = ["--preserve-digests", "dir:blobs/sha256"]
             command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
-            with _watching(stage, meter):
+            with _watching(stage, lacking, meter):
                 self._skopeo(
                     source, [*command, _docker(source, image.manifest), *target], cwd=stage
                 )
@@ -201,6 +206,18 @@ class Registry:
         return result
 
 
+def credentials(authfile: str | None) -> Path | None:
+    """Return the file that ``authfile``, or else REGISTRY_AUTH_FILE, names; None without.
+
+    Raises UsageError when it is not there: skopeo would go on as if none had been named.
+    """
+    name = authfile or os.environ.get("REGISTRY_AUTH_FILE")
+    if name and not Path(name).exists():
+        hint = "--authfile, or REGISTRY_AUTH_FILE: what podman login writes, or a pull secret"
+        raise UsageError(f"{name}: there is no such file", hint=hint)
+    return Path(name) if name else None
+
+
 def _docker(source: Source, tag_or_digest: str) -> str:
     """Return the skopeo name of an image in the repository that ``source`` names."""
     assert source.origin is not None
@@ -256,12 +273,13 @@ def _naming(source: Source, arch: str) -> Iterator[None]:
 
 
 @contextmanager
-def _watching(directory: Path, meter: Meter) -> Iterator[None]:
-    """Report the bytes that arrive in ``directory`` while the block runs."""
+def _watching(directory: Path, layers: list[LockedLayer], meter: Meter) -> Iterator[None]:
+    """Report the bytes and ``layers`` that arrive in ``directory`` while the block runs."""
     done = threading.Event()
+    names = {layer.digest.removeprefix("sha256:") for layer in layers}
 
-    def size() -> int:
-        total = 0
+    def look() -> None:
+        total = arrived = 0
         for path in directory.rglob("*"):
             try:
                 status = path.lstat()
@@ -269,11 +287,12 @@ def _watching(directory: Path, meter: Meter) -> Iterator[None]:
                 continue  # renamed under our eyes
             if status.st_nlink == 1 and path.is_file():
                 total += status.st_size
-        return total
+                arrived += path.name in names
+        meter.update(total, f"{arrived}/{count(len(layers), 'layer')}")
 
     def watch() -> None:
         while not done.wait(_POLL):
-            meter.update(size())
+            look()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

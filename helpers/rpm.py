@@ -28,8 +28,9 @@ class Topdir:
     epoch: int
 
 
-def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes], epoch: int) -> Topdir:
+def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes]) -> Topdir:
     """Lay out the spec and its sources (a file to link to, or content) for rpmbuild."""
+    epoch = spec.epoch
     path = path.resolve()  # rpmbuild changes its directory
     for name in ("SPECS", "SOURCES"):
         (path / name).mkdir(parents=True)

@@ -13,9 +13,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,7 @@ from helpers.errors import BuildError, ToolError
 Argument = str | os.PathLike[str]
 
 _STDERR_LINES_SHOWN = 20
+_LINES_KEPT = 200
 _secrets: set[str] = set()
 
 # What to install for a program that is missing: (Debian package, Fedora/RHEL package).
@@ -34,6 +35,11 @@ PACKAGES = {
     "mkfs.erofs": ("erofs-utils", "erofs-utils"),
     "rpmbuild": ("rpm", "rpm-build"),
     "rpm": ("rpm", "rpm"),
+    "rpm2archive": ("rpm2cpio", "rpm"),
+    "rpmkeys": ("rpm", "rpm"),
+    "rpmsign": ("rpm", "rpm-sign"),
+    "gpg": ("gnupg", "gnupg2"),
+    "ssh": ("openssh-client", "openssh-clients"),
 }
 
 
@@ -48,10 +54,10 @@ class Result:
 
     def explain(self) -> str:
         """Return the pasteable command, why it ended, and the end of its stderr."""
-        said = "\n".join(f"  | {line}" for line in self.stderr.splitlines()[-_STDERR_LINES_SHOWN:])
-        return f"{_how_it_ended(self.status)}: {mask(shlex.join(self.command))}" + (
-            f"\n{mask(said)}" if said else ""
-        )
+        # Masked before lines are split and words quoted: a secret may hold both.
+        lines = mask(self.stderr).splitlines()[-_STDERR_LINES_SHOWN:]
+        said = [f"  | {line}" for line in lines]
+        return "\n".join([f"{_how_it_ended(self.status)}: {_shown(self.command)}", *said])
 
 
 def secret(value: str) -> str:
@@ -88,10 +94,12 @@ def run(
     stdin: bytes | None = None,
     check: bool = True,
     quiet: bool = False,
+    pass_fds: Sequence[int] = (),
 ) -> Result:
     """Run ``command`` to its end and return its Result.
 
-    ``env`` is added to the environment. With ``check`` a failure raises BuildError.
+    ``env`` is added to the environment; the child inherits ``pass_fds``. With ``check`` a failure
+    raises BuildError.
     """
     words = _prepare(command, quiet)
     done = subprocess.run(
@@ -102,6 +110,7 @@ def run(
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
         check=False,
+        pass_fds=pass_fds,
     )
     result = Result(tuple(words), done.returncode, done.stdout, _text(done.stderr))
     if check and result.status != 0:
@@ -118,7 +127,7 @@ def feed(command: Sequence[Argument], write: Callable[[IO[bytes]], None]) -> Res
     words = _prepare(command, quiet=False)
     # A file, not a pipe: nobody reads while the input is written, and a full pipe would block.
     with (
-        tempfile.TemporaryFile() as said,
+        _file_in_memory() as said,
         subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
@@ -144,12 +153,79 @@ def feed(command: Sequence[Argument], write: Callable[[IO[bytes]], None]) -> Res
         return Result(tuple(words), status, b"", _text(said.read()))
 
 
+def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:
+    """Run ``command`` and give each line that it says, to either output, to ``said``.
+
+    The Result has the last of these lines as ``stderr``. When ``said`` or Ctrl-C interrupts, the
+    child gets SIGTERM and the time that it needs to clean up.
+    """
+    words = _prepare(command, quiet=False)
+    last: deque[str] = deque(maxlen=_LINES_KEPT)
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(None),
+    ) as child:
+        assert child.stdout is not None
+        try:
+            for raw in child.stdout:
+                line = mask(_text(raw).rstrip())
+                last.append(line)
+                said(line)
+        except BaseException:
+            child.terminate()
+            child.communicate()
+            raise
+    return Result(tuple(words), child.returncode, b"", "\n".join(last))
+
+
+@contextmanager
+def held(
+    command: Sequence[Argument], ready: str, said: Callable[[str], None]
+) -> Iterator[Callable[[], bool]]:
+    """Keep ``command`` running during the block; yield a function that tells whether it still is.
+
+    The block begins when the child says the line ``ready``; other lines go to ``said``. The child
+    must end when its standard input does: so it also ends when this process is killed. Raises
+    BuildError when it ends before.
+    """
+    words = _prepare(command, quiet=False)
+    with (
+        _file_in_memory() as errors,
+        subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_environment(None),
+        ) as child,
+    ):
+        assert child.stdout is not None
+        for raw in child.stdout:
+            line = _text(raw).rstrip()
+            if line == ready:
+                break
+            said(line)
+        else:
+            status = child.wait()
+            errors.seek(0)
+            raise BuildError(Result(tuple(words), status, b"", _text(errors.read())).explain())
+        yield lambda: child.poll() is None
+
+
 def _prepare(command: Sequence[Argument], quiet: bool) -> list[str]:
     words = [os.fspath(word) for word in command]
     require(words[0])
     if not quiet and not os.environ.get("PAACK_QUIET"):
-        print(f"$ {mask(shlex.join(words))}", file=sys.stderr, flush=True)
+        print(f"$ {_shown(words)}", file=sys.stderr, flush=True)
     return words
+
+
+def _file_in_memory() -> IO[bytes]:
+    # Not tempfile: that looks for a directory by making files, which a kill would leave there.
+    return os.fdopen(os.memfd_create("stderr"), "w+b")
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
@@ -157,14 +233,19 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     # Image makers would write it into the store, and mkfs.erofs would change files' times to it.
     inherited.pop("SOURCE_DATE_EPOCH", None)
     # A translated message cannot be recognised, and cannot be searched for.
-    return {**inherited, "LC_ALL": "C.UTF-8", **(extra or {})}
+    return {**inherited, "LC_ALL": "C.UTF-8", "LANGUAGE": "", **(extra or {})}
 
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def _shown(words: Sequence[str]) -> str:
+    return shlex.join(mask(word) for word in words)
+
+
 def _how_it_ended(status: int) -> str:
     if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
+        known = {each.value: each.name for each in signal.Signals}
+        return f"killed by {known.get(-status, f'signal {-status}')}"
     return f"exit status {status}"

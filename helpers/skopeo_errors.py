@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from helpers import pull_secret
 from helpers.errors import BuildError, PaackError, RegistryError
 from helpers.reference import Source
 from helpers.run import Result
 
+_REFUSED = "{registry} refuses access"
 # (what skopeo's message contains, what we say, what to do); the first that fits is taken.
 _CAUSES = (
     (
@@ -16,8 +18,23 @@ _CAUSES = (
         "make room, or put the cache elsewhere with XDG_CACHE_HOME",
     ),
     (
+        r"(open|read|stat|mkdir|creating) .*: permission denied",
+        "a file may not be read or written",
+        "see who owns it; credentials are read from REGISTRY_AUTH_FILE or --authfile",
+    ),
+    (
+        r"toomanyrequests|StatusCode: 429|status: 429",
+        "{registry} limits how much may be pulled",
+        "log in: podman login {registry}   (or wait, or name a mirror in registries.conf)",
+    ),
+    (
+        r"HTTP status: 5\d\d|StatusCode: 5\d\d",
+        "{registry} has a problem of its own",
+        "try again later, or name a mirror in registries.conf (containers-registries.conf(5))",
+    ),
+    (
         r"unauthorized|authentication required|invalid username/password|status code: 401|denied",
-        "{registry} refuses access",
+        _REFUSED,
         "log in: podman login {registry}   (or name a file: REGISTRY_AUTH_FILE=… or --authfile …)",
     ),
     (
@@ -27,14 +44,16 @@ _CAUSES = (
         "check the network, or name a mirror in registries.conf (containers-registries.conf(5))",
     ),
     (
-        r"x509|server gave HTTP response to HTTPS client|certificate",
+        r"x509|server gave HTTP response to HTTPS client|does not look like a TLS handshake"
+        r"|certificate",
         "{registry} has no certificate that this machine trusts",
         "put its CA into /etc/containers/certs.d/{registry}/ca.crt, or mark it insecure in "
         "registries.conf",
     ),
     (
         r"manifest unknown|name unknown|repository name not known|not found|does not exist"
-        r"|StatusCode: 404|no descriptor found|no such file or directory|unable to retrieve",
+        r"|StatusCode: 404|no descriptor found|no such file or directory|is not an image"
+        r"|no image found|unable to retrieve",
         "there is no such image",
         "check the name and the tag: skopeo list-tags docker://REPOSITORY",
     ),
@@ -55,11 +74,17 @@ _MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 def explain(source: Source, result: Result) -> PaackError:
     """Return the error to raise for a skopeo that failed on ``source``."""
     said = _fatal(result.stderr)
-    registry = (source.origin or source.reference).registry
+    reference = source.origin or source.reference
+    registry = reference.registry
     full = "no space left" in said
+    # An image may be called "signature" or "certificate".
+    names = "|".join(map(re.escape, (reference.repo, source.location)))
+    reason = re.sub(rf"(?<!\w)(?:{names})(?!\w)", "", said)
     for pattern, what, hint in _CAUSES:
-        if re.search(pattern, said):
+        if re.search(pattern, reason):
             kind = BuildError if full else RegistryError
+            if what == _REFUSED and pull_secret.wants_pull_secret(reference.repo):
+                hint = pull_secret.HINT
             return kind(
                 f"{source.text}: {what.format(registry=registry)}\n  skopeo: {said}",
                 hint=hint.format(registry=registry),

@@ -6,6 +6,7 @@ cannot be escaped (line ends in one-line tags) was refused when the definition w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -60,12 +61,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A rendered spec and the sources that it names, in their order."""
+    """A rendered spec and the sources that it names, in their order.
+
+    ``epoch`` is the time of the packages and their files, in seconds since 1970.
+    """
 
     package: Package
     contents: tuple[Contents, ...]
     sources: tuple[Source, ...]
     noarch: bool
+    epoch: int
     text: str
 
     @property
@@ -82,12 +87,18 @@ class Spec:
         return [source for source in self.sources if source.arch in (arch, None)]
 
 
-def render_spec(package: Package, contents: Sequence[Contents]) -> Spec:
-    """Render the spec of ``package``."""
+def render_spec(
+    package: Package, contents: Sequence[Contents], *, epoch: int, only: str | None = None
+) -> Spec:
+    """Render the spec of ``package``; with ``only``, for that arch alone (if it is not noarch)."""
     device = device_of(package) if package.has_images else None
     noarch = _is_noarch(contents)
+    if only and not noarch:
+        contents = [each for each in contents if each.arch == only]
     sources = _sources(package, contents[:1] if noarch else contents, device)
     links = device.links if device else ()
+    ghosts = device.ghosts if device else ()
+    paths = [*(source.path for source in sources), *(link for link, _ in links), *ghosts]
     text = render(
         "package.spec.j2",
         package=package,
@@ -95,12 +106,14 @@ def render_spec(package: Package, contents: Sequence[Contents]) -> Spec:
         store_arches=[each.arch for each in contents if each.images],
         sources=sources,
         links=links,
-        directories=_directories([source.path for source in sources] + [link for link, _ in links]),
+        ghosts=ghosts,
+        directories=_directories(paths),
         noarch=noarch,
+        changed=_changelog_time(epoch),
         provides={each.arch: _provides(each) for each in contents},
         scriptlets=device.scriptlets if device else {},
     )
-    return Spec(package, tuple(contents), sources, noarch, text)
+    return Spec(package, tuple(contents), sources, noarch, epoch, text)
 
 
 def _sources(
@@ -136,6 +149,12 @@ def _provides(contents: Contents) -> list[str]:
     """Every name and digest, so that ``dnf repoquery --whatprovides`` tells who ships an image."""
     names = [f"container-image({name})" for name in image_names(contents.images)]
     return sorted({*names, *contents.provides})
+
+
+def _changelog_time(epoch: int) -> str:
+    """Return ``Fri Jan  2 03:04:05 UTC 2026``, whatever the locale."""
+    day_and_time, year = time.asctime(time.gmtime(epoch)).rsplit(" ", 1)
+    return f"{day_and_time} UTC {year}"
 
 
 def _directories(paths: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from struct import Struct
 
 BLOCK = 512
 META_LIMIT = 1 << 20  # Go's limit for a pax header or a long name, in bytes
-SPARSE_KEYS = b"GNU.sparse."
+SPARSE_1_0 = (b"1", b"0")
 
 REGULAR, LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"0",
@@ -30,6 +30,8 @@ WITHOUT_DATA = frozenset({LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO})
 _HEADER = Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12x")
 _USTAR_MAGIC, _GNU_MAGIC = b"ustar\0", b"ustar  \0"
 _XATTR = b"SCHILY.xattr."
+_SPARSE_0 = ((b"0", b"0"), (b"0", b"1"))
+_NAMES = frozenset({b"path", b"linkpath", b"GNU.sparse.name"})
 
 
 class TarError(ValueError):
@@ -67,7 +69,7 @@ def parse_header(block: bytes) -> Entry:
     (name, mode, uid, gid, size, mtime, checksum, kind, link, magic, _, _, major, minor, prefix) = (
         _HEADER.unpack(block)
     )
-    _check_sum(block, number(checksum))
+    _check_sum(block, checksum)
     name = _text(name)
     if magic == _GNU_MAGIC:
         prefix = _prefix_of_old_go(prefix)
@@ -126,7 +128,7 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
         if size > len(data) or not record.endswith(b"\n"):
             raise TarError("bad pax record")
         key, equals, value = record[:-1].partition(b"=")
-        if not equals or not key or b"\0" in key:
+        if not equals or not key or b"\0" in (value if key in _NAMES else key):
             raise TarError("bad pax record")
         if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             sparse.append(value)
@@ -146,13 +148,28 @@ def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
         elif not value:
             continue
         elif key in (b"path", b"linkpath"):
-            if b"\0" in value:
-                raise TarError(f"NUL in {key!r}")
             setattr(entry, "name" if key == b"path" else "link", value)
         elif key in (b"uid", b"gid", b"size"):
             setattr(entry, key.decode(), decimal(value))
         elif key == b"mtime":
             entry.mtime = _seconds(value)
+
+
+def sparse_format(pax: dict[bytes, bytes]) -> tuple[bytes, bytes] | None:
+    """Return the version of the records' sparse format; None: the file is not sparse."""
+    version = (pax.get(b"GNU.sparse.major", b""), pax.get(b"GNU.sparse.minor", b""))
+    if version == (b"", b"") and pax.get(b"GNU.sparse.map"):
+        version = _SPARSE_0[0]  # before 1.0 there was no version
+    return version if version == SPARSE_1_0 or version in _SPARSE_0 else None
+
+
+def sparse_map_0(pax: dict[bytes, bytes]) -> list[int]:
+    """Parse the map of formats 0.0 and 0.1: offset, length, offset, length..."""
+    text = pax.get(b"GNU.sparse.map", b"")
+    numbers = [decimal(each) for each in text.split(b",")] if text else []
+    if len(numbers) != 2 * decimal(pax.get(b"GNU.sparse.numblocks", b"")):
+        raise TarError("the sparse map has another length than it says")
+    return numbers
 
 
 def old_extents(numbers: bytes) -> list[tuple[int, int]]:
@@ -172,11 +189,12 @@ def check_extents(entry: Entry) -> None:
         raise TarError(f"{entry.name!r}: bad sparse map")
 
 
-def _check_sum(block: bytes, wanted: int) -> None:
-    others = block[:148] + b" " * 8 + block[156:]
-    unsigned = sum(others)
+def _check_sum(block: bytes, field: bytes) -> None:
+    """The sum of all bytes, the field's own counted as blanks."""
+    wanted = number(field)
+    unsigned = sum(block) - sum(field) + len(field) * 0x20
     # Some old programs added up signed characters.
-    if wanted not in (unsigned, unsigned - 256 * sum(byte >> 7 for byte in others)):
+    if wanted != unsigned and wanted != unsigned - 256 * sum(byte >> 7 for byte in block):
         raise TarError("bad header checksum")
 
 
@@ -188,7 +206,8 @@ def _prefix_of_old_go(field: bytes) -> bytes:
     """Where GNU headers have two times, Go before 1.8 (Docker before 17) put a ustar prefix."""
     try:
         for time in (field[:12], field[12:24]):
-            number(time)
+            if time[0]:
+                number(time)
     except TarError:
         return field if _text(field).isascii() else b""
     return b""

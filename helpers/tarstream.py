@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from struct import Struct
 from typing import IO
@@ -20,15 +21,20 @@ _OCTAL_7 = 0o7777777
 _OCTAL_11 = 0o77777777777
 _NAME, _PREFIX, _LINK = 100, 155, 100
 _SENDFILE_FROM = 1 << 18  # smaller files are cheaper through a buffer
+_SENDFILE_MOST = 1 << 24  # at once, so that progress shows
 _PIPE_SIZE = 1 << 20
 _ZEROS = bytes(1 << 20)
 
 
 class TarStream:
-    """Writes entries to ``out``, a buffered binary file (often a pipe)."""
+    """Writes entries to ``out``, a buffered binary file (often a pipe).
 
-    def __init__(self, out: IO[bytes]):
+    ``copied`` is called with the number of bytes each time that some of a file were written.
+    """
+
+    def __init__(self, out: IO[bytes], copied: Callable[[int], None] = lambda _: None):
         self._out = out
+        self._copied = copied
         with suppress(OSError):  # not a pipe, or the user's quota of pipe memory is used up
             fcntl.fcntl(out.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
 
@@ -84,13 +90,15 @@ class TarStream:
             self._out.flush()
         while size:
             if size >= _SENDFILE_FROM:
-                sent = os.sendfile(self._out.fileno(), source, offset, size)
+                most = min(size, _SENDFILE_MOST)
+                sent = os.sendfile(self._out.fileno(), source, offset, most)
             else:
                 sent = self._out.write(os.pread(source, size, offset))
             if not sent:
                 raise OSError(f"the spool ended {size} bytes early")
             offset += sent
             size -= sent
+            self._copied(sent)
 
     def _expand(self, entry: tar.Entry, archive: int) -> None:
         position, stored = 0, entry.offset

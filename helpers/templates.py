@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ def escape(text: str) -> str:
 
 def render(template: str, **values: Any) -> str:
     """Render ``specs/TEMPLATE``; an undefined name is an error."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    """Return the one environment: it keeps what it compiled."""
     environment = Environment(
         loader=FileSystemLoader(DIRECTORY),
         undefined=StrictUndefined,
@@ -26,4 +33,4 @@ def render(template: str, **values: Any) -> str:
         autoescape=False,  # noqa: S701 - no HTML here; `escape` is for rpm
     )
     environment.filters["escape"] = escape
-    return environment.get_template(template).render(**values)
+    return environment

@@ -17,8 +17,11 @@ OPAQUE_XATTR = b"trusted.overlay.opaque"
 IMPLICIT_DIR_MODE = 0o755
 
 _SYMLINKS_FOLLOWED = 40  # as the kernel: MAXSYMLINKS
-_ID_LIMIT = 1 << 32
+_ID_LIMIT = (1 << 32) - 1  # the last one means "no change" to chown
+_MAJOR_LIMIT, _MINOR_LIMIT = 1 << 12, 1 << 20
 _NAME_LIMIT = 255  # bytes, as the kernel: NAME_MAX
+_PATH_LIMIT = 4095  # bytes, as the kernel: PATH_MAX without its NUL
+_DEPTH_LIMIT = 2048  # more cannot be named by one path
 _IGNORED_XATTRS = frozenset({b"security.selinux"})  # as containers/storage: the host labels files
 
 
@@ -94,7 +97,7 @@ class Tree:
 
     def _link(self, siblings: dict[bytes, Node], name: bytes, entry: tar.Entry) -> None:
         """A hard link also gives its own owner, mode, time and xattrs to the file."""
-        target = self._find(_components(entry.link.lstrip(b"/")))
+        target = self._find(_components(entry.link.lstrip(b"/"), entry.name))
         if target is None or target.children is not None:
             raise _refusal(
                 entry.name, f"hard link to {entry.link!r}, which is no file of the layer"
@@ -169,6 +172,8 @@ class Tree:
                 make = False  # mkdir does not go through a dangling symlink
                 continue
             trail.append(node)
+            if len(trail) > _DEPTH_LIMIT:
+                return None
         return trail[-1]
 
     def _replace(self, old: Node | None) -> None:
@@ -181,15 +186,21 @@ def _directory(mode: int) -> tar.Entry:
     return tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, {})
 
 
-def _components(name: bytes) -> list[bytes]:
-    """Split a member's name; ``./a//b/`` is ``[a, b]`` and ``./`` is the root, ``[]``."""
-    if name.startswith(b"/"):
-        raise _refusal(name, "absolute path")
-    parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+def _components(path: bytes, member: bytes | None = None) -> list[bytes]:
+    """Split a path of the archive; ``./a//b/`` is ``[a, b]`` and ``./`` is the root, ``[]``.
+
+    ``member`` is the name to show in a Refusal, if it is not ``path`` itself.
+    """
+    member = path if member is None else member
+    if path.startswith(b"/"):
+        raise _refusal(member, "absolute path")
+    if b"\0" in path or len(path) > _PATH_LIMIT:
+        raise _refusal(member, f"a path with NUL, or longer than {_PATH_LIMIT} bytes")
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
     if b".." in parts:
-        raise _refusal(name, "path with ..")
+        raise _refusal(member, "path with ..")
     if parts and max(map(len, parts)) > _NAME_LIMIT:
-        raise _refusal(name, f"a name longer than {_NAME_LIMIT} bytes")
+        raise _refusal(member, f"a name longer than {_NAME_LIMIT} bytes")
     return parts
 
 
@@ -203,11 +214,15 @@ def _check(entry: tar.Entry) -> None:
         raise _refusal(entry.name, f"tar type {entry.kind!r} is not supported by podman either")
     if not (0 <= entry.uid < _ID_LIMIT and 0 <= entry.gid < _ID_LIMIT):
         raise _refusal(entry.name, f"owner {entry.uid}:{entry.gid} is out of range")
+    if not (0 <= entry.major < _MAJOR_LIMIT and 0 <= entry.minor < _MINOR_LIMIT):
+        raise _refusal(entry.name, f"device {entry.major}:{entry.minor} is out of range")
+    if entry.kind == tar.SYMLINK and not 0 < len(entry.link) <= _PATH_LIMIT:
+        raise _refusal(entry.name, f"symbolic link to a path of {len(entry.link)} bytes")
     for key in _IGNORED_XATTRS & entry.xattrs.keys():
         del entry.xattrs[key]
     for key in entry.xattrs:
         # Would steer the overlay mount (redirect, metacopy) instead of describing a file.
-        if key.startswith((b"trusted.overlay.", b"user.overlay.")):
+        if not key or key.startswith((b"trusted.overlay.", b"user.overlay.")):
             raise _refusal(entry.name, f"xattr {key.decode(errors='replace')}")
 
 

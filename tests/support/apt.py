@@ -20,8 +20,9 @@ def bootstrap(
     *,
     variant: Literal["essential", "extract"],
     architecture: str,
+    suite: str = SUITE,
 ) -> None:
-    """Write a Debian 13 tree with `packages` to `target` (a directory, or a tar by its suffix).
+    """Write a Debian tree (13 by default) with `packages` to `target` (a directory, or a tar by its suffix).
 
     `extract` unpacks the packages and runs nothing of them, so any `architecture` will do.
     Downloads with the sources, proxies and checks of the host's apt configuration.
@@ -44,11 +45,11 @@ def bootstrap(
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/locale/*",
                 "--dpkgopt=path-exclude=/usr/share/man/*",
-                SUITE,
+                suite,
                 str(target),
                 "-",
             ],
-            stdin=sources(SUITE),
+            stdin=sources(suite),
         )
 
 
@@ -68,6 +69,8 @@ def sources(suite: str) -> str:
     for row in listed.stdout.splitlines():
         uri, release, component = row.split()
         pocket = release.removeprefix(own)
+        if suite == "sid" and pocket:
+            continue  # it has no updates
         if own and component == "main" and release.startswith(own) and pocket in _POCKETS:
             lines[f"deb {uri} {suite}{pocket} main\n"] = None
     if not lines:

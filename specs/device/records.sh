@@ -1,0 +1,303 @@
+{#- The records of containers/storage: its JSON files. Needs nothing. -#}
+# Reads JSON files of containers/storage; `role=ROLE` before a file says what it is. Whatever it
+# prints is only of use when the last line is `end`, and when there is no line `odd`.
+#
+#   records task=names role=own IMAGES_JSON
+#       The names of the images, also by the digests of their manifests, one a line.
+#   records task=without role=gone IDS role=own FILE
+#       FILE without the records in IDS (strings as in JSON), all others byte for byte. No `end`,
+#       but the exit code.
+#   records task=plan graph=DIRECTORY kept=IDS role=mounts FILE role=store LAYERS_JSON...
+#           role=layer LAYERS_JSON... role=image IMAGES_JSON role=container CONTAINERS_JSON...
+#       What is wrong in the read-write storage below DIRECTORY; the files of the role store are
+#       those of additional stores. Lines of words with tabs between them:
+#         gone  KIND ID NAME LAYER FILE   a record in FILE that needs LAYER, which is nowhere
+#         part  KIND ID NAME LAYER FILE   the same, of a layer that is only part of such a record
+#         busy  KIND ID NAME LAYER FILE   the same, but it is mounted or among IDS
+#         alien KIND ID NAME LAYER FILE   the same, but its ID is none of podman or CRI-O
+#         name  image ID NAMES            no layer of its own: it has names for an image of a store
+#       and `odd FILE REASON` for a file that is not as containers/storage writes it.
+#
+# A string ends at each quote, so that no line of input is long: quotes separate awk's records.
+records() {
+    awk '
+    function odd(reason) {
+        if (!bad) print "odd" TAB file TAB reason
+        bad = failed = 1
+    }
+
+    function begin() {
+        file = FILENAME
+        want = "value"
+        bad = inside = depth = 0
+        text = raw = ""
+    }
+
+    function finish() {
+        if (file != "" && !bad && want != "end") odd("it ends too early")
+        file = ""
+    }
+
+    # Does a backslash before it make the next quote part of the string?
+    function escaped(    n) {
+        n = 0
+        while (substr(text, length(text) - n, 1) == "\\") n++
+        return n % 2
+    }
+
+    function after_value() {
+        want = depth ? "," : "end"
+    }
+
+    function value_allowed() {
+        return want == "value" || want == "first value"
+    }
+
+    function string(    rest) {
+        rest = text
+        if (index(rest, "\\")) gsub(ESCAPE, "", rest)
+        if (index(rest, "\\") || rest ~ /[\001-\037]/) odd("a string that is not JSON")
+        else if (want == "key" || want == "first key") {
+            if (depth == 2) record_key()
+            want = ":"
+        } else if (!value_allowed() || depth < 2) odd("a string where none is expected")
+        else {
+            if (depth == 3 && key in LISTS) list[key] = list[key] "\n" text
+            else if (depth == 2 && key in LISTS) odd("no list of " key)
+            else if (depth == 2) field[key] = text
+            after_value()
+        }
+    }
+
+    # Go takes keys in any case, and the last of two.
+    function record_key(    low) {
+        low = tolower(text)
+        if (text ~ /[^0-9A-Za-z_.-]/ || low in keys || (low in SCALARS || low in LISTS) && low != text)
+            odd("an unusual key")
+        keys[low] = 1
+        key = text
+    }
+
+    function open(c) {
+        if (!value_allowed() || depth == 0 && c != "[" || depth == 1 && c != "{")
+            odd("no list of records")
+        if (depth == 2 && (key in SCALARS || key in LISTS && c == "{") || depth == 3 && key in LISTS)
+            odd("the wrong kind of " key)
+        opened[++depth] = c
+        want = c == "{" ? "first key" : "first value"
+        if (depth == 2) {
+            raw = ""
+            split("", field)
+            split("", list)
+            split("", keys)
+        }
+    }
+
+    function close_(c) {
+        if (opened[depth] != (c == "}" ? "{" : "[") || want != "," && want !~ /^first/)
+            odd("brackets that do not fit")
+        else {
+            depth--
+            after_value()
+        }
+    }
+
+    function word(w) {
+        if (!value_allowed() || w !~ NUMBER && w !~ /^(true|false|null)$/) odd("a word that is not JSON")
+        else if (depth == 0 && w != "null" || depth == 1) odd("no list of records")
+        else if (depth == 2 && (key in SCALARS || key in LISTS)) odd("the wrong kind of " key)
+        else after_value()
+    }
+
+    # What is between two strings.
+    function structure(s,    n, i, j, c, from) {
+        n = length(s)
+        from = 1
+        for (i = 1; i <= n && !bad; i++) {
+            c = substr(s, i, 1)
+            if (index(" \t\r\n", c)) continue
+            if (c == "{" || c == "[") {
+                open(c)
+                if (depth == 2) from = i
+            } else if (c == "}" || c == "]") {
+                close_(c)
+                if (depth == 1 && c == "}" && !bad) {
+                    raw = raw substr(s, from, i - from + 1)
+                    record()
+                }
+            } else if (c == ",") {
+                if (want != ",") odd("a comma where none is expected")
+                else want = opened[depth] == "{" ? "key" : "value"
+            } else if (c == ":") {
+                if (want != ":") odd("a colon where none is expected")
+                else want = "value"
+            } else {
+                j = i + 1
+                while (j <= n && !index("{}[]:, \t\r\n", substr(s, j, 1))) j++
+                word(substr(s, i, j - i))
+                i = j - 1
+            }
+        }
+        if (depth > 1) raw = raw substr(s, from)
+    }
+
+    function record(    id) {
+        id = field["id"]
+        if (id == "") odd("a record without an ID")
+        else if (role == "store") there[id] = 1
+        else if ((role, id) in known) odd("an ID that comes twice")
+        else {
+            known[role, id] = 1
+            if (task == "names") image_names()
+            else if (task == "without" && !(id in gone)) {
+                printf "%s%s", separator, raw
+                separator = ","
+            } else if (task == "plan") {
+                ids[role, ++count[role]] = id
+                needs[role, id] = role == "layer" ? field["parent"] : field["layer"]
+                names[role, id] = list["names"]
+                file_of[role, id] = file
+            }
+        }
+    }
+
+    function image_names(    n, m, i, j, name, data) {
+        n = split(substr(list["names"], 2), name, "\n")
+        m = split(substr(list["big-data-names"], 2), data, "\n")
+        for (i = 1; i <= n; i++) {
+            print name[i]
+            sub(/@.*/, "", name[i])
+            sub(/:[^\/]*$/, "", name[i])
+            for (j = 1; j <= m; j++)
+                if (data[j] ~ /^manifest-/) print name[i] "@" substr(data[j], 10)
+        }
+    }
+
+    # Returns the layer that is nowhere and that the layer id needs, which may be id itself, or "".
+    # In a circle of layers none is missing.
+    function missing(id,    at, found, next_) {
+        for (at = id; ("layer", at) in needs && !(at in there) && !(at in result); at = next_) {
+            result[at] = ""
+            next_ = needs["layer", at]
+        }
+        found = at in result ? result[at] : at == "" || at in there ? "" : at
+        for (at = id; found != "" && at in result && result[at] == ""; at = needs["layer", at])
+            result[at] = found
+        return found
+    }
+
+    # In the mount table a layer is named by its directory or by its link.
+    function mounted(id,    link, path) {
+        if (!usual(id) || mounts == "") return 0
+        if (index(mounts, id) || index(kept, id)) return 1
+        path = graph "/overlay/" id "/link"
+        link = ""
+        if ((getline link <path) > 0) close(path)
+        return link != "" && index(mounts, link)
+    }
+
+    function usual(id) {
+        return length(id) == 64 && id !~ /[^0-9a-f]/
+    }
+
+    # What is in use keeps what it is made of.
+    function keep(id) {
+        for (; ("layer", id) in needs && !(id in busy); id = needs["layer", id]) busy[id] = 1
+    }
+
+    function mark(kind, id) {
+        if (kind == "layer" ? id in busy : needs[kind, id] in busy || mounted(id)) return "busy"
+        if (!usual(id)) return "alien"
+        return kind == "layer" && id in part ? "part" : "gone"
+    }
+
+    function tell(kind, id, layer,    what, name) {
+        what = mark(kind, id)
+        if (layer == "") {
+            if (kind != "image" || needs[kind, id] == "" || ("layer", needs[kind, id]) in needs) return
+            what = "name"
+        }
+        name = names[kind, id]
+        if (what != "name") sub(/^\n/, "", name)
+        if (what != "name") sub(/\n.*/, "", name)
+        gsub(/\n/, " ", name)
+        sub(/^ /, "", name)
+        gsub(/[^A-Za-z0-9._\/:@+ -]/, "?", name)
+        gsub(/[^A-Za-z0-9._-]/, "?", id)
+        gsub(/[^A-Za-z0-9._-]/, "?", layer)
+        if (what == "name") print what, kind, id, name
+        else print what, kind, id, name == "" ? "-" : name, layer, file_of[kind, id]
+    }
+
+    function plan(    i, k, kind, kinds, id, at) {
+        for (i = 1; i <= count["layer"]; i++) if (mounted(ids["layer", i])) keep(ids["layer", i])
+        kinds = split("container image layer", kind, " ")
+        for (k = 1; k < kinds; k++)
+            for (i = 1; i <= count[kind[k]]; i++) {
+                id = ids[kind[k], i]
+                if (missing(needs[kind[k], id]) == "") continue
+                if (mounted(id)) keep(needs[kind[k], id])
+                for (at = needs[kind[k], id]; ("layer", at) in needs && !(at in part);
+                    at = needs["layer", at]) part[at] = 1
+            }
+        for (k = 1; k <= kinds; k++)
+            for (i = 1; i <= count[kind[k]]; i++) {
+                id = ids[kind[k], i]
+                at = kind[k] == "layer" ? missing(id) : missing(needs[kind[k], id])
+                if (at != "" || kind[k] == "image") tell(kind[k], id, at)
+            }
+    }
+
+    BEGIN {
+        RS = "\""
+        OFS = TAB = "\t"
+        H = "[0-9A-Fa-f]"
+        ESCAPE = "\\\\([\"\\\\/bfnrt]|u" H H H H ")"
+        NUMBER = "^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?$"
+        SCALARS["id"] = SCALARS["parent"] = SCALARS["layer"] = 1
+        LISTS["names"] = LISTS["big-data-names"] = 1
+    }
+
+    FNR == 1 {
+        finish()
+        if (role !~ /^(mounts|gone)$/) begin()
+        else inside = 0
+        if (role == "own" && task == "without") printf "["
+    }
+    role == "mounts" {
+        mounts = mounts "\"" $0
+        next
+    }
+    role == "gone" {
+        if (inside) gone[$0] = 1
+        inside = !inside
+        next
+    }
+    bad { next }
+    inside {
+        text = text $0
+        if (escaped()) {
+            text = text "\""
+            next
+        }
+        if (depth > 1) raw = raw "\"" text "\""
+        string()
+        text = ""
+        inside = 0
+        next
+    }
+    {
+        structure($0)
+        inside = 1
+    }
+
+    END {
+        finish()
+        if (failed) exit 1
+        if (task == "without") printf "]"
+        else {
+            if (task == "plan") plan()
+            print "end"
+        }
+    }' "$@"
+}

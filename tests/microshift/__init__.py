@@ -1,0 +1,1 @@
+"""MicroShift's image sets: `make microshift-containers`, imports, the tie to MicroShift."""

@@ -1,0 +1,126 @@
+"""The house rules that a linter does not know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.product import REPOSITORY
+
+HELPERS = sorted((REPOSITORY / "helpers").glob("*.py"))
+SOURCES = [*HELPERS, REPOSITORY / "tasks.py"]
+MODULE_LINES, FUNCTION_LINES = 300, 40
+#: What may be longer than the rule says. Rather shorten it than add to these.
+LONGER_MODULES = {"helpers/build.py": 320, "helpers/registry.py": 310}
+LONGER_FUNCTIONS = {
+    "helpers/device.py:device_of": 45,
+    "helpers/microshift_import.py:import_set": 41,
+}
+#: Modules that need no tool and no network, whose tests are in the module of the same name.
+PURE = {
+    "arch", "blob", "cache", "definition", "document", "errors", "image", "layer", "lock",
+    "manifests", "oci", "oci_layout", "progress", "reference", "run", "skopeo_errors", "spec",
+    "store", "tar", "tarsplit", "tarstream", "tree", "workspace",
+}  # fmt: skip
+#: Parts of another module that were split off, tested with it.
+PARTS = {"tarheader": "tar", "definition_document": "definition", "schema": "definition"}
+STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}
+STARTING = ("system", "popen", "exec", "spawn", "posix_spawn", "fork", "startfile")
+
+
+def named(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), named(path))
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_only_run_starts_processes(path: Path) -> None:
+    if named(path) == "helpers/run.py":
+        assert "subprocess" in imports(path)
+        return
+    assert not imports(path) & STARTERS
+    calls = {
+        node.attr
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr.startswith(STARTING)
+    }
+    assert not calls
+    assert not any(
+        isinstance(node, ast.ImportFrom) and node.module == "os" for node in ast.walk(parsed(path))
+    )
+
+
+def test_no_shell_reads_a_command() -> None:
+    tree = parsed(REPOSITORY / "helpers" / "run.py")
+    keywords = {
+        each.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for each in node.keywords
+    }
+    assert "shell" not in keywords
+    assert "stdin" in keywords
+
+
+@pytest.mark.parametrize("path", HELPERS, ids=named)
+def test_helpers_know_nothing_of_the_command_line(path: Path) -> None:
+    assert not imports(path) & {"invoke", "tasks", "argparse", "click", "tests"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_modules_and_functions_are_short(path: Path) -> None:
+    length = len(path.read_text("utf-8").splitlines())
+    assert length <= LONGER_MODULES.get(named(path), MODULE_LINES) or path not in HELPERS
+    for function in functions(path):
+        allowed = LONGER_FUNCTIONS.get(f"{named(path)}:{function.name}", FUNCTION_LINES)
+        assert lines_of(function) <= allowed, function.name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_public_things_say_what_they_are(path: Path) -> None:
+    module = parsed(path)
+    assert ast.get_docstring(module)
+    public: list[ast.AST] = list(module.body)
+    for each in module.body:
+        if isinstance(each, ast.ClassDef) and not each.name.startswith("_"):
+            public += each.body
+    for node in public:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+def test_tests_mirror_the_modules() -> None:
+    modules = {path.stem for path in HELPERS}
+    tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert sorted(PURE - tests) == []
+    assert sorted(tests - modules - {"tasks", "structure"}) == []
+    assert modules > PURE | PARTS.keys()
+    assert set(PARTS.values()) < PURE

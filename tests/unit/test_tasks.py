@@ -1,0 +1,173 @@
+"""The command line: words and flags, exit codes, what goes to which output."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+import tasks
+from helpers import errors
+from helpers.definition import definition_schema
+from helpers.run import secret
+from tests.support.product import Paack
+
+NAMED = {
+    "": "",
+    "srpm": "srpm",
+    "srpm app.yaml": "srpm --def app.yaml",
+    "srpm --def app.yaml": "srpm --def app.yaml",
+    "srpm --output out app.yaml": "srpm --output out --def app.yaml",
+    "srpm app.yaml --output out": "srpm --def app.yaml --output out",
+    "rpm app.yaml centos-stream-9-aarch64": "rpm --def app.yaml --target centos-stream-9-aarch64",
+    "rpm app.yaml": "rpm --def app.yaml",
+    "rpm --def app.yaml centos-stream-9": "rpm --def app.yaml --target centos-stream-9",
+    "build app.yaml --arch x86_64": "build --def app.yaml --arch x86_64",
+    "lock app.yaml --update": "lock --def app.yaml --update",
+    "lock lock": "lock --def lock",
+    "lock build": "lock --def build",
+    "lock --def build": "lock --def build",
+    "schema": "schema",
+    "--help lock": "--help lock",
+    "--help=lock": "--help=lock",
+    "--list": "--list",
+    "srpm app.yaml extra": "srpm --def app.yaml extra",
+}
+
+
+@pytest.mark.parametrize("words", NAMED)
+def test_words_after_a_task_are_flags(words: str) -> None:
+    assert tasks.name_positional(["paack", *words.split()]) == ["paack", *NAMED[words].split()]
+
+
+words = st.sampled_from(
+    [
+        "lock",
+        "srpm",
+        "build",
+        "rpm",
+        "app.yaml",
+        "--def",
+        "--def=x",
+        "--target",
+        "--help",
+        "-x",
+        "y",
+    ]
+)
+
+
+@given(st.lists(words, max_size=6))
+def test_no_word_is_lost(argv: list[str]) -> None:
+    named = tasks.name_positional(["paack", *argv])
+    rest = iter(named)
+    assert all(word in rest for word in ["paack", *argv])
+    flags = {flag for positional in tasks.POSITIONAL.values() for flag in positional}
+    assert len(named) - len(argv) - 1 <= sum(named.count(flag) for flag in flags)
+
+
+def test_the_program_may_be_called_with_nothing() -> None:
+    assert tasks.name_positional([]) == []
+
+
+def test_positional_words_are_of_tasks_that_there_are() -> None:
+    for name, flags in tasks.POSITIONAL.items():
+        task = tasks.ns[name]
+        known = {flag for argument in task.get_arguments() for flag in argument.names}
+        assert {flag.removeprefix("--") for flag in flags} <= known, name
+
+
+def test_every_task_says_what_it_does() -> None:
+    for name in tasks.ns.task_names:
+        assert tasks.ns[name].__doc__, name
+
+
+def run_body(body: Callable[[], None]) -> Exit:
+    """Run a task with that body and return how the program would end."""
+
+    def task(_: object) -> None:
+        body()
+
+    with pytest.raises(Exit) as caught:
+        tasks.command()(task)(Context())
+    return caught.value
+
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type)
+    and issubclass(kind, errors.PaackError)
+    and kind is not errors.DefinitionErrors
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_become_messages_and_exit_codes(kind: type[errors.PaackError]) -> None:
+    def body() -> None:
+        raise kind("it is wrong", hint=f"not {secret('hunter2')}")
+
+    ended = run_body(body)
+    assert ended.code == kind.exit_code
+    assert ended.message == "error: it is wrong\n  hint: not ********"
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    def body() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/x")
+
+    ended = run_body(body)
+    assert ended.code == 10
+    assert str(ended.message).startswith("error: /x: No space left on device\n  hint: ")
+
+
+def test_bugs_are_shown_as_they_are() -> None:
+    def body() -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    with pytest.raises(OSError, match="Bad file"):
+        tasks.command()(lambda _: body())(Context())
+
+
+def test_an_interruption_has_its_code() -> None:
+    def body() -> None:
+        raise KeyboardInterrupt
+
+    assert run_body(body).code == 130
+
+
+@pytest.fixture(scope="module")
+def paack(tmp_path_factory: pytest.TempPathFactory) -> Paack:
+    return Paack(tmp_path_factory.mktemp("tasks"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["no-such-task"], 2, "no-such-task"),
+        (["lock", "--no-such-flag"], 2, "--no-such-flag"),
+        (["lock"], 2, "no definition is named"),
+        (["lock", "/nonexistent/app.yaml"], 3, "/nonexistent/app.yaml: cannot be read"),
+    ],
+)
+def test_wrong_usage(paack: Paack, arguments: list[str], status: int, said: str) -> None:
+    done = paack.call(*arguments, check=False)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "hint: " in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_asked_for_goes_to_stdout(paack: Paack) -> None:
+    done = paack.call("schema")
+    assert json.loads(done.stdout) == definition_schema()
+    assert done.stderr == ""
+    listed = paack.call("--list").stdout
+    assert all(name in listed for name in ("lock", "srpm", "build", "demo", "schema"))
