@@ -6,10 +6,9 @@ tool versions), never by time. What is made appears in ``_output`` by rename.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -29,11 +28,12 @@ from helpers.lock import (
     write_lock,
 )
 from helpers.manifests import read_manifests
+from helpers.product import Product, Products, digest_of_text
 from helpers.progress import Reporter
 from helpers.registry import Registry
 from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from helpers.spec import Contents, Spec, render_spec
-from helpers.workspace import sweep, workspace
+from helpers.workspace import sweep
 
 #: RPM takes a build time of 0 for "none"; packages without images have no other.
 _EPOCH_FLOOR = 315532800  # 1980-01-01, as zip and others do
@@ -48,6 +48,11 @@ class Builder:
     reporter: Reporter = field(default_factory=Reporter)
     authfile: Path | None = None
     frozen: bool = False
+
+    @property
+    def products(self) -> Products:
+        """What makes the files in ``output``."""
+        return Products(self.output, self.reporter)
 
     def registry(self, definition: Definition) -> Registry:
         """Return the way to the images of ``definition``."""
@@ -129,47 +134,53 @@ class Builder:
 
     def _srpm(self, definition: Definition, spec: Spec, arch: str = "") -> Path:
         target = self.output / "srpms" / arch / f"{spec.nevra_base}.src.rpm"
-        makers = self._makers(spec.package)
-        inputs = _inputs(spec, spec.contents, makers)
 
         def make(work: Path) -> Path:
-            sources: dict[str, Path | bytes] = {}
-            for each in spec.contents:
-                sources |= self._sources(definition, spec, each, makers)
-            topdir = make_topdir(work / "rpmbuild", spec, sources)
-            with self.reporter.busy(f"srpm    {target.name}"):
-                return build_srpm(topdir, spec.contents[0].arch)
+            with ExitStack() as stores:
+                sources: dict[str, Path | bytes] = {}
+                for each in spec.contents:
+                    sources |= self._sources(definition, spec, each, stores)
+                topdir = make_topdir(work / "rpmbuild", spec, sources)
+                with self.reporter.busy(f"srpm    {target.name}"):
+                    return build_srpm(topdir, spec.contents[0].arch)
 
-        return self._product(target, inputs, make)
+        inputs = _inputs(spec, spec.contents, self._makers(spec.package))
+        return self.products.path(target, inputs, make)
 
     def _rpm(self, definition: Definition, spec: Spec, contents: Contents) -> Path:
         arch = spec.rpm_arch(contents.arch)
         target = self.output / "rpms" / arch / f"{spec.nevra_base}.{arch}.rpm"
-        makers = self._makers(spec.package)
-        inputs = _inputs(spec, [contents], makers)
 
         def make(work: Path) -> Path:
-            sources = self._sources(definition, spec, contents, makers)
-            topdir = make_topdir(work / "rpmbuild", spec, sources)
-            with self.reporter.busy(f"rpm     {target.name}"):
-                return build_rpm(topdir, arch)
+            with ExitStack() as stores:
+                sources = self._sources(definition, spec, contents, stores)
+                topdir = make_topdir(work / "rpmbuild", spec, sources)
+                with self.reporter.busy(f"rpm     {target.name}"):
+                    return build_rpm(topdir, arch)
 
-        return self._product(target, inputs, make)
+        inputs = _inputs(spec, [contents], self._makers(spec.package))
+        return self.products.path(target, inputs, make)
 
     def _sources(
-        self, definition: Definition, spec: Spec, contents: Contents, makers: list[ImageMaker]
+        self, definition: Definition, spec: Spec, contents: Contents, stores: ExitStack
     ) -> dict[str, Path | bytes]:
-        """Return the sources of one arch by name, making its store image if need be."""
-        return {
-            source.name: self._store(definition, source.name, contents, makers[0])
-            if source.content is None
-            else source.content
-            for source in spec.sources_of(contents.arch)
-        }
+        """Return the sources of one arch by name, making its store image if need be.
+
+        The store image stays open in ``stores``: what was checked is what is packaged.
+        """
+        sources: dict[str, Path | bytes] = {}
+        for source in spec.sources_of(contents.arch):
+            if source.content is not None:
+                sources[source.name] = source.content
+            else:
+                maker = image_maker(spec.package.filesystem)
+                store = self._store(definition, source.name, contents, maker)
+                sources[source.name] = stores.enter_context(store).content
+        return sources
 
     def _store(
         self, definition: Definition, name: str, contents: Contents, maker: ImageMaker
-    ) -> Path:
+    ) -> AbstractContextManager[Product]:
         registry = self.registry(definition)
         sources = {image.source.text: image.source for _, image in definition.images()}
 
@@ -189,37 +200,10 @@ class Builder:
             return target
 
         inputs = {"recipe": maker.recipe, "images": [asdict(image) for image in contents.images]}
-        return self._product(self.output / "stores" / name, inputs, make)
+        return self.products.open(self.output / "stores" / name, inputs, make)
 
     def _makers(self, package: Package) -> list[ImageMaker]:
         return [image_maker(package.filesystem)] if package.has_images else []
-
-    def _product(
-        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
-    ) -> Path:
-        """Return ``target``, made by ``make`` in a work directory unless it is there already.
-
-        ``NAME.buildinfo.json`` beside it says what it was made from and its digest.
-        """
-        record = target.with_name(f"{target.name}.buildinfo.json")
-        key = _key(inputs)
-        if _is_current(target, record, key):
-            self.reporter.say(f"same    {target}")
-            return target
-        with workspace(self.output / "work") as work:
-            made = make(work)
-            made.chmod(0o644)
-            info = {"key": key, "sha256": _sha256(made), "size": made.stat().st_size}
-            info_file = work / "buildinfo.json"
-            info_file.write_text(
-                json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True) + "\n"
-            )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            record.unlink(missing_ok=True)
-            made.rename(target)
-            info_file.rename(record)
-        self.reporter.say(f"made    {target}")
-        return target
 
 
 def _load(what: Path | Definition) -> Definition:
@@ -243,14 +227,17 @@ def _inputs(
 ) -> dict[str, object]:
     """Everything that decides the bytes of a package: kept in its buildinfo."""
     return {
-        "spec": _sha256_of(spec.text.encode()),
+        "spec": digest_of_text(spec.text.encode()),
         "rpm": rpmbuild_version(),
         "libzstd": libzstd_version(),
         "epoch": spec.epoch,
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],
-        "manifests": {
-            each.arch: _sha256_of(each.manifests.archive) for each in contents if each.manifests
+        "sources": {
+            source.name: digest_of_text(source.content)
+            for each in contents
+            for source in spec.sources_of(each.arch)
+            if source.content is not None
         },
     }
 
@@ -286,24 +273,3 @@ def _check_arches(definition: Definition, arches: Sequence[str]) -> None:
                 f"no package of {definition.file} is for {arch!r}",
                 hint=f"--arch takes one of: {', '.join(sorted(there))}",
             )
-
-
-def _key(inputs: Mapping[str, object]) -> str:
-    return _sha256_of(json.dumps(inputs, sort_keys=True).encode())
-
-
-def _is_current(target: Path, record: Path, key: str) -> bool:
-    try:
-        info = json.loads(record.read_text())
-        return bool(info["key"] == key and info["sha256"] == _sha256(target))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sha256_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -29,7 +29,7 @@ class Topdir:
 
 
 def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes]) -> Topdir:
-    """Lay out the spec and its sources (a file to link to, or content) for rpmbuild."""
+    """Lay out the spec and its sources (an absolute path to link to, or content)."""
     epoch = spec.epoch
     path = path.resolve()  # rpmbuild changes its directory
     for name in ("SPECS", "SOURCES"):
@@ -43,7 +43,7 @@ def make_topdir(path: Path, spec: Spec, sources: Mapping[str, Path | bytes]) -> 
         if isinstance(content, bytes):
             target.write_bytes(content)
         else:
-            target.symlink_to(content.resolve())
+            target.symlink_to(content)
         target.chmod(0o644)
         os.utime(target, (epoch, epoch))
     return Topdir(path, spec_file, epoch)

@@ -1,0 +1,101 @@
+"""Products: files in ``_output`` that are made again only when what they are made from changed.
+
+"Changed" is told by content, never by time: ``NAME.buildinfo.json`` beside a product holds its
+inputs (digests, tool versions), a key of them, and the product's own digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from helpers.progress import Reporter
+from helpers.workspace import workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product: its name, and its checked content.
+
+    ``content`` is a path that stays what it was while the Product is open, even when another
+    build replaces the name.
+    """
+
+    path: Path
+    content: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """Makes products below ``output``."""
+
+    output: Path
+    reporter: Reporter
+
+    def path(
+        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
+    ) -> Path:
+        """Make ``target`` if need be, and return its path; see ``open``."""
+        with self.open(target, inputs, make) as product:
+            return product.path
+
+    @contextmanager
+    def open(
+        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
+    ) -> Iterator[Product]:
+        """Yield ``target``, made by ``make`` in a work directory unless it is there already."""
+        record = target.with_name(f"{target.name}.buildinfo.json")
+        key = _key(inputs)
+        file = _current(target, record, key)
+        if file is None:
+            with workspace(self.output / "work") as work:
+                made = make(work)
+                made.chmod(0o644)
+                file = made.open("rb")
+                info = {"key": key, "sha256": _sha256(file), "size": made.stat().st_size}
+                text = json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True)
+                info_file = work / "buildinfo.json"
+                info_file.write_text(f"{text}\n")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                record.unlink(missing_ok=True)
+                made.rename(target)
+                info_file.rename(record)
+            self.reporter.say(f"made    {target}")
+        else:
+            self.reporter.say(f"same    {target}")
+        with file:
+            yield Product(target, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))
+
+
+def digest_of_text(content: bytes) -> str:
+    """Return the sha256 of ``content``, as buildinfo files hold it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _key(inputs: Mapping[str, object]) -> str:
+    return digest_of_text(json.dumps(inputs, sort_keys=True).encode())
+
+
+def _current(target: Path, record: Path, key: str) -> BufferedReader | None:
+    """Open ``target`` if it was made from the inputs of ``key``, and is still what was made."""
+    try:
+        info = json.loads(record.read_text())
+        if info["key"] != key:
+            return None
+        file = target.open("rb")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if info.get("sha256") == _sha256(file):
+        return file
+    file.close()
+    return None
+
+
+def _sha256(file: BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
