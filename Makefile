@@ -36,6 +36,9 @@ demo: deps ## build images/demo for x86_64 and aarch64, with no registry, and sh
 lock: deps ## resolve every image of DEF to digests (UPDATE=1: anew)
 	$(PAACK) lock $(call flag,DEF,def) $(if $(UPDATE),--update)
 
+check: deps ## all problems of DEF, its manifests and its lock (WHY=IMAGE: who needs it; ADD=1)
+	@$(PAACK) check $(call flag,DEF,def) $(call flag,WHY,why) $(if $(ADD),--add)
+
 srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one)
 	$(PAACK) srpm $(call flag,DEF,def) $(call flags,ARCH,arch)
 

@@ -27,6 +27,7 @@ FROZEN = "Refuse to lock: fail when the lock is missing"
 # What `paack rpm app.yaml centos-stream-9-aarch64` means: the words after a task, in order.
 POSITIONAL = {
     "lock": ("--def",),
+    "check": ("--def",),
     "srpm": ("--def",),
     "build": ("--def",),
     "rpm": ("--def", "--target"),
@@ -360,7 +361,7 @@ def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, *
 def _site(to: str | None) -> Any:
     from helpers.errors import UsageError
     from helpers.progress import Reporter
-    from helpers.publish import site_of
+    from helpers.site_rsync import site_of
 
     if not to:
         raise UsageError("no destination is named", hint=f"--to DESTINATION: {TO}")
@@ -524,6 +525,32 @@ def blueprint(
     _print(write_blueprints(_definition(def_), repository, Path(output or "_output")))
 
 
+@command(
+    help={
+        "def": DEF,
+        "why": "Only say which manifests need this image, and where",
+        "add": "Write images that are missing into the definition first",
+        "json": "Print the problems, and all that is needed, as JSON",
+    }
+)
+def check(
+    _: Any, def_: str | None = None, why: str | None = None, add: bool = False, json: bool = False
+) -> None:
+    """Check definition, manifests and lock, all problems at once, with no network."""
+    from helpers.check import add_missing
+    from helpers.check import check as check_definition
+
+    definition = _definition(def_)
+    if add:
+        print("\n".join(add_missing(definition)), file=sys.stderr)
+    report = check_definition(definition)
+    if why:
+        print(report.why(why))
+        return
+    print(report.as_json() if json else str(report) or "no problem")
+    report.check()
+
+
 @command(help={"output": OUTPUT})
 def demo(_: Any, output: str | None = None) -> None:
     """Build images/demo, which needs no registry, and show what is inside."""
@@ -551,6 +578,7 @@ repo_tasks.add_task(repo_build, name="build", default=True)
 repo_tasks.add_task(repo_verify, name="verify")
 ns = Collection(
     lock,
+    check,
     srpm,
     build,
     copr,

@@ -175,8 +175,12 @@ def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:
                 last.append(line)
                 said(line)
         except BaseException:
-            child.terminate()
-            child.communicate()
+            try:
+                child.terminate()
+                child.communicate()
+            except PermissionError:  # a setuid program: it finds that nobody listens
+                child.stdout.close()
+                child.wait()
             raise
     return Result(tuple(words), child.returncode, b"", "\n".join(last))
 

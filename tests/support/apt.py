@@ -22,7 +22,7 @@ def bootstrap(
     architecture: str,
     suite: str = SUITE,
 ) -> None:
-    """Write a Debian tree (13 by default) with `packages` to `target` (a directory, or a tar by its suffix).
+    """Write a Debian tree with `packages` to `target` (a directory, or a tar by its suffix).
 
     `extract` unpacks the packages and runs nothing of them, so any `architecture` will do.
     Downloads with the sources, proxies and checks of the host's apt configuration.

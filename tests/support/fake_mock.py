@@ -14,6 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+#: How a real root.log ends (mock 6.7).
+_CLEANING_UP = """\
+DEBUG util.py:635:  child environment: None
+DEBUG util.py:557:  Executing command: ['/bin/umount', '-n', '-l', '/root/dev/pts'] with env {}
+DEBUG util.py:609:  Child return code was: 0
+DEBUG util.py:557:  Executing command: ['btrfs', 'subv', 'list', '/root'] with env {}
+DEBUG util.py:184:  kill orphans in chroot /root
+"""
+
 
 def main() -> int:
     """Do what the environment says and return the exit status."""
@@ -28,7 +37,8 @@ def main() -> int:
     for name in ("build", "root", "state"):
         lines = [f"{name} log of {target}, line {number}" for number in range(100)]
         last = os.environ.get("FAKE_MOCK_LAST", "")
-        (results / f"{name}.log").write_text("\n".join([*lines, last]))
+        noise = _CLEANING_UP * 20 if name == "root" else ""
+        (results / f"{name}.log").write_text("\n".join([*lines, last, noise]))
     if "FAKE_MOCK_WAIT" in os.environ:
         signal.signal(signal.SIGTERM, lambda *_: end(place / "terminated"))
         print("INFO: waiting", flush=True)

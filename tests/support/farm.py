@@ -67,6 +67,8 @@ def machine(base: Path) -> Iterator[Host]:
     with Host(Path("/"), shared=shared) as host:
         above = {str(parent) for directory in shared for parent in directory.parents}
         host.run(["chmod", "a+x", *above])
+        for command in (["userdel", "builder"], ["groupdel", "mock"]):
+            host.run(command, check=False)
         host.run(["groupadd", "--gid", str(MOCK_GROUP), "mock"])
         home = str(base / "home")
         host.run(["useradd", "--uid", str(USER), "--no-create-home", "--home", home, "builder"])

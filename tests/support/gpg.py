@@ -58,7 +58,7 @@ class Gpg:
         return Key(fingerprint, passphrase)
 
     def rsa_key(self, passphrase: str) -> Key:
-        """Return a key of RSA 4096, which takes long to make: the same on every call and machine."""
+        """Return a key of RSA 4096: takes long to make, so it is kept in the test cache."""
         path = cached(f"rsa4096-{passphrase.replace(' ', '-')}.asc", self._make_rsa(passphrase))
         before = set(self.fingerprints())
         self.gpg("--import", str(path))
