@@ -14,6 +14,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import to_flag
 from invoke.program import Program
 from invoke.tasks import task
 
@@ -609,19 +610,31 @@ class PaackProgram(Program):
 
 def name_positional(argv: list[str]) -> list[str]:
     """Turn the words after a task into the flags that they stand for."""
+    takes_value = _flags_with_values()
     named = argv[:1]
     flags: list[str] = []
     previous = ""
     for word in argv[1:]:
         if word in POSITIONAL and not flags and previous not in ("--def", "--help"):
             flags = list(POSITIONAL[word])
-        elif flags and not word.startswith("-") and not previous.startswith("-"):
+        elif flags and not word.startswith("-") and previous not in takes_value:
             named.append(flags.pop(0))
         elif word in flags:
             flags.remove(word)
         named.append(word)
         previous = word
     return named
+
+
+def _flags_with_values() -> set[str]:
+    """Return the flags of all tasks that a value follows: ``--def``, but not ``--update``."""
+    arguments = [
+        argument
+        for name in ns.task_names
+        for argument in ns[name].get_arguments()
+        if argument.kind is not bool
+    ]
+    return {to_flag(name) for argument in arguments for name in argument.names}
 
 
 class _Config(Config):

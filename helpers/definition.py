@@ -17,6 +17,7 @@ from helpers.definition_document import (
     ArchDocument,
     DefinitionDocument,
     ImageDocument,
+    ImagePathDocument,
     PackageDocument,
 )
 from helpers.document import Located, Problems, Text, bind, load
@@ -47,7 +48,10 @@ class PackageArch:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package. ``path`` and ``manifest_path`` are on the device, without a final slash."""
+    """One package. ``path`` and ``manifest_path`` are on the device, without a final slash.
+
+    ``image_paths`` are (kind, path) of images in custom resources.
+    """
 
     name: str
     version: str
@@ -63,6 +67,7 @@ class Package:
     line: int
     requires: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    image_paths: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_images(self) -> bool:
@@ -87,6 +92,16 @@ class Definition:
 
 def load_definition(file: Path) -> Definition:
     """Load and check a definition; raise DefinitionErrors with all of its problems."""
+    definition, problems = read_definition(file)
+    problems.check()
+    return definition
+
+
+def read_definition(file: Path) -> tuple[Definition, Problems]:
+    """Load what can be understood of a definition, and all of its problems.
+
+    Raises DefinitionError for a file that cannot be read or is not YAML.
+    """
     problems = Problems(file)
     document = bind(DefinitionDocument, _with_packages(load(file)), problems)
     packages = document.packages if document else ()
@@ -105,8 +120,7 @@ def load_definition(file: Path) -> Definition:
                 "give it another name",
             )
         seen[package.name] = package.line
-    problems.check()
-    return Definition(file, loaded)
+    return Definition(file, loaded), problems
 
 
 def definition_schema() -> dict[str, Any]:
@@ -167,7 +181,15 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         line=document.line,
         requires=document.requires,
         conflicts=document.conflicts,
+        image_paths=tuple(map(_image_path, document.image_paths)),
     )
+
+
+def _image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
+    if isinstance(entry, ImagePathDocument):
+        return entry.kind or "", entry.path or ""
+    kind, _, path = entry.partition(":")
+    return kind, path.strip()
 
 
 def _description(document: PackageDocument) -> str:

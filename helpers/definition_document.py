@@ -19,6 +19,8 @@ _EVR = rf"(?:[0-9]+:)?{_VERSION}(?:-{_VERSION})?"
 _NAME = r"[A-Za-z0-9_./:@+~^()-]*"
 _DEPENDENCY = rf"/{_NAME}|[A-Za-z0-9_]{_NAME}(?: (?:<|<=|=|>=|>) {_EVR})?"
 _DEPENDENCY_HINT = "a name, or a name, a comparison and a version: microshift = 4.20.26"
+_IMAGE_PATH = r"[^\s.:]+(?:\.[^\s.:]+)*"
+_IMAGE_PATH_HINT = "keys and *, with dots between them: spec.templates.*.image"
 # What rpm would not give back as it is written, or not read at all.
 _LINE = (
     (r"^$", "is empty"),
@@ -52,6 +54,18 @@ class ImageDocument:
     provides: tuple[str, ...] = key(
         "What the RPM provides for the image, besides its name and digests",
         pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
+    )  # fmt: skip
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class ImagePathDocument:
+    """Where a custom resource names an image."""
+
+    kind: str | None = key("Kind of the resource", required=True, example="Kafka")
+    path: str | None = key(
+        "Path of the image in it; * is any item or key", required=True,
+        pattern=_IMAGE_PATH, hint=_IMAGE_PATH_HINT, example="spec.kafka.image",
     )  # fmt: skip
     line: int = 0
 
@@ -126,6 +140,11 @@ class PackageDocument:
     conflicts: tuple[str, ...] = key(
         "RPM conflicts", pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
         example=["microshift < 4.20.26"],
+    )  # fmt: skip
+    image_paths: tuple[Text | ImagePathDocument, ...] = key(
+        "Where custom resources name images, for paack check", name="imagePaths",
+        pattern=rf"\S+: +{_IMAGE_PATH}", hint='"KIND: PATH", in quotes, or {kind: …, path: …}',
+        default=(), example=["Kafka: spec.kafka.image"],
     )  # fmt: skip
     arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
     arches: tuple[str, ...] = key(

@@ -117,6 +117,24 @@ def load(file: Path) -> Located:
     return _Locator(file).locate(node, 0)
 
 
+def load_all(text: str, file: Path) -> list[Located]:
+    """Read all YAML documents of ``text``, the content of ``file``, but empty ones.
+
+    They may be larger and deeper than a definition. Raises DefinitionError.
+    """
+    locator = _Locator(file, depth=_DEPTH * 4, nodes=_NODES * 10)
+    try:
+        nodes = yaml.compose_all(text, Loader=yaml.SafeLoader)
+        return [locator.locate(node, 0) for node in nodes if node is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise DefinitionError(
+            f"is not YAML: {error.problem}", place=Place(file, mark.line + 1 if mark else 0)
+        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DefinitionError(f"is not YAML: {error}", place=Place(file)) from error
+
+
 def bind(cls: type[T], document: Located, problems: Problems, path: str = "") -> T | None:
     """Make a ``cls`` from a mapping; note every problem, and return None if it is no mapping.
 
@@ -235,14 +253,16 @@ _NOTHING = Located(None, 0)
 class _Locator:
     """Turns YAML nodes into Located; their number is bounded, since an alias repeats a node."""
 
-    def __init__(self, file: Path):
+    def __init__(self, file: Path, depth: int = _DEPTH, nodes: int = _NODES):
         self._file = file
+        self._depth = depth
+        self._nodes = nodes
         self._count = 0
 
     def locate(self, node: yaml.Node, depth: int) -> Located:
         line = node.start_mark.line + 1
         self._count += 1
-        if depth > _DEPTH or self._count > _NODES:
+        if depth > self._depth or self._count > self._nodes:
             raise self._error(line, "is nested too deeply, or too large", "aliases count, too")
         if isinstance(node, yaml.ScalarNode):
             empty = node.tag == "tag:yaml.org,2002:null"

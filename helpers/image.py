@@ -27,6 +27,7 @@ SIZE_LIMIT = int(3.9 * (1 << 30))
 
 _EROFS_OLDEST = (1, 8)
 _EROFS_UUID = "7061616b-0000-4000-8000-000000000000"
+_FILE_LIMIT = 1 << 36  # a few bytes of a tar can declare a sparse file of any size
 _TIME_LIMIT = 1 << 32  # squashfs keeps unsigned 32 bit seconds
 _SQUASHFS_XATTRS = (b"user.", b"trusted.", b"security.")
 _NOISE = re.compile(r"^$|^mkfs\.erofs \d|^<W> .*experimental|^Build completed|^-{3,}$", re.M)
@@ -141,12 +142,16 @@ def _check_result(maker: ImageMaker, result: Result) -> None:
 def _problem(entry: tar.Entry) -> str | None:
     if not 0 <= entry.mtime < 1 << 63:
         return f"the time {entry.mtime}"
+    if entry.size > _FILE_LIMIT:
+        return f"a file of {human(entry.size)}"
     return None
 
 
 def _squashfs_problem(entry: tar.Entry) -> str | None:
     if not 0 <= entry.mtime < _TIME_LIMIT:
         return f"the time {entry.mtime} (seconds since 1970)"
+    if problem := _problem(entry):
+        return problem
     for key in entry.xattrs:
         if not key.startswith(_SQUASHFS_XATTRS):
             kind = "a POSIX ACL" if key.startswith(b"system.posix_acl") else "the xattr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +28,12 @@ def read_manifests(directory: Path) -> Manifests:
 
     Raises DefinitionError for what cannot be shipped: links, odd names, nothing at all.
     """
-    files = sorted(path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
-    if not files:
-        raise DefinitionError("holds no manifest", place=Place(directory), hint="add a .yaml file")
+    files = _files(directory)
+    for problem in manifest_problems(directory):
+        raise problem
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path in files:
-            _check(path, directory)
             content = path.read_bytes()
             member = tarfile.TarInfo(path.relative_to(directory).as_posix())
             member.size = len(content)
@@ -41,6 +41,22 @@ def read_manifests(directory: Path) -> Manifests:
             tar.addfile(member, io.BytesIO(content))
     paths = tuple(path.relative_to(directory).as_posix() for path in files)
     return Manifests(paths, archive.getvalue())
+
+
+def manifest_problems(directory: Path) -> Iterator[DefinitionError]:
+    """Yield all reasons why the files below ``directory`` cannot be shipped."""
+    files = _files(directory)
+    if not files:
+        yield DefinitionError("holds no manifest", place=Place(directory), hint="add a .yaml file")
+    for path in files:
+        try:
+            _check(path, directory)
+        except DefinitionError as error:
+            yield error
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
 def _check(path: Path, directory: Path) -> None:

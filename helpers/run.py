@@ -32,6 +32,7 @@ _secrets: set[str] = set()
 PACKAGES = {
     "skopeo": ("skopeo", "skopeo"),
     "tar2sqfs": ("squashfs-tools-ng", "squashfs-tools-ng"),
+    "sqfs2tar": ("squashfs-tools-ng", "squashfs-tools-ng"),
     "mkfs.erofs": ("erofs-utils", "erofs-utils"),
     "rpmbuild": ("rpm", "rpm-build"),
     "rpm": ("rpm", "rpm"),
@@ -151,6 +152,39 @@ def feed(command: Sequence[Argument], write: Callable[[IO[bytes]], None]) -> Res
         status = child.wait()
         said.seek(0)
         return Result(tuple(words), status, b"", _text(said.read()))
+
+
+@contextmanager
+def reading(command: Sequence[Argument], stdin: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
+    """Start ``command``, with the file ``stdin`` as its input, and yield its output.
+
+    Raises BuildError after the block when the child fails, other than by the block reading less.
+    """
+    words = _prepare(command, quiet=True)
+    with (
+        _file_in_memory() as said,
+        subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=_environment(None),
+        ) as child,
+    ):
+        assert child.stdout is not None
+        try:
+            yield child.stdout
+            whole = not child.stdout.read(1)
+        except BaseException:
+            child.kill()
+            raise
+        if not whole:
+            child.kill()
+            return
+        status = child.wait()
+        said.seek(0)
+        if status != 0:
+            raise BuildError(Result(tuple(words), status, b"", _text(said.read())).explain())
 
 
 def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:

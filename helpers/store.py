@@ -194,7 +194,7 @@ def _write_diff(
     for path, node in layer.tree.walk():
         entry = node.entry
         full = diff + b"/" + path
-        first = names.setdefault(id(node), full) if entry.kind != tar.DIRECTORY else full
+        first = names.setdefault(id(node), full) if node.linked else full
         if first is full:
             check(stored.locked.digest, path, entry)
             stream.add(full, entry, archive)

@@ -21,6 +21,7 @@ from helpers.tarheader import (
     GNU_SPARSE,
     LINK,
     META_LIMIT,
+    NO_XATTRS,
     PAX,
     PAX_GLOBAL,
     REGULAR,
@@ -48,6 +49,7 @@ __all__ = [
     "DIRECTORY",
     "FIFO",
     "LINK",
+    "NO_XATTRS",
     "REGULAR",
     "SYMLINK",
     "Entry",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _ZERO_BLOCK = bytes(BLOCK)
+_SMALL = 1 << 14  # bytes: a copy is cheaper than a view
 
 
 class Reader:
@@ -199,6 +202,11 @@ class Reader:
 
     def _checksum(self, size: int) -> int:
         """Pass over ``size`` bytes and return their CRC-64/ISO."""
+        data = self._window[self._position : self._position + size] if size < _SMALL else b""
+        if len(data) == size:
+            self._position += size
+            self.offset += size
+            return go_iso(data)
         crc = 0
         while size:
             available = len(self._window) - self._position

@@ -20,6 +20,7 @@ from helpers import tar
 from helpers.tree import Tree
 
 _SEGMENT_LIMIT = 1 << 20
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _STORED_BLOCK = 0xFFFF
 
 
@@ -30,20 +31,19 @@ def write(out: IO[bytes], spool: int, size: int, entries: Iterable[tar.Entry], t
     members in order, ``tree`` what they made.
     """
     lines = _Lines(StoredGzip(out), spool)
-    paths = _paths_of_data(tree)
-    taken = set(paths.values())
+    _name_by_tree(tree)
+    empty: set[bytes] = set()
     cursor = 0
     for entry in entries:
-        path = paths.get(id(entry))
-        if path is not None:
+        if entry.kept:
             lines.segment(cursor, entry.offset)
-            lines.file(path, entry.size, entry.crc)
+            lines.file(entry.name, entry.size, entry.crc)
             cursor = entry.offset + entry.stored
         elif not entry.stored:
             # podman lists every member; a name must not come twice.
             name = os.path.normpath(entry.name)
-            if name not in taken:
-                taken.add(name)
+            if name not in empty and not _names_data(tree, name):
+                empty.add(name)
                 lines.segment(cursor, entry.offset)
                 lines.file(name, 0, None)
                 cursor = entry.offset
@@ -65,7 +65,7 @@ class _Lines:
 
     def file(self, path: bytes, size: int, crc: int | None) -> None:
         try:
-            name = b'"name":%b' % json.dumps(path.decode(), ensure_ascii=False).encode()
+            name = b'"name":%b' % _JSON.encode(path.decode()).encode()
         except UnicodeDecodeError:
             name = b'"name_raw":"%b"' % b64encode(path)
         payload = b"null" if crc is None else b'"%b"' % b64encode(crc.to_bytes(8, "big"))
@@ -108,11 +108,15 @@ class StoredGzip:
         self._out.write(pack("<BHH", final, len(data), len(data) ^ 0xFFFF) + data)
 
 
-def _paths_of_data(tree: Tree) -> dict[int, bytes]:
-    """Map id(entry) of every member whose data a file of the tree gives back to that file."""
-    paths: dict[int, bytes] = {}
+def _name_by_tree(tree: Tree) -> None:
+    """Mark every member whose data a file of the tree gives back, and name it as that file."""
     for path, node in tree.walk():
         entry = node.entry
-        if entry.kind == tar.REGULAR and entry.stored and entry.extents is None:
-            paths.setdefault(id(entry), path)
-    return paths
+        data = entry.kind == tar.REGULAR and entry.stored and entry.extents is None
+        if data and not entry.kept:
+            entry.kept, entry.name = True, path
+
+
+def _names_data(tree: Tree, name: bytes) -> bool:
+    node = tree.get(name)
+    return node is not None and node.entry.kept and node.entry.name == name

@@ -14,6 +14,7 @@ from struct import Struct
 from typing import IO
 
 from helpers import tar
+from helpers.tarheader import byte_sum
 
 _HEADER = Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
 _PAD = bytes(tar.BLOCK)
@@ -40,7 +41,7 @@ class TarStream:
 
     def directory(self, path: bytes, mode: int = 0o700) -> None:
         """Add a directory of the store itself: root's, of time 0."""
-        self.add(path, tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, {}))
+        self.add(path, tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, tar.NO_XATTRS))
 
     def file(self, path: bytes, content: bytes, mode: int = 0o600) -> None:
         """Add a file of the store itself: root's, of time 0."""
@@ -56,7 +57,7 @@ class TarStream:
 
     def symlink(self, path: bytes, target: bytes) -> None:
         """Add a symbolic link of the store itself."""
-        self.add(path, tar.Entry(b"", tar.SYMLINK, 0o777, 0, 0, 0, 0, target, 0, 0, {}))
+        self.add(path, tar.Entry(b"", tar.SYMLINK, 0o777, 0, 0, 0, 0, target, 0, 0, tar.NO_XATTRS))
 
     def add(self, path: bytes, entry: tar.Entry, archive: int = -1) -> None:
         """Add ``entry`` as ``path``; its data are at entry.offset in the descriptor ``archive``."""
@@ -82,7 +83,9 @@ class TarStream:
 
     def _store_file(self, path: bytes, mode: int, size: int) -> None:
         self._out.write(
-            _header(path, tar.Entry(b"", tar.REGULAR, mode, 0, 0, size, 0, b"", 0, 0, {}))
+            _header(
+                path, tar.Entry(b"", tar.REGULAR, mode, 0, 0, size, 0, b"", 0, 0, tar.NO_XATTRS)
+            )
         )
 
     def _copy(self, source: int, offset: int, size: int) -> None:
@@ -194,4 +197,4 @@ def _block(
         prefix,
     )
     block = _HEADER.pack(*fields)
-    return b"%b%06o\0 %b" % (block[:148], sum(block), block[156:])
+    return b"%b%06o\0 %b" % (block[:148], byte_sum(block), block[156:])

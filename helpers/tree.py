@@ -30,15 +30,16 @@ class Refusal(ValueError):
 
 
 class Node:
-    """A file of any kind; two names of one hard-linked file share the Node.
+    """A file of any kind; two names of one hard-linked file share the Node, which is ``linked``.
 
     ``entry`` holds the attributes; ``children`` is None unless it is a directory.
     """
 
-    __slots__ = ("children", "entry")
+    __slots__ = ("children", "entry", "linked")
 
     def __init__(self, entry: tar.Entry):
         self.entry = entry
+        self.linked = False
         self.children: dict[bytes, Node] | None = {} if entry.kind == tar.DIRECTORY else None
 
 
@@ -74,6 +75,15 @@ class Tree:
         else:
             self._place(parent.children, name, entry)
 
+    def get(self, path: bytes) -> Node | None:
+        """Return what is at ``path`` (as walk yields it); symbolic links are not followed."""
+        node: Node | None = self.root
+        for name in path.split(b"/"):
+            if node is None or node.children is None:
+                return None
+            node = node.children.get(name)
+        return node
+
     def walk(self) -> Iterator[tuple[bytes, Node]]:
         """Yield (path, node) of everything below the root, parents first, names sorted."""
         stack = [(b"", self.root)]
@@ -106,18 +116,19 @@ class Tree:
         if old is not target:
             self._replace(old)
             siblings[name] = target
+            target.linked = True
         file = target.entry
         file.uid, file.gid = entry.uid, entry.gid
         if file.kind != tar.SYMLINK:
             file.mode, file.mtime = entry.mode, entry.mtime
-        file.xattrs.update(entry.xattrs)
+        file.xattrs = {**file.xattrs, **entry.xattrs}
 
     def _whiteout(self, parent: Node, name: bytes, entry: tar.Entry) -> None:
         if parent.children is None:
             # Some tools write ".wh.foo" and then "foo/.wh.bar": already gone with its parent.
             return
         if name == OPAQUE:
-            parent.entry.xattrs[OPAQUE_XATTR] = b"y"
+            parent.entry.xattrs = {**parent.entry.xattrs, OPAQUE_XATTR: b"y"}
             return
         hidden = name[len(WHITEOUT) :]
         if hidden in (b"", b".", b".."):
@@ -125,7 +136,7 @@ class Tree:
         if hidden in parent.children:
             raise _refusal(entry.name, "whiteout of a file of the same layer")
         parent.children[hidden] = Node(
-            tar.Entry(hidden, tar.CHAR, 0, entry.uid, entry.gid, 0, 0, b"", 0, 0, {})
+            tar.Entry(hidden, tar.CHAR, 0, entry.uid, entry.gid, 0, 0, b"", 0, 0, tar.NO_XATTRS)
         )
 
     def _parent(self, name: bytes, path: list[bytes]) -> Node:
@@ -183,7 +194,7 @@ class Tree:
 
 
 def _directory(mode: int) -> tar.Entry:
-    return tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, {})
+    return tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, tar.NO_XATTRS)
 
 
 def _components(path: bytes, member: bytes | None = None) -> list[bytes]:
@@ -218,8 +229,9 @@ def _check(entry: tar.Entry) -> None:
         raise _refusal(entry.name, f"device {entry.major}:{entry.minor} is out of range")
     if entry.kind == tar.SYMLINK and not 0 < len(entry.link) <= _PATH_LIMIT:
         raise _refusal(entry.name, f"symbolic link to a path of {len(entry.link)} bytes")
-    for key in _IGNORED_XATTRS & entry.xattrs.keys():
-        del entry.xattrs[key]
+    if not entry.xattrs:
+        return
+    entry.xattrs = {key: entry.xattrs[key] for key in entry.xattrs.keys() - _IGNORED_XATTRS}
     for key in entry.xattrs:
         # Would steer the overlay mount (redirect, metacopy) instead of describing a file.
         if not key or key.startswith((b"trusted.overlay.", b"user.overlay.")):

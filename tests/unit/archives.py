@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -44,16 +45,16 @@ _KINDS = {
 }
 
 
-@dataclass(repr=False)
 class Archive:
     """An archive, and the directories that it only implies: those get the time of extraction."""
 
-    content: bytes
-    timeless: frozenset[bytes] = frozenset()
+    def __init__(self, content: bytes, timeless: frozenset[bytes] = frozenset()):
+        self.content = content
+        self.timeless = timeless
 
     def __repr__(self) -> str:
         """Show the members: hypothesis would print every byte."""
-        return f"{[member.get_info() for member in members_of(self.content)]}"
+        return f"<{[member.get_info() for member in members_of(self.content)]}>"
 
 
 def chunked(content: bytes, sizes: Sequence[int] = (1 << 20,)) -> Iterator[bytes]:
@@ -129,6 +130,19 @@ def extracted(command: Sequence[str], archive: bytes) -> dict[bytes, Record]:
         tree = read_tree(target)
         del tree[ROOT]
         return tree
+
+
+def bsdtar_keeps(path: bytes) -> bool:
+    """Tell whether bsdtar extracts a path as it is.
+
+    It takes some for absolute ones of Windows, and insists on UTF-8 in pax records without
+    hdrcharset=BINARY (which our streams have none of: image makers do not know it).
+    """
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return False
+    return re.match(rb"[\\?]|[A-Za-z]:", path) is None
 
 
 def rewritten(tree: Tree, archive: bytes) -> bytes:

@@ -366,7 +366,7 @@ def test_no_single_byte_that_is_damaged_gives_another_error() -> None:
     for archive in SEEDS:
         end = archive.rindex(b"ustar") + 512
         for block in range(0, end, 512):
-            for place, value in itertools.product(range(block, block + 512, 7), (0, 0x80, 0xFF)):
+            for place, value in itertools.product(range(block, block + 512, 9), (0, 0xFF)):
                 damaged = bytearray(archive)
                 damaged[place] = value or chance.randrange(256)
                 content = damaged[block : block + 512]

@@ -1,0 +1,60 @@
+"""JSON schemas (draft 2020-12) of the dataclasses that describe a YAML format, for editors."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any
+
+from helpers.document import kinds, yaml_fields
+
+
+def json_schema(cls: type) -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a document of ``cls``, without the $schema line."""
+    hints = typing.get_type_hints(cls)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for name, field in yaml_fields(cls).items():
+        schema = _schema(hints[field.name], field)
+        if field.metadata["required"]:
+            required.append(name)
+        else:
+            _allow_null(schema)
+        properties[name] = {"description": field.metadata["doc"], **schema}
+        if field.metadata["example"] is not None:
+            properties[name]["examples"] = [field.metadata["example"]]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": required,
+    }
+
+
+def _schema(hint: Any, field: dataclasses.Field[Any]) -> dict[str, Any]:
+    allowed = kinds(hint)
+    options: list[dict[str, Any]] = []
+    for kind in allowed:
+        if typing.get_origin(kind) is tuple:
+            (item, _) = typing.get_args(kind)
+            options.append({"type": ["array"], "items": _schema(item, field)})
+        elif dataclasses.is_dataclass(kind):
+            options.append(json_schema(typing.cast(type, kind)))
+        else:
+            text: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+            if field.metadata["choices"]:
+                text = {"enum": list(field.metadata["choices"])}
+            elif field.metadata["pattern"]:
+                text["pattern"] = f"^(?:{field.metadata['pattern']})$"
+            if field.metadata["refused"]:
+                patterns = [pattern for pattern, _ in field.metadata["refused"]]
+                text["allOf"] = [{"not": {"type": "string", "pattern": each}} for each in patterns]
+            options.append(text)
+    return options[0] if len(options) == 1 else {"anyOf": options}
+
+
+def _allow_null(schema: dict[str, Any]) -> None:
+    """A key without a value is a key left out."""
+    for key, null in (("type", "null"), ("enum", None)):
+        if key in schema:
+            schema[key].append(null)
