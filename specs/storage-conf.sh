@@ -17,15 +17,19 @@
 # Without /etc/containers/storage.conf it is made: a copy of the one in /usr/share, or else the
 # tools' own defaults (with a file but no runroot and graphroot in it, they do not start). Its two
 # lines of header hold the checksum of what follows as it was without our entries; when it is so
-# again, the file is removed.
+# again, the file is removed. While it is there, a file that comes to /usr/share is not read: add
+# must run after the package that has that file was installed.
 #
-# Refused, with the file left alone: what is not TOML (checked: UTF-8, control characters, the
-# grammar; not: dates like 2026-13-32, or keys that come twice outside of what is edited here),
-# [storage] or [storage.options] defined twice, as an array of tables, or as an inline table that
-# lacks the list, a list that is none or has other things than strings in it, a storage driver
-# other than overlay (its tools would not start), a link that leads nowhere, and all files below
-# /usr: those are other packages'. An entry there, or in a file that cannot be read or written,
-# makes paack_storage_remove fail: a listed store that is gone stops podman and CRI-O.
+# Refused, with the file left alone:
+# - what is not TOML. Checked are UTF-8, control characters and the grammar, but not whether a date
+#   like 2026-13-32 exists or a key comes twice, outside of the tables that are edited here;
+# - [storage] or [storage.options] that comes twice, is an array of tables, or is an inline table
+#   that lacks the list; a list that is none, or has other things than strings in it;
+# - a storage driver other than overlay, set in it or found in /var/lib/containers/storage: with a
+#   read-only store in the list its tools would not start;
+# - a link that leads nowhere, and all files below /usr: those are other packages'.
+# An entry there, or in a file that cannot be read or written, makes paack_storage_remove fail: a
+# listed store that is gone stops podman and CRI-O.
 #
 # PAACK_ROOT: for tests, a directory to use instead of /.
 
@@ -116,28 +120,29 @@ paack_storage_readable() {
 paack_storage_try_add() {
     [ -z "$problem" ] || return 1
     case $kind in
-    none) paack_storage_make paack_storage_defaults "the tools' own defaults, as there was none" ;;
+    none)
+        before=$(paack_storage_defaults && echo x)
+        paack_storage_make "the tools' own defaults, as there was none"
+        ;;
     usr)
-        paack_storage_verdict add || return 1
-        [ "$verdict" = changed ] || return 0
+        paack_storage_edit add || return 1
+        [ "$after" != "$before" ] || return 0
         if [ "$links" != 0 ]; then
             problem="$conf is a link to a file of another package"
             return 1
         fi
-        paack_storage_make paack_storage_vendor \
-            "a copy of ${vendor#"$root"}, which is not read while this one is here"
+        paack_storage_make "a copy of ${vendor#"$root"}, which is not read while this one is here"
         ;;
     etc)
-        paack_storage_verdict add || return 1
-        [ "$verdict" = changed ] || return 0
-        paack_storage_replace add
+        paack_storage_edit add || return 1
+        [ "$after" = "$before" ] || paack_storage_replace
         ;;
     esac
 }
 
 paack_storage_try_remove() {
     [ "$kind" != none ] || return 0
-    [ -n "$problem" ] || paack_storage_verdict remove || :
+    [ -n "$problem" ] || paack_storage_edit remove || :
     if [ -n "$problem" ]; then
         # What is not even mentioned is not listed.
         [ -f "$file" ] || return 1
@@ -148,12 +153,12 @@ paack_storage_try_remove() {
     if [ "$kind" = etc ] && [ "$file" = "$conf" ] && paack_storage_is_base; then
         paack_storage_unmake && return 0
     fi
-    [ "$verdict" = changed ] || return 0
+    [ "$after" != "$before" ] || return 0
     if [ "$kind" = usr ]; then
         problem="that is a file of another package"
         return 1
     fi
-    paack_storage_replace remove
+    paack_storage_replace
 }
 
 paack_storage_defaults() {
@@ -169,11 +174,7 @@ additionalimagestores = [
 END
 }
 
-paack_storage_vendor() {
-    cat "$vendor"
-}
-
-# Makes $conf of what the function $1 prints; $2 tells where that is from.
+# Makes $conf of $before; $1 tells where that is from.
 paack_storage_make() {
     if [ "$kind" = none ]; then
         for images in "$root"/var/lib/containers/storage/*-images; do
@@ -194,47 +195,46 @@ paack_storage_make() {
             return 1
         fi
     fi
-    header="# paack made $made: $2.
-# It goes with the last of paack's entries, if nothing else in it was changed"
-    paack_storage_commit paack_storage_made "$1"
+    paack_storage_awk add || return 1
+    sum=$(printf '%s' "${before%x}" | cksum)
+    after="# paack made $made: $1.
+# It goes with the last of paack's entries, if nothing else in it was changed (cksum $sum)
+$after"
+    paack_storage_commit
 }
 
-# The file that paack_storage_make makes.
-paack_storage_made() {
-    echo "$header (cksum $("$1" | cksum))"
-    "$1" | paack_storage_toml add text
-}
-
-# Is $conf one that paack made, and as it was made but for our entry?
+# Is $file one that paack made, and $after what it made it of?
 paack_storage_is_base() {
-    second=$(sed -n 2p "$file")
+    second=${before#*"
+"}
+    second=${second%%"
+"*}
     case $second in
     "# It goes with the last of paack's entries, "*"(cksum "*")") ;;
     *) return 1 ;;
     esac
     second=${second##*"(cksum "}
     [ "$second" != ")" ] || return 1
-    [ "$(paack_storage_toml remove text <"$file" | tail -n +3 | cksum)" = "${second%)}" ]
+    [ "$(printf '%s' "${after%x}" | tail -n +3 | cksum)" = "${second%)}" ]
 }
 
 paack_storage_unmake() {
-    first=$(sed -n 1p "$file")
     rm -f "$file" 2>/dev/null || return 1
-    case $first in
+    case ${before%%"
+"*} in
     *"and its directory:"*) rmdir "${file%/*}" 2>/dev/null || : ;;
     esac
 }
 
-# Replaces $file, which keeps its mode, owner and label, with what the action $1 makes of it.
+# Makes $after the content of $file, which keeps its mode, owner and label.
 paack_storage_replace() {
-    if cp -p "$file" "$temporary" 2>/dev/null; then
-        chcon --reference="$file" "$temporary" 2>/dev/null || :
+    if ! cp -p "$file" "$temporary" 2>/dev/null; then
+        paack_storage_clear
+        problem='it cannot be written'
+        return 1
     fi
-    paack_storage_commit paack_storage_edited "$1"
-}
-
-paack_storage_edited() {
-    paack_storage_toml "$1" text <"$file"
+    chcon --reference="$file" "$temporary" 2>/dev/null || :
+    paack_storage_commit
 }
 
 # What a killed run left behind, or this one cannot use.
@@ -242,13 +242,11 @@ paack_storage_clear() {
     [ ! -e "$temporary" ] || rm -f "$temporary" 2>/dev/null || :
 }
 
-# Makes $file what the function $1 prints when it is called with $2.
 paack_storage_commit() {
-    { "$1" "$2" >"$temporary"; } 2>/dev/null || :
-    # A full disk goes unnoticed by some awks.
-    if [ -f "$temporary" ] && [ "$("$1" "$2" | cksum)" = "$(cksum <"$temporary")" ]; then
+    { printf '%s' "${after%x}" >"$temporary"; } 2>/dev/null || :
+    if [ -f "$temporary" ] && [ "$(cat "$temporary" && echo x)" = "$after" ]; then
         # After a power loss the file is the old one or the new one, but not empty.
-        sync "$temporary" 2>/dev/null || sync || :
+        sync "$temporary" 2>/dev/null || sync 2>/dev/null || :
         mv -f "$temporary" "$file" 2>/dev/null && return 0
     fi
     paack_storage_clear
@@ -256,23 +254,29 @@ paack_storage_commit() {
     return 1
 }
 
-# Sets verdict: what the action $1 would do to $file, changed or same; or problem, and returns 1.
-paack_storage_verdict() {
-    verdict=$(paack_storage_toml "$1" verdict <"$file")
-    case $verdict in
-    changed | same) return 0 ;;
-    esac
-    problem=${verdict:-awk does not work}
+# Sets before and after: the content of $file, and what the action $1 (add or remove) makes of it.
+# An x is put behind both, as the shell drops newlines at the end.
+paack_storage_edit() {
+    if ! before=$(cat "$file" 2>/dev/null && echo x); then
+        problem='it cannot be read'
+        return 1
+    fi
+    paack_storage_awk "$1"
+}
+
+# Sets after, or problem: why $before is not edited.
+paack_storage_awk() {
+    after=$(printf '%s\n' "$before" | paack_storage_toml "$1") && return 0
+    problem=${after:-awk does not work}
     return 1
 }
 
-# Reads storage.conf and prints what the action $1 (add or remove) makes of it ($2: text), or
-# (verdict) changed, same, or why it is refused. awk cannot tell whether the last line ends in a
-# newline, so an x is put behind it.
+# Prints what the action $1 makes of the TOML text that it reads, or why not, and fails. Both texts
+# have an x behind them, so that awk sees whether the last line ends in a newline.
 paack_storage_toml() {
-    { cat && echo x; } | awk -v action="$1" -v output="$2" -v path="$path" '
+    awk -v action="$1" -v path="$path" '
 function fail(message) {
-    if (output == "verdict") print "line " row ": " message
+    print "line " row ": " message
     exit 1
 }
 
@@ -645,18 +649,16 @@ function drop_item(n,    at, start, end, end_row, before, after, near) {
 }
 
 # Drops the items that are the path, but for the first `kept` of them.
-function drop_items(kept,    n, seen, changed) {
+function drop_items(kept,    n, seen) {
     do {
         seen = 0
         for (n = 1; n <= items; n++)
             if (item[n] == path && ++seen > kept) {
                 drop_item(n)
                 parse()
-                changed = 1
                 break
             }
     } while (seen > kept)
-    return changed
 }
 
 function listed(    n, seen) {
@@ -664,41 +666,39 @@ function listed(    n, seen) {
     return seen + 0
 }
 
-function add(    n, new) {
-    if (listed()) return drop_items(1)
+function add(    new) {
+    if (listed()) {
+        drop_items(1)
+        return
+    }
     row = driver_row
     if (driver !~ /^(overlay2?)?$/) fail("the driver is " driver ", a store needs overlay")
     row = list_row
     if (odd_item != "") fail("additionalimagestores has a " odd_item " in it")
-    if (has_list) {
-        add_item("\"" path "\"")
-        return 1
-    }
     new = "additionalimagestores = [\"" path "\"]" MARK
-    if (2 in header_row) insert_row(header_row[2] + 1, new)
+    if (has_list) add_item("\"" path "\"")
+    else if (2 in header_row) insert_row(header_row[2] + 1, new)
     else if (inline(1) || inline(2)) {
         row = inline_row
         fail("an inline table lacks additionalimagestores")
     } else if (2 in dotted_row) insert_row(dotted_row[2], prefix[2] new)
     else {
-        n = line[rows] == "" ? rows : rows + 1
-        insert_row(n, "[storage.options]" MARK)
-        insert_row(n + 1, new)
+        row = line[rows] == "" ? rows : rows + 1
+        insert_row(row, "[storage.options]" MARK)
+        insert_row(row + 1, new)
     }
-    return 1
 }
 
-function remove(    changed, new, at) {
-    changed = drop_items(0)
+function remove(    new, at) {
+    drop_items(0)
     new = "additionalimagestores = []" MARK
     at = list_row
-    if (!has_list || items) return changed
-    if (substr(line[at], length(line[at]) - length(new) + 1) != new) return changed
+    if (!has_list || items) return
+    if (substr(line[at], length(line[at]) - length(new) + 1) != new) return
     drop_row(at)
     parse()
     at = header_row[2]
     if (at && keys[at] == 0 && line[at] == "[storage.options]" MARK) drop_row(at)
-    return 1
 }
 
 BEGIN {
@@ -725,18 +725,19 @@ BEGIN {
 { line[NR] = $0 }
 
 END {
-    rows = row = NR
-    if (!sub(/x$/, "", line[rows])) fail("it cannot be read")
+    rows = NR
+    sub(/x$/, "", line[rows])
     for (row = 1; row <= rows; row++) {
         return_of[row] = row < rows && sub(/\r$/, "", line[row]) ? "\r" : ""
         check(line[row])
     }
     parse()
-    changed = action == "add" ? add() : remove()
+    if (action == "add") add()
+    else remove()
     parse()
     if (listed() != (action == "add")) fail("paack would break it, please report that")
-    if (output == "verdict") print changed ? "changed" : "same"
-    else for (row = 1; row <= rows; row++) print line[row] return_of[row] (row < rows ? "\n" : "")
+    for (row = 1; row < rows; row++) print line[row] return_of[row] "\n"
+    print line[rows] "x"
 }
 '
 }
