@@ -8,7 +8,7 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check test lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
@@ -45,6 +45,12 @@ srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one
 rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one; TARGET=…: with mock)
 	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target)
 
+verify: deps ## prove that RPMS (default: all in _output/rpms) hold what their locks name
+	$(PAACK) verify $(or $(RPMS),$(wildcard $(OUTPUT)/rpms/*/*.rpm)) --output $(OUTPUT)
+
+diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
+	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown)
+
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
 	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots)
 
@@ -76,11 +82,17 @@ schema: deps ## write schema/definition.schema.json
 test: test-deps ## all tests (PYTEST="-k store": some of them)
 	$(VENV)/bin/pytest $(PYTEST)
 
+test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
+	$(VENV)/bin/pytest -m crio tests/crio
+
 lint: test-deps ## ruff, mypy --strict, shellcheck
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	shellcheck $$(git ls-files tools .ci)
+
+bench: test-deps ## measure builds beside other ways (SCALE=1,4,16, REPEAT=3; SCALE=tiny: try it)
+	$(VENV)/bin/python -m bench --output $(OUTPUT) $(call flag,SCALE,scale) $(call flag,REPEAT,repeat) $(call flag,FILES,files)
 
 format: deps ## let ruff format the code
 	$(VENV)/bin/ruff check --fix .

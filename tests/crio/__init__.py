@@ -1,0 +1,1 @@
+"""Tests with a real CRI-O, wherever one is installed."""
