@@ -8,7 +8,7 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
