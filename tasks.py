@@ -29,6 +29,8 @@ FROZEN = "Refuse to lock: fail when the lock is missing"
 POSITIONAL = {
     "lock": ("--def",),
     "check": ("--def",),
+    "verify": ("--rpm",) * 1000,
+    "diff": ("--old", "--new"),
     "srpm": ("--def",),
     "build": ("--def",),
     "rpm": ("--def", "--target"),
@@ -552,6 +554,73 @@ def check(
     report.check()
 
 
+@command(
+    iterable=["rpm"],
+    help={
+        "rpm": "An RPM that paack made (may be repeated; words after verify are RPMs)",
+        "base": "Where sources that are relative paths start (default: here)",
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+    },
+)
+def verify(
+    _: Any,
+    rpm: list[str] | None = None,
+    base: str = ".",
+    output: str | None = None,
+    authfile: str | None = None,
+) -> None:
+    """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
+    from helpers.errors import UsageError
+    from helpers.verify import Verifier
+
+    if not rpm:
+        raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
+    builder = _builder(output, authfile)
+    verifier = Verifier(builder.registry_at(Path(base)), builder.output / "work")
+    for line in verifier.verify_all([Path(each) for each in rpm]):
+        print(line)
+
+
+@command(
+    help={
+        "old": "An RPM, a lock, a definition (its lock), or REVISION:FILE as for git show",
+        "new": "The same",
+        "files": "Also every file that differs, with setuid and capabilities called out",
+        "markdown": "For a pull request",
+        "json": "For programs",
+        "output": OUTPUT,
+    }
+)
+def diff(
+    _: Any,
+    old: str = "",
+    new: str = "",
+    files: bool = False,
+    markdown: bool = False,
+    json: bool = False,
+    output: str | None = None,
+) -> None:
+    """Say what an update changes: images, layers, bytes, files."""
+    from helpers.diff import diff as compare
+    from helpers.diff import side_of
+    from helpers.errors import UsageError
+    from helpers.verify import Verifier
+    from helpers.workspace import workspace
+
+    if not old or not new:
+        raise UsageError("two things to compare are needed", hint="paack diff OLD.rpm NEW.rpm")
+    builder = _builder(output)
+    verifier = Verifier(builder.registry_at(Path()), builder.output / "work")
+    with workspace(verifier.scratch) as work:
+        sides = [side_of(each, verifier, work / str(i)) for i, each in enumerate((old, new))]
+        found = compare(*sides, files=files)
+    if json:
+        print(found.as_json())
+    else:
+        print(found.markdown() if markdown else "\n".join(found.lines()))
+
+
 @command(help={"output": OUTPUT})
 def demo(_: Any, output: str | None = None) -> None:
     """Build images/demo, which needs no registry, and show what is inside."""
@@ -583,6 +652,8 @@ ns = Collection(
     srpm,
     build,
     copr,
+    verify,
+    diff,
     demo,
     schema,
     microshift_tasks,

@@ -56,7 +56,11 @@ class Builder:
 
     def registry(self, definition: Definition) -> Registry:
         """Return the way to the images of ``definition``."""
-        return Registry(self.cache, definition.file.parent, self.reporter, self.authfile)
+        return self.registry_at(definition.file.parent)
+
+    def registry_at(self, base: Path) -> Registry:
+        """Return the way to images whose sources, if they are relative paths, start at ``base``."""
+        return Registry(self.cache, base, self.reporter, self.authfile)
 
     def lock(self, what: Path | Definition, *, update: bool = False) -> tuple[Path, list[str]]:
         """Write the lock of a definition; return its path and what changed, a line each."""
@@ -103,7 +107,8 @@ class Builder:
                 contents = _contents(package, lock)
                 spec = render_spec(package, contents, epoch=_epoch(contents))
                 wanted = [each for each in contents if not arches or each.arch in arches]
-                for each in wanted[:1] if spec.noarch else wanted:
+                # A noarch package has the first arch's sources, whatever is asked for.
+                for each in contents[: len(wanted[:1])] if spec.noarch else wanted:
                     made.append(self._rpm(definition, spec, each))
         return made
 

@@ -42,6 +42,11 @@ def _package(package: Package) -> dict[str, Any]:
         "manifestPath": package.manifest_path,
         **({"requires": list(package.requires)} if package.requires else {}),
         **({"conflicts": list(package.conflicts)} if package.conflicts else {}),
+        **(
+            {"imagePaths": [f"{kind}: {path}" for kind, path in package.image_paths]}
+            if package.image_paths
+            else {}
+        ),
         "arch": [_arch(arch) for arch in package.arches],
     }
 

@@ -1,0 +1,240 @@
+"""What an update changes: images, layers, bytes, and on request every file.
+
+Each side is an RPM, a lock, a definition (its lock counts), or REVISION:FILE of a git repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from helpers.errors import LockError, Place, UsageError
+from helpers.lock import Lock, LockedImage, lock_path, read_lock
+from helpers.progress import human
+from helpers.reference import parse_reference
+from helpers.rootfs import Rootfs, file_changes
+from helpers.run import run
+from helpers.store_image import read_image
+from helpers.store_table import Table
+from helpers.verify import Verifier, unpack
+
+_LOCK = ".lock.yaml"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two things to compare: its images; ``rootfs`` reads their files (slow)."""
+
+    name: str
+    images: tuple[LockedImage, ...]
+    rootfs: Callable[[], Rootfs]
+
+    def layers(self) -> dict[str, int]:
+        """Return the size of each layer's blob by its digest."""
+        return {layer.digest: layer.size for image in self.images for layer in image.layers}
+
+
+@dataclass(frozen=True)
+class Change:
+    """An image that differs: None on the side where it is not. ``files`` are lines, if asked."""
+
+    old: LockedImage | None
+    new: LockedImage | None
+    files: tuple[str, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Added, removed or changed."""
+        return "added" if self.old is None else "removed" if self.new is None else "changed"
+
+    @property
+    def title(self) -> str:
+        """Name and arch, with the old name if that changed."""
+        names = [each.names[0] for each in (self.old, self.new) if each]
+        arch = (self.new or self.old).arch  # type: ignore[union-attr]
+        return f"{' -> '.join(dict.fromkeys(names))} ({arch})"
+
+    @property
+    def added(self) -> list[str]:
+        """Digests of layers that only the new image has."""
+        return _only(self.new, self.old)
+
+    @property
+    def removed(self) -> list[str]:
+        """Digests of layers that only the old image has."""
+        return _only(self.old, self.new)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """The difference: ``fetched`` and ``dropped`` are blobs (digest, bytes) of all images."""
+
+    old: Side
+    new: Side
+    changes: tuple[Change, ...]
+
+    @property
+    def fetched(self) -> dict[str, int]:
+        """Layers that a device does not have yet."""
+        known = self.old.layers()
+        return {key: size for key, size in self.new.layers().items() if key not in known}
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Layers that are needed no more."""
+        known = self.new.layers()
+        return {key: size for key, size in self.old.layers().items() if key not in known}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the difference for a terminal."""
+        for change in self.changes:
+            sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
+            layers = f"{len(change.added)} layers new, {len(change.removed)} gone"
+            yield f"{sign} {change.title}: {layers}"
+            for line in change.files or ():
+                yield f"    {line}"
+        yield self.total()
+
+    def markdown(self) -> str:
+        """Return the difference for a pull request."""
+        if not self.changes:
+            return "No image changes."
+        rows = [
+            f"| {each.kind} | `{each.title}` | {len(each.added)} | {len(each.removed)} |"
+            for each in self.changes
+        ]
+        text = "| | image | layers new | layers gone |\n| --- | --- | ---: | ---: |\n"
+        text += "\n".join(rows) + f"\n\n{self.total()}\n"
+        for each in self.changes:
+            if each.files:
+                lines = "\n".join(each.files)
+                fence = "````"
+                text += f"\n<details><summary>files of {each.title}</summary>\n\n"
+                text += f"{fence}diff\n{lines}\n{fence}\n\n</details>\n"
+        return text.rstrip("\n")
+
+    def as_json(self) -> str:
+        """Return the difference for programs."""
+        changes = [
+            {
+                "kind": each.kind,
+                "arch": (each.new or each.old).arch,  # type: ignore[union-attr]
+                "old": list(each.old.names) if each.old else None,
+                "new": list(each.new.names) if each.new else None,
+                "layersAdded": each.added,
+                "layersRemoved": each.removed,
+                **({"files": list(each.files)} if each.files is not None else {}),
+            }
+            for each in self.changes
+        ]
+        added, removed = sum(self.fetched.values()), sum(self.dropped.values())
+        sizes = {"bytesAdded": added, "bytesRemoved": removed}
+        return json.dumps({"changes": changes, **sizes}, indent=2)
+
+    def total(self) -> str:
+        """Return the sum, in a line."""
+        if not self.changes:
+            return "no image changes"
+        fetched, dropped = self.fetched, self.dropped
+        return (
+            f"{len(fetched)} layers new ({human(sum(fetched.values()))} compressed), "
+            f"{len(dropped)} gone ({human(sum(dropped.values()))})"
+        )
+
+
+def diff(old: Side, new: Side, *, files: bool = False) -> Diff:
+    """Compare two sides; with ``files``, every file of the images that changed, too."""
+    changes = list(_changes(old.images, new.images))
+    if files and changes:
+        before, after = old.rootfs(), new.rootfs()
+        changes = [
+            Change(
+                each.old,
+                each.new,
+                tuple(
+                    file_changes(
+                        before.files(each.old) if each.old else {},
+                        after.files(each.new) if each.new else {},
+                    )
+                ),
+            )
+            for each in changes
+        ]
+    return Diff(old, new, tuple(changes))
+
+
+def side_of(text: str, verifier: Verifier, work: Path) -> Side:
+    """Return what a word of the command line names; ``work`` must live as long as the Side."""
+    work.mkdir()
+    path = Path(text)
+    if path.suffix == ".rpm":
+        package = unpack(path, work)
+        if package is None:
+            return Side(text, (), lambda: Rootfs(Table()))
+        images = _images(package.lock, read_lock(package.lock))
+        return Side(text, images, lambda: Rootfs(read_image(package.store, package.filesystem)))
+    revision, colon, name = text.partition(":")
+    if colon and not path.exists():
+        path = Path(name)
+        file = work / f"git{_LOCK}"
+        file.write_bytes(_from_git(revision, path))
+    else:
+        file = _lock_file(path)
+    images = _images(file, read_lock(file))
+    # Sources that are relative paths start at the definition.
+    there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
+
+    def rootfs() -> Rootfs:
+        there.fetch(images)
+        return Rootfs(there.expected(images, work))
+
+    return Side(text, images, rootfs)
+
+
+def _lock_file(path: Path) -> Path:
+    return path if path.name.endswith(_LOCK) else lock_path(path)
+
+
+def _from_git(revision: str, path: Path) -> bytes:
+    file = f"./{_lock_file(path)}"  # from here, not from the top of the repository
+    command = ["git", "show", "--end-of-options", f"{revision}:{file}"]
+    shown = run(command, check=False, quiet=True)
+    if shown.status != 0:
+        raise UsageError(
+            f"{revision}:{path}: {shown.stderr.strip()}", hint="REVISION:FILE, as for git show"
+        )
+    return shown.stdout
+
+
+def _images(file: Path, lock: Lock | None) -> tuple[LockedImage, ...]:
+    if lock is None:
+        raise LockError("there is no lock", place=Place(file), hint="paack lock --def FILE")
+    return tuple(lock.images.values())
+
+
+def _changes(old: Sequence[LockedImage], new: Sequence[LockedImage]) -> Iterator[Change]:
+    """Pair images by name; those that are left, by repository, where that is not ambiguous."""
+    before = {(each.names[0], each.arch): each for each in old}
+    after = {(each.names[0], each.arch): each for each in new}
+    pairs = [(before.pop(key), after.pop(key)) for key in sorted(before.keys() & after.keys())]
+    left: defaultdict[tuple[str, str], tuple[list[LockedImage], list[LockedImage]]]
+    left = defaultdict(lambda: ([], []))
+    for side, images in enumerate((before, after)):
+        for image in images.values():
+            left[parse_reference(image.names[0]).repo, image.arch][side].append(image)
+    found = [Change(one, other) for one, other in pairs if one.manifest != other.manifest]
+    for gone, come in left.values():
+        if len(gone) == len(come) == 1:
+            found.append(Change(gone[0], come[0]))
+        else:
+            found += [Change(each, None) for each in gone] + [Change(None, each) for each in come]
+    yield from sorted(found, key=lambda each: (each.kind, each.title))
+
+
+def _only(one: LockedImage | None, other: LockedImage | None) -> list[str]:
+    known = {layer.digest for layer in other.layers} if other else set()
+    layers = one.layers if one else ()
+    return list(dict.fromkeys(each.digest for each in layers if each.digest not in known))

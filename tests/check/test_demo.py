@@ -1,0 +1,53 @@
+"""The demo is checked, verified and compared with no registry, in an empty network namespace."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run
+from tests.support.product import REPOSITORY, Paack
+
+DEFINITION = "images/demo/demo.yaml"
+
+
+@pytest.fixture(scope="module")
+def paack(tmp_path_factory: pytest.TempPathFactory) -> Paack:
+    return Paack(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def rpms(paack: Paack) -> list[Path]:
+    alone(paack, "demo", "--output", str(paack.output))
+    return sorted(paack.output.glob("rpms/*/*.rpm"))
+
+
+def alone(paack: Paack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command, env = paack.command(*arguments)
+    return run(["unshare", "--net", "env", "--chdir", str(REPOSITORY), *command], env=env)
+
+
+def test_check(paack: Paack) -> None:
+    report = json.loads(alone(paack, "check", DEFINITION, "--json").stdout)
+    assert [need["image"] for need in report["needs"]] == ["localhost/hello:1.1"]
+    # The demo ships an older image, too, to show that layers are shared.
+    assert [each["kind"] for each in report["problems"]] == ["unused"]
+
+
+def test_verify(paack: Paack, rpms: list[Path]) -> None:
+    done = alone(paack, "verify", *map(str, rpms), "--output", str(paack.output))
+    assert len(rpms) == 2
+    assert done.stdout.splitlines() == [f"{rpm}: 2 images, 3 layers: as locked" for rpm in rpms]
+
+
+def test_diff(paack: Paack, rpms: list[Path]) -> None:
+    one, other = rpms
+    output = ["--output", str(paack.output), "--json"]
+    found = json.loads(alone(paack, "diff", str(one), str(other), *output).stdout)
+    assert {each["arch"] for each in found["changes"]} == {"aarch64", "x86_64"}
+    assert {each["kind"] for each in found["changes"]} == {"added", "removed"}
+    same = alone(paack, "diff", str(one), DEFINITION, "--files", *output)
+    assert {each["arch"] for each in json.loads(same.stdout)["changes"]} == {"x86_64"}

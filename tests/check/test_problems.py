@@ -1,0 +1,442 @@
+"""Every problem that paack check finds, at its line, in one run, with its exit code."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from helpers.lock import Lock, LockedImage, dump
+from tests.support.product import Paack
+
+A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
+
+
+@dataclass
+class Project:
+    """A definition for two arches, manifests and a lock."""
+
+    paack: Paack
+
+    @property
+    def manifests(self) -> Path:
+        return self.paack.home / "manifests"
+
+    def manifest(self, text: str, name: str = "app.yaml") -> None:
+        path = self.manifests / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+
+    def pod(self, image: str, *more: str, name: str = "app.yaml") -> None:
+        """Write a pod whose image stands on line 6."""
+        lines = ["kind: Pod", "metadata: {name: app}", "spec:", "  containers:", "  - name: app"]
+        self.manifest("\n".join([*lines, f"    image: {image}", *more, ""]), name)
+
+    def define(self, *images: str, more: str = "") -> Path:
+        """Write a definition; its first image stands on line 7."""
+        head = ["packages:", "- name: app", "  version: '1'", "  arches: [x86_64, aarch64]"]
+        lines = [*head, "  manifests: manifests", "  images:", *(f"  - {each}" for each in images)]
+        return self.paack.define("\n".join(lines) + f"\n{more}")
+
+    def lock(self, *images: LockedImage) -> None:
+        lock = Lock({(image.source, image.arch): image for image in images})
+        (self.paack.home / "app.lock.yaml").write_text(dump(lock))
+
+    def check(self, *options: str) -> tuple[int, list[tuple[str, str, str, int]]]:
+        """Return the status, and (level, kind, file, line) of every problem."""
+        done = self.paack.call("check", "--def", "app.yaml", "--json", *options, check=False)
+        assert "Traceback" not in done.stderr
+        problems = json.loads(done.stdout)["problems"]
+        found = [
+            (each["level"], each["kind"], each.get("file", ""), each.get("line", 0))
+            for each in problems
+        ]
+        return done.returncode, list(dict.fromkeys(found))  # a problem may come for each arch
+
+
+def locked(source: str, arch: str, digest: str | None = A, manifest: str = B) -> LockedImage:
+    repo = source.partition("@")[0].rpartition(":")[0] or source
+    names = (source.partition("@")[0], f"{repo}@{digest or manifest}")
+    created = "2024-01-01T00:00:00Z"
+    return LockedImage(source, arch, names, digest, manifest, C, created, ())
+
+
+def both(source: str, digest: str = A) -> list[LockedImage]:
+    return [locked(source, arch, digest) for arch in ("x86_64", "aarch64")]
+
+
+IMAGE = "quay.io/acme/app:1"
+MANIFEST = "manifests/app.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(Paack(tmp_path))
+
+
+def good(project: Project) -> None:
+    project.define(IMAGE)
+    project.pod(IMAGE)
+    project.lock(*both(IMAGE))
+
+
+def by_digest(project: Project) -> None:
+    good(project)
+    project.pod(f"quay.io/acme/app@{A}")
+
+
+def by_tag_and_digest(project: Project) -> None:
+    good(project)
+    project.pod(f"quay.io/acme/app:other@{A}")
+
+
+def by_arch_digest(project: Project) -> None:
+    good(project)
+    project.pod(f"quay.io/acme/app@{B}")
+
+
+def in_another_package(project: Project) -> None:
+    good(project)
+    project.paack.define(
+        f"packages:\n- {{name: a, version: '1', arches: [x86_64], images: ['{IMAGE}']}}\n"
+        "- {name: b, version: '1', arches: [x86_64], manifests: manifests}\n"
+    )
+    project.lock(locked(IMAGE, "x86_64"))
+
+
+def brought_by_another_rpm(project: Project) -> None:
+    project.define(IMAGE, more="  requires: ['container-image(quay.io/acme/base:2)']\n")
+    project.pod(IMAGE)
+    project.pod("quay.io/acme/base:2", name="base.yaml")
+    project.lock(*both(IMAGE))
+
+
+def short_name_that_is_docker_hubs(project: Project) -> None:
+    project.define("docker.io/library/nginx:1.27")
+    project.pod("nginx:1.27")
+    project.lock(*both("docker.io/library/nginx:1.27"))
+
+
+@pytest.mark.parametrize(
+    ("arrange", "warnings"),
+    [
+        (good, []),
+        (by_digest, []),
+        (by_tag_and_digest, []),
+        (by_arch_digest, []),
+        (in_another_package, []),
+        (brought_by_another_rpm, []),
+        (short_name_that_is_docker_hubs, [("warning", "short-name", MANIFEST, 6)]),
+    ],
+)
+def test_what_works_on_a_device_is_no_error(
+    project: Project,
+    arrange: Callable[[Project], None],
+    warnings: list[tuple[str, str, str, int]],
+) -> None:
+    arrange(project)
+    assert project.check() == (0, warnings)
+
+
+def not_packaged(project: Project) -> None:
+    good(project)
+    project.pod("quay.io/acme/other:1", name="other.yaml")
+
+
+def other_tag(project: Project) -> None:
+    good(project)
+    project.pod("quay.io/acme/app:2")
+
+
+def for_one_arch_only(project: Project) -> None:
+    project.paack.define(
+        f"name: app\nversion: '1'\narch:\n- {{name: x86_64, images: ['{IMAGE}'], "
+        "manifests: manifests}\n- {name: aarch64, manifests: manifests}\n"
+    )
+    project.pod(IMAGE)
+    project.lock(locked(IMAGE, "x86_64"))
+
+
+def tag_but_only_a_digest(project: Project) -> None:
+    source = f"quay.io/acme/app@{A}"
+    project.define(source)
+    project.pod(IMAGE)
+    both = [
+        LockedImage(source, arch, (source,), A, B, C, "2024-01-01T00:00:00Z", ())
+        for arch in ("x86_64", "aarch64")
+    ]
+    project.lock(*both)
+
+
+def unused(project: Project) -> None:
+    project.define(IMAGE, "quay.io/acme/old:1")
+    project.pod(IMAGE)
+    project.lock(*both(IMAGE), *both("quay.io/acme/old:1"))
+
+
+def always(project: Project) -> None:
+    good(project)
+    project.pod(IMAGE, "    imagePullPolicy: Always")
+
+
+def latest(project: Project) -> None:
+    source = "quay.io/acme/app:latest"
+    project.define(source)
+    project.pod("quay.io/acme/app")
+    project.lock(*both(source))
+
+
+def latest_that_is_not_pulled(project: Project) -> None:
+    latest(project)
+    project.pod("quay.io/acme/app:latest", "    imagePullPolicy: IfNotPresent")
+
+
+def image_volume(project: Project) -> None:
+    good(project)
+    project.manifest(
+        f"""\
+        kind: Pod
+        spec:
+          volumes:
+          - name: model
+            image:
+              pullPolicy: Always
+              reference: {IMAGE}
+        """
+    )
+
+
+def differs(project: Project) -> None:
+    good(project)
+    project.lock(locked(IMAGE, "x86_64", A), locked(IMAGE, "aarch64", C))
+
+
+def not_an_image(project: Project) -> None:
+    good(project)
+    project.pod("$(IMAGE)", name="other.yaml")
+
+
+def template(project: Project) -> None:
+    good(project)
+    project.manifest("kind: Pod\nspec:\n  image: {{ .Values.image }}\n", "template.yaml")
+
+
+def not_text(project: Project) -> None:
+    good(project)
+    (project.manifests / "binary.yaml").write_bytes(b"\xff\xfe")
+
+
+def a_link(project: Project) -> None:
+    good(project)
+    (project.manifests / "link.yaml").symlink_to("app.yaml")
+
+
+def two_bad_files(project: Project) -> None:
+    good(project)
+    (project.manifests / "a b.yaml").write_text("kind: Pod\n")
+    (project.manifests / "c d.yaml").write_text("kind: Pod\n")
+
+
+def no_manifest(project: Project) -> None:
+    good(project)
+    (project.paack.home / MANIFEST).unlink()
+
+
+def remote_resource(project: Project) -> None:
+    good(project)
+    project.manifest("resources:\n- app.yaml\n- https://example.com/x.yaml\n", "kustomization.yaml")
+
+
+def resource_that_is_not_there(project: Project) -> None:
+    good(project)
+    project.manifest("resources:\n- app.yaml\n- gone.yaml\n", "kustomization.yaml")
+
+
+def kustomization_that_fails(project: Project) -> None:
+    good(project)
+    project.manifest("resources: [app.yaml]\nno-such-key: 1\n", "kustomization.yaml")
+
+
+def definition_and_manifest(project: Project) -> None:
+    good(project)
+    project.define("nginx", IMAGE, "quay.io/acme/:x")
+    project.pod("quay.io/acme/other:1", name="other.yaml")
+
+
+def bad_image_paths(project: Project) -> None:
+    good(project)
+    wrong = ['"spec.image"', '"Kafka: a..b"', "{kind: Kafka}", "{kind: Kafka, path: a b}"]
+    right = ['"Kafka: spec.*.image"', "{kind: Kafka, path: spec.image}"]
+    lines = "".join(f"  - {each}\n" for each in (*wrong, *right))
+    project.define(IMAGE, more=f"  imagePaths:\n{lines}")
+
+
+def no_yaml_at_all(project: Project) -> None:
+    good(project)
+    project.paack.define("a: [")
+
+
+def no_lock(project: Project) -> None:
+    good(project)
+    (project.paack.home / "app.lock.yaml").unlink()
+
+
+def damaged_lock(project: Project) -> None:
+    good(project)
+    (project.paack.home / "app.lock.yaml").write_text("paack: 1\nimages: [{}]\n")
+
+
+def not_locked(project: Project) -> None:
+    good(project)
+    project.lock(locked(IMAGE, "x86_64"))
+
+
+def locked_too_much(project: Project) -> None:
+    good(project)
+    project.lock(*both(IMAGE), locked("quay.io/acme/old:1", "x86_64"))
+
+
+def locked_to_another_digest(project: Project) -> None:
+    source = f"{IMAGE}@{C}"
+    project.define(source)
+    project.pod(IMAGE)
+    project.lock(*both(source))
+
+
+APP, LOCK = "app.yaml", "app.lock.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arrange", "status", "expected"),
+    [
+        (not_packaged, 3, [("error", "missing", "manifests/other.yaml", 6)]),
+        (other_tag, 3, [("warning", "unused", APP, 7), ("error", "missing", MANIFEST, 6)]),
+        (for_one_arch_only, 3, [("error", "missing", MANIFEST, 6)]),
+        (
+            tag_but_only_a_digest,
+            3,
+            [("warning", "unused", APP, 7), ("error", "by-digest", MANIFEST, 6)],
+        ),
+        (unused, 0, [("warning", "unused", APP, 8)]),
+        (always, 3, [("error", "pull", MANIFEST, 6)]),
+        (latest, 3, [("error", "pull", MANIFEST, 6)]),
+        (latest_that_is_not_pulled, 0, [("warning", "latest", MANIFEST, 6)]),
+        (image_volume, 3, [("error", "pull", MANIFEST, 7)]),
+        (differs, 0, [("warning", "differs", APP, 7)]),
+        (not_an_image, 3, [("error", "name", "manifests/other.yaml", 6)]),
+        (template, 3, [("error", "manifest", "manifests/template.yaml", 3)]),
+        (not_text, 3, [("error", "manifest", "manifests/binary.yaml", 0)]),
+        (a_link, 3, [("error", "manifest", "manifests/link.yaml", 0)]),
+        (
+            two_bad_files,
+            3,
+            [
+                ("error", "manifest", "manifests/a b.yaml", 0),
+                ("error", "manifest", "manifests/c d.yaml", 0),
+            ],
+        ),
+        (no_manifest, 3, [("error", "manifest", "manifests", 0)]),
+        (remote_resource, 3, [("error", "manifest", "manifests/kustomization.yaml", 3)]),
+        (
+            resource_that_is_not_there,
+            3,
+            [("error", "manifest", "manifests/kustomization.yaml", 3)],
+        ),
+        (kustomization_that_fails, 3, [("error", "manifest", "manifests/kustomization.yaml", 0)]),
+        (
+            definition_and_manifest,
+            3,
+            [
+                ("error", "definition", APP, 7),
+                ("error", "definition", APP, 9),
+                ("error", "missing", "manifests/other.yaml", 6),
+            ],
+        ),
+        (bad_image_paths, 3, [("error", "definition", APP, line) for line in (9, 10, 11, 12)]),
+        (no_yaml_at_all, 3, [("error", "definition", APP, 1)]),
+        (no_lock, 4, [("error", "lock", LOCK, 0)]),
+        (damaged_lock, 4, [("error", "lock", LOCK, 0)]),
+        (not_locked, 4, [("error", "lock", APP, 7)]),
+        (locked_too_much, 4, [("error", "lock", LOCK, 24)]),
+        (
+            locked_to_another_digest,
+            4,
+            [("error", "lock", LOCK, 4), ("error", "lock", LOCK, 14)],
+        ),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_problems(
+    project: Project,
+    arrange: Callable[[Project], None],
+    status: int,
+    expected: list[tuple[str, str, str, int]],
+) -> None:
+    arrange(project)
+    assert project.check() == (status, expected)
+
+
+def test_all_at_once_for_people(project: Project) -> None:
+    project.define(IMAGE, "quay.io/acme/old:1")
+    project.pod(IMAGE, "    imagePullPolicy: Always")
+    project.pod("quay.io/acme/other:1", name="other.yaml")
+    done = project.paack.call("check", "app.yaml", check=False)
+    assert done.returncode == 3
+    assert done.stderr == "error: 3 errors in app.yaml\n"
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("  hint: ")]
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["app.lock.yaml", "error"],
+        ["app.yaml:8", "warning"],
+        ["manifests/app.yaml:6", "error"],
+        ["manifests/other.yaml:6", "error"],
+    ]
+    assert "  hint: paack lock --def app.yaml" in done.stdout
+
+
+def test_why(project: Project) -> None:
+    good(project)
+    project.pod(f"quay.io/acme/app@{A}", name="b.yaml")
+    project.pod("nginx:1", name="c.yaml")
+
+    def why(image: str) -> list[str]:
+        done = project.paack.call("check", "app.yaml", "--why", image)
+        return [line.split(": ")[0] for line in done.stdout.splitlines()]
+
+    assert why(IMAGE) == ["manifests/app.yaml:6"]
+    assert why("quay.io/acme/app") == ["manifests/app.yaml:6", "manifests/b.yaml:6"]
+    assert why("docker.io/library/nginx:1") == ["manifests/c.yaml:6"]
+    done = project.paack.call("check", "app.yaml", "--why", "quay.io/no/such:1", check=False)
+    assert done.returncode == 2
+    assert "nginx:1" in done.stderr
+
+
+def test_no_kustomize_is_said(project: Project, tmp_path: Path) -> None:
+    good(project)
+    project.manifest("resources: [app.yaml]\n", "kustomization.yaml")
+    assert project.check() == (0, [])
+    (tmp_path / "empty").mkdir()
+    project.paack.environment["PATH"] = str(tmp_path / "empty")
+    assert project.check() == (5, [("error", "manifest", "", 0)])
+
+
+def test_no_network_is_asked(project: Project) -> None:
+    """A patch that kustomize would download, through the proxy that the environment names."""
+    good(project)
+    project.manifest(
+        "resources: [app.yaml]\npatches:\n- path: https://registry.example/x.yaml\n",
+        "kustomization.yaml",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        project.paack.environment |= {"HTTPS_PROXY": address, "https_proxy": address}
+        done = project.paack.call("check", "app.yaml", check=False)
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert done.returncode == 3
+    assert "cannot be rendered" in done.stdout

@@ -1,0 +1,235 @@
+"""verify on RPMs: those that paack builds pass; those that someone rebuilt do not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helpers.oci_layout import ImageSpec, Packing, write_image
+from tests.support import oddities
+from tests.support.commands import run
+from tests.support.product import REPOSITORY, Paack, definition_text, newer_erofs_utils, unpack_rpm
+from tests.support.tiny_rpm import Tiny
+from tests.unit.images import small_layer
+
+ARCHES = ("x86_64", "aarch64")
+
+
+@dataclass
+class Built:
+    """RPMs of two arches and two filesystems, and the sources that they were made from."""
+
+    paack: Paack
+    rpms: list[Path]
+    sources: Path
+
+    def rebuild(self, change: Callable[[Path], None], work: Path) -> Path:
+        """Make the x86_64 RPM again, with the product's own spec, after a change to the sources."""
+        top = work / "top"
+        (top / "SPECS").mkdir(parents=True)
+        shutil.copytree(self.sources, top / "SOURCES")
+        change(top / "SOURCES")
+        spec = shutil.move(top / "SOURCES" / "app.spec", top / "SPECS")
+        command = ["rpmbuild", "-bb", "--target", "x86_64", "--define", f"_topdir {top}"]
+        run([*command, str(spec)])
+        return next((top / "RPMS").rglob("*.rpm"))
+
+    def verify(self, *rpms: Path) -> subprocess.CompletedProcess[str]:
+        """Run paack verify."""
+        names = map(str, rpms)
+        return self.paack.call(
+            "verify", *names, "--output", str(self.paack.output), check=False, cwd=REPOSITORY
+        )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    home = tmp_path_factory.mktemp("verify-rpm")
+    paack = Paack(home, environment=dict(newer_erofs_utils(home / "bin")))
+    layout = home / "layout"
+    base, upper = oddities.lower(), oddities.upper()
+    for name, layers, packing in (
+        ("app:1", [base, upper], Packing.GZIP),
+        ("other:2", [base, small_layer("other")], Packing.ZSTD),
+        ("files:3", [oddities.files()], Packing.NONE),
+    ):
+        images = [ImageSpec(arch, layers, packing=packing) for arch in ARCHES]
+        write_image(layout, f"localhost/{name}", images)
+    sources = [f"oci:{layout}:localhost/{name}" for name in ("app:1", "other:2", "files:3")]
+    squashfs = paack.define(definition_text("app", sources, arches=ARCHES))
+    erofs = definition_text("eapp", sources, arches=ARCHES, filesystem="erofs")
+    rpms = [
+        *paack.build(squashfs),
+        *paack.build(paack.define(erofs, "eapp.yaml")),
+    ]
+    done = paack.call("srpm", str(squashfs), "--output", str(paack.output))
+    return Built(paack, rpms, unpack_rpm(Path(done.stdout.strip()), home / "sources"))
+
+
+def test_what_was_built_passes(built: Built) -> None:
+    done = built.verify(*built.rpms)
+    assert done.returncode == 0, done.stderr
+    assert [line.rpartition(": 3 images, 4 layers: ")[2] for line in done.stdout.splitlines()] == [
+        "as locked"
+    ] * 4
+    assert list((built.paack.output / "work").glob("*")) == []
+
+
+def test_without_a_network_and_without_root(built: Built) -> None:
+    """With a warm cache, as nobody, in a network namespace of its own."""
+    with tempfile.TemporaryDirectory(prefix="nobody-") as name:
+        home = Path(name)
+        shutil.copytree(built.paack.home / "cache", home / "cache")
+        rpm = Path(shutil.copy(built.rpms[0], home))
+        for path in (home, *home.rglob("*")):
+            os.chown(path, 65534, 65534)
+        command, env = Paack(home).command("verify", str(rpm), "--output", str(home / "out"))
+        alone = ["unshare", "--net", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = run([*alone, *command], env={**env, "HOME": "/"})
+    assert done.stdout.endswith(": 3 images, 4 layers: as locked\n")
+
+
+def test_a_rebuild_without_a_change_passes(built: Built, tmp_path: Path) -> None:
+    rpm = built.rebuild(lambda _: None, tmp_path)
+    assert built.verify(rpm).returncode == 0
+
+
+def through_tar(image: Path, change: Callable[[bytes], bytes]) -> None:
+    """Rewrite the tar stream of a store image."""
+    stream = subprocess.run(
+        ["sqfs2tar", "--root-becomes", ".", image], capture_output=True, check=True
+    ).stdout
+    changed = change(stream)
+    assert changed != stream
+    image.unlink()
+    subprocess.run(["tar2sqfs", "--quiet", image], input=changed, check=True)
+
+
+def a_byte_of_a_file(sources: Path) -> None:
+    # Only the content: the file's own name is followed by zeros in its header.
+    through_tar(
+        sources / "app-x86_64.squashfs",
+        lambda stream: re.sub(rb"other(?=\0{507})", b"oTher", stream),
+    )
+
+
+def a_digest_in_the_lock(sources: Path) -> None:
+    lock = sources / "app-x86_64.lock.yaml"
+    text = lock.read_text()
+    one, other = re.findall(r"config: (sha256:\w+)", text)[:2]
+    lock.write_text(text.replace(one, other, 1))
+
+
+def two_layers_in_the_lock(sources: Path) -> None:
+    lock = sources / "app-x86_64.lock.yaml"
+    found = re.findall(r"  - digest: .*\n    size: .*\n    diff_id: .*\n", lock.read_text())
+    lock.write_text(lock.read_text().replace(found[0] + found[1], found[1] + found[0], 1))
+
+
+def an_image_less_in_the_lock(sources: Path) -> None:
+    lock = sources / "app-x86_64.lock.yaml"
+    head, _, rest = lock.read_text().partition("- source:")
+    lock.write_text(head + "- source:" + rest.partition("- source:")[2])
+
+
+def no_lock_at_all(sources: Path) -> None:
+    (sources / "app-x86_64.lock.yaml").write_text("paack: 1\n")
+
+
+def the_list_of_images(sources: Path) -> None:
+    names = sources / "app-x86_64.images"
+    names.write_text(names.read_text().replace("localhost/app:1\n", "localhost/app:2\n"))
+
+
+def what_is_provided(sources: Path) -> None:
+    spec = sources / "app.spec"
+    text = spec.read_text()
+    assert "container-image(localhost/app:1)" in text
+    spec.write_text(
+        text.replace("container-image(localhost/app:1)", "container-image(localhost/app:9)")
+    )
+
+
+def the_other_arch(sources: Path) -> None:
+    for name in ("squashfs", "lock.yaml", "images"):
+        shutil.copy(sources / f"app-aarch64.{name}", sources / f"app-x86_64.{name}")
+
+
+def the_other_archs_store(sources: Path) -> None:
+    shutil.copy(sources / "app-aarch64.squashfs", sources / "app-x86_64.squashfs")
+
+
+def no_list(sources: Path) -> None:
+    spec = sources / "app.spec"
+    lines = spec.read_text().splitlines(keepends=True)
+    spec.write_text("".join(line for line in lines if "/usr/share/paack/app/images" not in line))
+
+
+def no_squashfs(sources: Path) -> None:
+    (sources / "app-x86_64.squashfs").write_bytes(b"not a store")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (a_byte_of_a_file, r"layer sha256:\w+: /d/other: other content"),
+        (a_digest_in_the_lock, r"lock.yaml: oci:.*: the manifest names the config sha256:"),
+        (two_layers_in_the_lock, r"lock.yaml: oci:.*: its layers are not those of the manifest"),
+        (an_image_less_in_the_lock, r"images: localhost/app:1 is not of the lock"),
+        (no_lock_at_all, r"lock.yaml: is not a usable lock"),
+        (the_list_of_images, r"images: localhost/app:1 is missing"),
+        (what_is_provided, r"Provides: container-image\(localhost/app:9\) is not of the lock"),
+        (the_other_arch, r"lock.yaml: names images for aarch64; the RPM is for x86_64"),
+        (the_other_archs_store, r"overlay-images/images.json: "),
+        (no_list, r"holds 1 store image, a lock and no list of images"),
+        (no_squashfs, r"cannot be read: no squashfs"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_an_rpm_that_was_rebuilt(
+    built: Built, tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    done = built.verify(built.rebuild(change, tmp_path))
+    assert done.returncode == 7, done.stderr
+    assert re.search(said, done.stderr), done.stderr
+    assert "  hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("place", ["header", "payload", "end"])
+def test_a_byte_of_the_rpm(built: Built, tmp_path: Path, place: str) -> None:
+    """Without rebuilding it: rpm's own digests of header and payload tell."""
+    content = bytearray(built.rpms[0].read_bytes())
+    places = {
+        "header": content.index(b"container-image("),
+        "payload": len(content) // 2,
+        "end": len(content) - 200,  # the trailer of the payload
+    }
+    content[places[place]] ^= 1
+    rpm = tmp_path / "bad.rpm"
+    rpm.write_bytes(content)
+    done = built.verify(built.rpms[1], rpm)
+    assert done.returncode == 7, done.stderr
+    assert "bad.rpm: rpm: " in done.stderr
+    assert done.stdout.startswith(str(built.rpms[1]))
+
+
+def test_an_rpm_without_images(built: Built, tmp_path: Path) -> None:
+    (rpm,) = Tiny("tiny", "1", arches=("x86_64",)).build(tmp_path)
+    done = built.verify(rpm)
+    assert done.returncode == 0
+    assert done.stdout == f"{rpm}: no images inside\n"
+
+
+def test_no_rpm(built: Built, tmp_path: Path) -> None:
+    assert built.verify().returncode == 2
+    assert built.verify(tmp_path / "gone.rpm").returncode == 7
