@@ -80,7 +80,7 @@ schema: deps ## write schema/definition.schema.json
 	mv schema/definition.schema.json.new schema/definition.schema.json
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
-	$(VENV)/bin/pytest $(PYTEST)
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio
