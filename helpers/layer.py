@@ -58,6 +58,7 @@ def read(blob: Path, digest: str, diff_id: str, scratch: Path) -> Layer:
         _check_diff_id(spool, digest, diff_id)
         tarsplit.write(tar_split, archive.fileno(), spool.size, entries, tree)
         tar_split.flush()
+        _forget(entries)
     except BaseException:
         archive.close()
         tar_split.close()
@@ -116,6 +117,12 @@ def _read_entries(spool: _Spool, reader: BlobReader) -> tuple[Tree, list[tar.Ent
             f"layer {reader.digest}: refused: {error}", hint=BROKEN_IMAGE
         ) from error
     return tree, entries
+
+
+def _forget(entries: list[tar.Entry]) -> None:
+    """Drop what only tar-split needs: a layer may have hundreds of thousands of entries."""
+    for entry in entries:
+        entry.name, entry.crc = b"", 0
 
 
 def _check_diff_id(spool: _Spool, digest: str, diff_id: str) -> None:

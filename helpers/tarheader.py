@@ -38,6 +38,7 @@ _HEADER = Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12x")
 _USTAR_MAGIC, _GNU_MAGIC = b"ustar\0", b"ustar  \0"
 _XATTR = b"SCHILY.xattr."
 _SPARSE_0 = ((b"0", b"0"), (b"0", b"1"))
+_DIGITS = 19  # of the largest number that Go takes
 _NAMES = frozenset({b"path", b"linkpath", b"GNU.sparse.name"})
 
 
@@ -122,7 +123,7 @@ def number(field: bytes) -> int:
 
 def decimal(text: bytes) -> int:
     """Parse an unsigned number of a pax record or a sparse map."""
-    if not text.isdigit() or len(text) > 19:
+    if not text.isdigit() or len(text) > _DIGITS:
         raise TarError(f"not a decimal number: {text!r}")
     return int(text)
 
@@ -131,11 +132,12 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
     """Parse ``LENGTH KEY=VALUE\\n`` records; the sparse map of format 0.0 is joined to 0.1's."""
     records: dict[bytes, bytes] = {}
     sparse: list[bytes] = []
-    while data:
-        length, _, _ = data.partition(b" ")
-        size = decimal(length)
-        record = data[len(length) + 1 : size]
-        if size > len(data) or not record.endswith(b"\n"):
+    position = 0
+    while position < len(data):
+        blank = data.find(b" ", position, position + _DIGITS + 1)
+        end = position + decimal(data[position:blank] if blank >= 0 else b"")
+        record = data[blank + 1 : end]
+        if end > len(data) or not record.endswith(b"\n"):
             raise TarError("bad pax record")
         key, equals, value = record[:-1].partition(b"=")
         if not equals or not key or b"\0" in (value if key in _NAMES else key):
@@ -144,7 +146,7 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
             sparse.append(value)
         else:
             records[key] = value
-        data = data[size:]
+        position = end
     if sparse:
         records[b"GNU.sparse.map"] = b",".join(sparse)
     return records
@@ -152,9 +154,10 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
 
 def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
     """Let the records say what the header block had no room for."""
+    xattrs: dict[bytes, bytes] = {}
     for key, value in pax.items():
         if key.startswith(_XATTR):
-            entry.xattrs = {**entry.xattrs, key[len(_XATTR) :]: value}
+            xattrs[key[len(_XATTR) :]] = value
         elif not value:
             continue
         elif key in (b"path", b"linkpath"):
@@ -163,6 +166,8 @@ def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
             setattr(entry, key.decode(), decimal(value))
         elif key == b"mtime":
             entry.mtime = _seconds(value)
+    if xattrs:
+        entry.xattrs = xattrs
 
 
 def sparse_format(pax: dict[bytes, bytes]) -> tuple[bytes, bytes] | None:

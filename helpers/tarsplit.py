@@ -92,8 +92,6 @@ class StoredGzip:
 
     def write(self, data: bytes) -> None:
         """Append ``data``."""
-        self._crc = zlib.crc32(data, self._crc)
-        self._size += len(data)
         self._pending += data
         while len(self._pending) > _STORED_BLOCK:
             self._block(self._pending[:_STORED_BLOCK], final=False)
@@ -105,6 +103,8 @@ class StoredGzip:
         self._out.write(pack("<LL", self._crc, self._size & 0xFFFFFFFF))
 
     def _block(self, data: bytearray, *, final: bool) -> None:
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
         self._out.write(pack("<BHH", final, len(data), len(data) ^ 0xFFFF) + data)
 
 

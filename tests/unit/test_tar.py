@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import tar
+from helpers.tarheader import byte_sum, pax_records
 from helpers.tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.commands import run
@@ -390,3 +391,21 @@ def test_memory_does_not_grow_with_a_file() -> None:
     (entry,) = reader
     assert entry.stored == 1 << 30
     assert reader.offset == (1 << 30) + 512 + 1024
+
+
+@given(st.binary(min_size=tar.BLOCK, max_size=tar.BLOCK))
+def test_the_sum_of_a_block_is_that_of_its_bytes(block: bytes) -> None:
+    assert byte_sum(block) == sum(block)
+
+
+@pytest.mark.parametrize("byte", [0x00, 0xFE, 0xFF])
+def test_the_sum_of_a_block_does_not_wrap(byte: int) -> None:
+    assert byte_sum(bytes([byte]) * tar.BLOCK) == byte * tar.BLOCK
+
+
+@pytest.mark.parametrize(
+    "data", [b"5", b" ", b"0 ", b"6 a=b", b"7 a=b\n", b"5 a=b\n", b"1234567890123456789012 a=b\n"]
+)
+def test_bad_pax_records_are_refused(data: bytes) -> None:
+    with pytest.raises(tar.TarError):
+        pax_records(b"6 a=b\n" + data)

@@ -338,3 +338,12 @@ def test_a_deep_tree_ends() -> None:
             tree.add(entry(deep + b"/f"))
             tree.add(entry(b"l%d" % number, kind=tar.SYMLINK, link=deep))
     assert max(len(path) for path, _ in tree.walk()) <= 4096
+
+
+def test_get_finds_what_walk_yields_and_nothing_else() -> None:
+    layer = LayerTar()
+    layer.add("a/b/file", content=b"x")
+    layer.symlink("a/link", "b")
+    tree = tree_of(layer.close())
+    assert {path: tree.get(path) for path, _ in tree.walk()} == dict(tree.walk())
+    assert [tree.get(path) for path in (b"a/link/file", b"a/c", b"a/b/file/x", b"")] == [None] * 4

@@ -1,0 +1,122 @@
+"""The product under measurement, and the floor: what no such tool can be faster than."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.registry import Blob, StaticRegistry
+from bench.workload import Workload
+from tests.support.product import REPOSITORY
+
+_PROGRAM = """
+import os, pathlib, tasks
+try:
+    tasks.main()
+finally:
+    status = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path(os.environ["BENCH_PEAK"]).write_text(status.split("VmHWM:")[1].split()[0])
+"""
+#: As the product does it.
+SQUASHFS = ("--compressor", "zstd", "--comp-extra", "level=9", "--block-size", "131072")
+
+
+class Build:
+    """Builds of one workload, each in the same directory ``home``."""
+
+    def __init__(
+        self,
+        home: Path,
+        workload: Workload,
+        registry: StaticRegistry,
+        filesystem: str = "squashfs",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self._workload = workload
+        self._peak = home / "peak"
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "XDG_CACHE_HOME": str(home / "cache"),
+            "CONTAINERS_REGISTRIES_CONF": str(registry.registries_conf),
+            "BENCH_PEAK": str(self._peak),
+            "PAACK_QUIET": "1",
+            **(environment or {}),
+        }
+        self._definition = home / "bench.yaml"
+        home.mkdir(parents=True, exist_ok=True)
+        self._definition.write_text(_definition(workload, registry, filesystem), encoding="utf-8")
+
+    def clear(self) -> None:
+        """Forget all: lock, cache and output."""
+        for directory in ("cache", "out"):
+            shutil.rmtree(self.home / directory, ignore_errors=True)
+        self._definition.with_name("bench.lock.yaml").unlink(missing_ok=True)
+
+    def cold(self) -> dict[str, int]:
+        """Lock, fetch and build; nothing is there yet."""
+        return self.warm()
+
+    def warm(self) -> dict[str, int]:
+        """Build again: all is there."""
+        command = [sys.executable, "-c", _PROGRAM, "build", "--def", str(self._definition)]
+        subprocess.run(
+            [*command, "--output", str(self.home / "out")],
+            env=self._environment,
+            cwd=self.home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
+        return {
+            "peak": int(self._peak.read_text()) * 1024,
+            "rpm": sum(rpm.stat().st_size for rpm in self.rpms()),
+            "disk": sum(image.stat().st_size for image in self.images()),
+        }
+
+    def rpms(self) -> list[Path]:
+        """Return the RPMs."""
+        return sorted((self.home / "out" / "rpms").rglob("*.rpm"))
+
+    def images(self) -> list[Path]:
+        """Return the store images."""
+        stores = (self.home / "out" / "stores").glob("*")
+        return sorted(path for path in stores if path.suffix in (".squashfs", ".erofs"))
+
+
+def floor(home: Path, workload: Workload) -> dict[str, int]:
+    """Gunzip each unique layer into its own tar2sqfs, one after the other."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    return {"disk": sum(_floor(home, workload, layer) for layer in workload.layers)}
+
+
+def _floor(home: Path, workload: Workload, layer: Blob) -> int:
+    target = home / layer.digest.removeprefix("sha256:")
+    with (
+        workload.blobs.file(layer.digest).open("rb") as blob,
+        subprocess.Popen(("gunzip",), stdin=blob, stdout=subprocess.PIPE) as gunzip,
+    ):
+        command = ["tar2sqfs", "--quiet", "--no-skip", *SQUASHFS, str(target)]
+        subprocess.run(command, stdin=gunzip.stdout, stderr=subprocess.DEVNULL, check=True)
+    return target.stat().st_size
+
+
+def _definition(workload: Workload, registry: StaticRegistry, filesystem: str) -> str:
+    lines = ["packages:"]
+    for number, images in enumerate(workload.packages):
+        lines += [
+            f"- name: bench-{number}",
+            "  version: '1'",
+            f"  filesystem: {filesystem}",
+            f"  arches: [{platform.machine()}]",
+            "  images:",
+            *(f"  - {registry.reference(image)}" for image in images),
+        ]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,129 @@
+"""The run: rounds of all variants, one after the other, so that a busy moment hits all alike."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import device
+from bench.measure import Sample, measure
+from bench.paack import Build, floor
+from bench.registry import StaticRegistry
+from bench.rivals import Rival
+from bench.workload import Workload, many_files, scaled, tiny
+from helpers.errors import ToolError
+from tests.support.product import newer_erofs_utils
+
+STARTS = 5  # of each image
+
+
+@dataclass
+class Results:
+    """Samples by workload and variant, the workloads' own figures, and how busy the machine was."""
+
+    workloads: dict[str, dict[str, int]] = field(default_factory=dict)
+    samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
+    load: list[float] = field(default_factory=list)
+
+    def add(self, workload: str, variant: str, sample: Sample) -> None:
+        """Keep a sample, and say it on stderr."""
+        self.samples.setdefault(workload, {}).setdefault(variant, []).append(sample)
+        self.load.append(round(os.getloadavg()[0], 2))
+        sizes = "".join(f", {name} {size / 1e6:.1f} MB" for name, size in sample.sizes.items())
+        line = f"{workload:>12} {variant:<20} {sample.wall:8.2f} s, CPU {sample.cpu:8.2f} s"
+        print(f"{line}{sizes}", file=sys.stderr, flush=True)
+
+
+class Benchmark:
+    """All that is measured, in the directory ``home``; ``results`` grow while it runs."""
+
+    def __init__(
+        self, home: Path, *, scales: Sequence[int], files: Sequence[int], repeat: int, tiny: bool
+    ) -> None:
+        self.results = Results()
+        self._home = home
+        self._work = home / "work"
+        self._scales, self._files = scales, files
+        self._repeat = repeat
+        self._tiny = tiny
+
+    def run(self) -> None:
+        """Make what is missing of the workloads, then measure."""
+        where = self._home / "workloads"
+        make = tiny if self._tiny else scaled
+        workloads = [make(where, copies) for copies in self._scales]
+        workloads += [many_files(where, count) for count in self._files]
+        for workload in workloads:
+            self.results.workloads[workload.name] = {
+                "compressed": workload.compressed,
+                "unpacked": workload.unpacked,
+                "images": len(workload.images),
+                "layers": len(workload.layers),
+            }
+        for number in range(self._repeat):
+            for workload in workloads:
+                with StaticRegistry(workload.blobs) as registry:
+                    last = number == self._repeat - 1 and workload is workloads[0]
+                    self._round(workload, registry, rivals=workload is workloads[0], starts=last)
+
+    def _round(
+        self, workload: Workload, registry: StaticRegistry, *, rivals: bool, starts: bool
+    ) -> None:
+        home = self._work / workload.name
+        builds = {"paack": Build(home / "paack", workload, registry)}
+        if rivals and (tools := self._erofs_tools()):
+            builds["paack erofs"] = Build(home / "erofs", workload, registry, "erofs", tools)
+        for name, build in builds.items():
+            build.clear()
+            self._measure(workload, name, build.cold)
+            self._measure(workload, f"{name}, unchanged", build.warm)
+        self._measure(workload, "floor", lambda: floor(home / "floor", workload))
+        if rivals:
+            self._rivals(home, workload, registry, builds)
+        if starts:
+            self._starts(home, workload, registry, builds)
+        for build in builds.values():
+            build.clear()
+
+    def _rivals(
+        self, home: Path, workload: Workload, registry: StaticRegistry, builds: dict[str, Build]
+    ) -> None:
+        rival = Rival(home / "rival", workload, registry)
+        rival.clear()
+        self._measure(workload, "mksquashfs", rival.mksquashfs)
+        self.results.workloads[workload.name]["tree"] = rival.unpacked()
+        rival.clear()
+        self._measure(workload, "file tree", rival.file_tree)
+        rpms = {name: build.rpms() for name, build in builds.items()}
+        for name, files in {**rpms, "file tree": rival.rpms()}.items():
+            sample = device.install(home / "root", files)
+            self.results.add(workload.name, f"install {name}", sample)
+        rival.clear()
+
+    def _starts(
+        self, home: Path, workload: Workload, registry: StaticRegistry, builds: dict[str, Build]
+    ) -> None:
+        stores = {build.images()[0].suffix[1:]: build.images()[0] for build in builds.values()}
+        images = list(workload.packages[0])
+        with device.hosts(home, registry, stores, images) as starters:
+            for number in range(STARTS * len(images)):
+                kinds = list(starters)
+                first = number % len(kinds)
+                for kind in kinds[first:] + kinds[:first]:
+                    sample = starters[kind](images[number % len(images)])
+                    self.results.add(workload.name, f"start {kind}", sample)
+
+    def _measure(
+        self, workload: Workload, variant: str, step: Callable[[], dict[str, int]]
+    ) -> None:
+        self.results.add(workload.name, variant, measure(step))
+
+    def _erofs_tools(self) -> dict[str, str] | None:
+        """Return the environment in which mkfs.erofs is new enough; None where none is."""
+        try:
+            return dict(newer_erofs_utils(self._work / "bin"))
+        except (ToolError, OSError):
+            return None

@@ -1,0 +1,1 @@
+"""The benchmark itself: its workloads are what it says; what it reports can be read."""
