@@ -2,6 +2,8 @@
 # Reads JSON files of containers/storage; `role=ROLE` before a file says what it is. Whatever it
 # prints is only of use when the last line is `end`, and when there is no line `odd`.
 #
+#   records task=ids role=own FILE
+#       The IDs of the records, one a line.
 #   records task=names role=own IMAGES_JSON
 #       The names of the images, also by the digests of their manifests, one a line.
 #   records task=without role=gone IDS role=own FILE
@@ -65,6 +67,7 @@ records() {
             if (depth == 3 && key in LISTS) list[key] = list[key] "\n" text
             else if (depth == 2 && key in LISTS) odd("no list of " key)
             else if (depth == 2) field[key] = text
+            if (depth == 2 && key in SCALARS && index(text, "\\")) odd("an unusual " key)
             after_value()
         }
     }
@@ -148,7 +151,8 @@ records() {
         else if ((role, id) in known) odd("an ID that comes twice")
         else {
             known[role, id] = 1
-            if (task == "names") image_names()
+            if (task == "ids") print id
+            else if (task == "names") image_names()
             else if (task == "without" && !(id in gone)) {
                 printf "%s%s", separator, raw
                 separator = ","
@@ -193,6 +197,7 @@ records() {
         path = graph "/overlay/" id "/link"
         link = ""
         if ((getline link <path) > 0) close(path)
+        sub(/\n+$/, "", link)
         return link != "" && index(mounts, link)
     }
 
@@ -206,27 +211,35 @@ records() {
     }
 
     function mark(kind, id) {
-        if (kind == "layer" ? id in busy : needs[kind, id] in busy || mounted(id)) return "busy"
+        if (kind == "layer" && id in busy) return id in part ? "" : "busy"
+        if (kind != "layer" && (needs[kind, id] in busy || mounted(id))) return "busy"
         if (!usual(id)) return "alien"
         return kind == "layer" && id in part ? "part" : "gone"
     }
 
-    function tell(kind, id, layer,    what, name) {
-        what = mark(kind, id)
-        if (layer == "") {
-            if (kind != "image" || needs[kind, id] == "" || ("layer", needs[kind, id]) in needs) return
-            what = "name"
+    # All names, or one: rather with a tag than with a digest.
+    function name_of(kind, id, all,    n, i, name, found) {
+        n = split(names[kind, id], name, "\n")
+        for (i = 2; i <= n; i++) {
+            if (all) found = found (found == "" ? "" : " ") name[i]
+            else if (found == "" || found ~ /@/ && name[i] !~ /@/) found = name[i]
         }
-        name = names[kind, id]
-        if (what != "name") sub(/^\n/, "", name)
-        if (what != "name") sub(/\n.*/, "", name)
-        gsub(/\n/, " ", name)
-        sub(/^ /, "", name)
-        gsub(/[^A-Za-z0-9._\/:@+ -]/, "?", name)
+        gsub(/[^A-Za-z0-9._\/:@+ -]/, "?", found)
+        return found == "" ? "-" : found
+    }
+
+    function printable(id) {
         gsub(/[^A-Za-z0-9._-]/, "?", id)
-        gsub(/[^A-Za-z0-9._-]/, "?", layer)
-        if (what == "name") print what, kind, id, name
-        else print what, kind, id, name == "" ? "-" : name, layer, file_of[kind, id]
+        return id
+    }
+
+    function tell(kind, id, layer,    what) {
+        if (layer != "") {
+            what = mark(kind, id)
+            if (what == "") return
+            print what, kind, printable(id), name_of(kind, id, 0), printable(layer), file_of[kind, id]
+        } else if (kind == "image" && needs[kind, id] != "" && !(("layer", needs[kind, id]) in needs))
+            print "name", kind, printable(id), name_of(kind, id, 1)
     }
 
     function plan(    i, k, kind, kinds, id, at) {
@@ -243,8 +256,7 @@ records() {
         for (k = 1; k <= kinds; k++)
             for (i = 1; i <= count[kind[k]]; i++) {
                 id = ids[kind[k], i]
-                at = kind[k] == "layer" ? missing(id) : missing(needs[kind[k], id])
-                if (at != "" || kind[k] == "image") tell(kind[k], id, at)
+                tell(kind[k], id, missing(kind[k] == "layer" ? id : needs[kind[k], id]))
             }
     }
 

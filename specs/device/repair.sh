@@ -1,22 +1,24 @@
 {#- Records in read-write storage that need a layer which is gone: found and removed.
-    Needs: settings.sh, records.sh, say. -#}
-# Prints the directories that may be additional image stores, one a line. Too many do no harm, as
-# only what needs a layer of none of them is removed: all that a configuration lists, all of paack,
-# the usual ones (bootc names its own on command lines), and every path beside "imagestore".
+    Needs settings.sh, records.sh and the functions of doctor.sh. -#}
+# Prints the directories that may be additional image stores, one a line. One too many does no
+# harm, as only what needs a layer of none of them is removed: all paths in the configuration, all
+# of paack, the usual ones (bootc names its own on command lines), every path beside "imagestore".
 possible_stores() {
+    set -- $(storage_confs) $(crio_confs)
     set +f
     {
         printf '%s\n' "$podman_stores" "$crio_stores" /run/paack/* /usr/lib/containers/storage \
             /usr/share/containers/storage /usr/lib/bootc/storage /var/lib/shared
-        grep -rhs imagestore /etc/containers /usr/share/containers /etc/crio /etc/sysconfig \
-            /etc/default /etc/systemd/system /run/systemd/generator /run/systemd/system |
-            awk '{ gsub(/[^A-Za-z0-9._+\/-]+/, "\n"); print }'
+        {
+            cat "$@" </dev/null
+            grep -rhs imagestore /etc/containers /usr/share/containers /etc/sysconfig /etc/default \
+                /etc/systemd/system /run/systemd/generator /run/systemd/system
+        } | awk '{ gsub(/[^A-Za-z0-9._+\/-]+/, "\n"); print }'
     } | sort -u | while IFS= read -r store; do
         case $store in
         /*) [ ! -s "$store/overlay-layers/layers.json" ] || (cd -P "$store" && pwd -P) ;;
         esac
     done | sort -u
-    set -f
 }
 
 # Sets plan to what is wrong with the records in $graph; $1 is a mount table.
@@ -26,48 +28,50 @@ examine() {
     for store in $stores; do
         [ "$store" = "$graph" ] || set -- "$@" "$store/overlay-layers/layers.json"
     done
-    for file in overlay-layers/layers overlay-layers/volatile-layers overlay-images/images \
-        overlay-containers/containers overlay-containers/volatile-containers; do
+    for file in $record_files; do
         role=${file#overlay-}
-        [ ! -s "$graph/$file.json" ] || set -- "$@" "role=${role%%s/*}" "$graph/$file.json"
+        [ ! -s "$graph/$file" ] || set -- "$@" "role=${role%%s/*}" "$graph/$file"
     done
     plan=$(printf '%s' "$mount_table" | records task=plan graph="$graph" kept="$kept" \
         role=mounts - role=store "$@" 2>/dev/null)
     case $plan in
-    *"odd$tab"*) ;;
+    # Of a file that is odd nothing is known, so of the others neither.
+    *"odd$tab"*) plan=$(printf '%s\n' "$plan" | grep "^odd$tab") ;;
     end | *"${newline}end")
-        [ "$(cat "$@" /dev/null 2>/dev/null | tr -dc '\000' | wc -c)" -eq 0 ] ||
+        [ "$(records_text "$@" | tr -dc '\000' | wc -c)" -eq 0 ] ||
             plan="odd$tab$graph${tab}a NUL character"
         ;;
-    *) plan="odd$tab$graph${tab}awk cannot read it" ;;
+    *) plan="odd$tab$graph${tab}it cannot be read" ;;
     esac
-    # Of a file that is odd nothing is known, so of the others neither.
-    case $plan in *"odd$tab"*) plan=$(echo "$plan" | grep "^odd$tab") ;; esac
 }
 
-has() {
-    case $newline$plan in *"$newline$1$tab"*) ;; *) return 1 ;; esac
+records_text() {
+    for file; do
+        case $file in /*) cat "$file" ;; esac
+    done
 }
 
-# Everything that is mounted, for whatever process: layers of running containers are.
+has_gone() {
+    case $newline$plan in *"${newline}gone$tab"* | *"${newline}part$tab"*) ;; *) return 1 ;; esac
+}
+
+# Everything that is mounted, for whatever process: what running containers use is.
 all_mounts() {
     set +f
     cat /proc/[0-9]*/mounts 2>/dev/null | sort -u
-    set -f
 }
 
-# What uses containers/storage as root now, by name.
+# What works with root's container storage now, by name, on one line.
 storage_users() {
     set +f
     for process in /proc/[0-9]*; do
         { read -r name <"$process/comm"; } 2>/dev/null || continue
         case $name in
         crio | podman | buildah | skopeo)
-            grep -q '^Uid:.0' "$process/status" 2>/dev/null && echo "$name"
+            ! grep -q '^Uid:.0' "$process/status" 2>/dev/null || printf ' %s' "$name"
             ;;
         esac
-    done | sort -u
-    set -f
+    done
 }
 
 # Why it cannot be told whether a layer is gone, or nothing.
@@ -75,7 +79,7 @@ doubt() {
     set +f
     for lock in /run/paack/*/overlay-layers/layers.lock; do
         case $(cat "$lock" 2>/dev/null) in
-        paack-empty-store*) echo "the store ${lock%/*/*} is not mounted" ;;
+        "$empty_store"*) echo "the store ${lock%/*/*} is not mounted" ;;
         esac
     done
     set -f
@@ -84,61 +88,66 @@ doubt() {
     done
 }
 
-# Says what is left in the plan.
-report_plan() {
-    for line in $plan; do
-        IFS=$tab read -r what kind id name layer file <<END
-$line
-END
-        short=$(echo "$id" | cut -c 1-12)
-        layer=$(echo "$layer" | cut -c 1-12)
-        thing="$kind $short ($name)"
-        [ "$name" != - ] || thing="$kind $short"
-        case $what in
-        gone) say FAIL records "$thing needs the layer $layer, which is gone" "$library/doctor --repair" ;;
-        busy) say WARN records "$thing is in use, but needs the layer $layer, which is gone" \
-            "it goes on; once it has ended, remove it" ;;
-        alien) say FAIL records "$thing needs the layer $layer, which is gone" \
-            "its ID is none of podman or CRI-O; remove it with what made it" ;;
-        name) say WARN records "image $short has the names $layer in $graph, but no layers: \"podman pull\" of it fails" \
-            "podman rmi --force $short removes these names, and containers of the image" ;;
-        odd) say FAIL records "$kind is not as containers/storage writes it: $id" "nothing is repaired" ;;
-        esac
-    done
+# Sets the words of a line of the plan.
+split_line() {
+    IFS=$tab
+    # shellcheck disable=SC2086
+    set -- $1
+    IFS=$newline
+    what=${1-} kind=${2-} id=${3-} name=${4-} layer=${5-} file=${6-}
+    thing="$kind $(short "$id") ($name)"
+    [ "$name" != - ] || thing="$kind $(short "$id")"
 }
 
-# Containers that podman made are removed by podman, as it has records of its own. It may refuse,
-# say when another container depends on one.
+short() {
+    printf '%.12s' "$1"
+}
+
+# Says what is left in the plan.
+report_plan() {
+    cure="$library/doctor --repair"
+    reason=$(doubt | head -n 1)
+    [ -z "$reason" ] || cure="unless it is there: $reason"
+    for line in $plan; do
+        split_line "$line"
+        needs="needs the layer $(short "$layer"), which is gone"
+        case $what in
+        gone) say FAIL records "$thing $needs" "$cure" ;;
+        busy) say WARN records "$thing $needs, but is in use" "it goes on; remove it when it has ended" ;;
+        alien) say FAIL records "$thing $needs, but its ID is unusual" "remove it by what made it" ;;
+        name)
+            say WARN records "$thing only has names, for the store's: no other is found, no pull works" \
+                "podman rmi --force $(short "$id") removes them, and containers of the image"
+            ;;
+        odd) say FAIL records "$kind is not as containers/storage writes it: $id" "it is left alone" ;;
+        esac
+    done
+    [ "$plan" != end ] || say ok records "nothing in $graph needs a layer that is gone"
+}
+
+# Podman has records of its own of the containers that it made. It may refuse, say when another
+# container depends on one.
 remove_by_podman() {
     command -v podman >/dev/null || return 0
-    known=$(timeout 60 podman ps --all --quiet --no-trunc 2>/dev/null 9<&-) || return 0
+    known=$(call podman ps --all --quiet --no-trunc 2>/dev/null) || return 0
     for line in $plan; do
-        IFS=$tab read -r what kind id name layer file <<END
-$line
-END
+        split_line "$line"
         case $what-$kind$newline$known$newline in
         gone-container*"$newline$id$newline"*) ;;
         *) continue ;;
         esac
-        if problem=$(timeout 60 podman rm "$id" 2>&1 >/dev/null 9<&-); then
-            removed_line container "$id" "$name"
+        if problem=$(call podman rm "$id" 2>&1 >/dev/null); then
+            say ok records "removed the $thing"
         else
             kept="$kept $id"
-            say FAIL records "container $name is not removed: $problem" "podman rm $name"
+            say FAIL records "$thing: podman does not remove it: $problem" "podman rm $name"
         fi
     done
-    examine "$mounts"
+    examine "$(all_mounts)"
 }
 
-removed_line() {
-    name=$3
-    [ "$name" != - ] || name="no name"
-    say ok records "removed the $1 $(echo "$2" | cut -c 1-12) ($name)"
-}
-
-# Removes the files of a record: remove_data KIND ID. They go first, so that a record tells of them
-# until they are gone.
-remove_data() {
+# Removes the files of a record: remove_files KIND ID. They go first, as the record tells of them.
+remove_files() {
     case $1 in
     container) rm -rf "$graph/overlay-containers/$2" "$run/overlay-containers/$2" ;;
     image) rm -rf "$graph/overlay-images/$2" ;;
@@ -154,88 +163,92 @@ remove_data() {
         rm -rf "$graph/overlay/$2" "$graph/overlay-layers/$2" &&
             rm -f "$graph/overlay-layers/$2.tar-split.gz"
         ;;
-    esac
+    esac 2>/dev/null
 }
 
-# Takes the records $2 (as role=gone of `records` reads them) out of the file $1.
+# Takes the records $2 (IDs in quotes) out of the file $1.
 remove_records() {
     new=${1%/*}/.${1##*/}.paack
-    before=$(cksum <"$1")
-    # A full disk goes unnoticed by some awks.
-    cp -p "$1" "$new" &&
-        echo "$2" | records task=without role=gone - role=own "$1" >"$new" &&
-        [ "$(echo "$2" | records task=without role=gone - role=own "$1" | cksum)" = "$(cksum <"$new")" ] &&
-        { sync "$new" 2>/dev/null || sync; } &&
-        [ "$before" = "$(cksum <"$1")" ] &&
-        mv -f "$new" "$1" &&
-        touch_lock "$1" && return
+    sum=$(cksum <"$1")
+    # A full disk goes unnoticed by some awks, hence twice.
+    if cp -p "$1" "$new" && without "$1" "$2" >"$new" &&
+        [ "$(without "$1" "$2" | cksum)" = "$(cksum <"$new")" ] &&
+        { sync "$new" || sync; } && [ "$sum" = "$(cksum <"$1")" ]; then
+        mv -f "$new" "$1" && change_lock "$1" && return
+    fi 2>/dev/null
     rm -f "$new"
-    say FAIL records "$1 cannot be written, or changed in the meantime" "try again"
-    return 1
+    say FAIL records "$1 cannot be written, or has changed" "try again"
 }
 
-# Gives the lock beside the file $1 other bytes in place: running services read the file again.
-touch_lock() {
+without() {
+    printf '%s\n' "$2" | records task=without role=gone - role=own "$1"
+}
+
+# Running services read a file again when the bytes of its lock are others; they have it open.
+change_lock() {
     lock=${1%/*}
-    lock=$lock/${lock##*/overlay-}.lock
-    od -A n -t x1 -N 32 /dev/urandom | tr -d ' \n' 1<>"$lock"
+    od -A n -t x1 -N 32 /dev/urandom | tr -d ' \n' 1<>"$lock/${lock##*/overlay-}.lock"
+}
+
+# Removes what is gone in the plan.
+repair_storage() {
+    remove_by_podman
+    wanted=$plan
+    stuck=
+    for line in $wanted; do
+        split_line "$line"
+        case $what in gone | part) remove_files "$kind" "$id" || stuck="$stuck $id" ;; esac
+    done
+    # What refers to something goes before it.
+    for file in $record_files; do
+        ids=$(printf '%s\n' "$wanted" | awk -F '\t' -v file="$graph/$file" -v stuck="$stuck" '
+            /^(gone|part)\t/ && $6 == file && !index(stuck, $3) { print "\"" $3 "\"" }')
+        [ -z "$ids" ] || remove_records "$graph/$file" "$ids"
+    done
+    examine "$(all_mounts)"
+    for line in $wanted; do
+        split_line "$line"
+        case $what$newline$plan in
+        gone*"$tab$id$tab"*) ;;
+        gone*) say ok records "removed the $thing" ;;
+        esac
+    done
 }
 
 repair() {
-    users=$(storage_users | tr '\n' ' ')
     reason=$(doubt | head -n 1)
+    users=$(storage_users)
     if [ -n "$reason" ]; then
-        say FAIL repair "not done: $reason" "mount it or take it off the list, then again"
-        return
+        say FAIL repair "not done: $reason" "mount it or take it off the list, then try again"
     elif [ -n "$users" ] && [ -z "$force" ]; then
-        say FAIL repair "not done: in use by ${users% }" "stop that, then again; or add --force"
-        return
+        say FAIL repair "not done: storage is in use by$users" "stop that and try again, or --force"
+    else
+        # The doctors of other packages may be at work on the same storage.
+        exec 9<"$graph"
+        ! command -v flock >/dev/null || flock 9
+        examine "$(all_mounts)"
+        repair_storage
+        exec 9<&-
     fi
-    # Another package's doctor may be at work on the same storage.
-    exec 9<"$graph"
-    ! command -v flock >/dev/null || flock 9
-    mounts=$(all_mounts)
-    examine "$mounts"
-    remove_by_podman
-    stuck=
-    for line in $plan; do
-        IFS=$tab read -r what kind id name layer file <<END
-$line
-END
-        case $what in gone | part) remove_data "$kind" "$id" 2>/dev/null || stuck="$stuck $id" ;; esac
-    done
-    for file in overlay-containers/containers overlay-containers/volatile-containers \
-        overlay-images/images overlay-layers/layers overlay-layers/volatile-layers; do
-        ids=$(echo "$plan" | awk -F '\t' -v file="$graph/$file.json" -v stuck="$stuck" '
-            /^(gone|part)\t/ && $6 == file && !index(stuck, $3) { print "\"" $3 "\"" }')
-        [ -z "$ids" ] || remove_records "$graph/$file.json" "$ids"
-    done
-    before=$plan
-    examine "$mounts"
-    for line in $before; do
-        IFS=$tab read -r what kind id name layer file <<END
-$line
-END
-        case $what$newline$plan in
-        gone*"$tab$id$tab"*) ;;
-        gone*) removed_line "$kind" "$id" "$name" ;;
-        esac
-    done
-    exec 9<&-
 }
 
 check_records() {
+    record_files="overlay-containers/containers.json${newline}overlay-containers/volatile-containers.json
+overlay-images/images.json${newline}overlay-layers/layers.json${newline}overlay-layers/volatile-layers.json"
     stores=$(possible_stores)
+    graphs=$newline
     for root in $roots; do
         graph=$(cd -P "${root%"$tab"*}" 2>/dev/null && pwd -P) || continue
+        case $graphs in *"$newline$graph$newline"*) continue ;; esac
+        graphs=$graphs$graph$newline
         run=${root#*"$tab"}
         kept=
         examine ''
-        ! has gone || examine "$(all_mounts)"
-        if [ -n "$repair" ] && has gone; then
-            repair
+        if has_gone; then
+            examine "$(all_mounts)"
+            [ -z "$repair" ] || ! has_gone || repair
         fi
         report_plan
-        [ "$plan" != end ] || say ok records "what is in $graph needs no layer that is gone"
     done
+    [ "$graphs" != "$newline" ] || say ok records "there is no container storage"
 }

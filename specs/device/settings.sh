@@ -15,7 +15,7 @@ settings() {
     }
 
     function name(raw) {
-        gsub(/[][= \t"\047]/, "", raw)
+        gsub(/[] "=\t\047[]/, "", raw)
         return tolower(raw)
     }
 
@@ -92,48 +92,56 @@ additional_stores() {
     END { for (i = 1; i <= kept; i++) print store[i] }'
 }
 
-# Sets what podman and CRI-O read: podman_stores and crio_stores (paths, one a line), storage_conf
-# (the file), roots (one a line: graphroot and runroot, a tab between them; of the driver overlay).
+# Prints the files that podman reads, in their order. Of drop-ins of one name the last one counts.
+storage_confs() {
+    set +f
+    [ ! -r "$storage_conf" ] || echo "$storage_conf"
+    podman_reads_drop_ins || return 0
+    for conf in /usr/share/containers/storage.conf.d/*.conf \
+        /usr/share/containers/storage.rootful.conf.d/*.conf \
+        /etc/containers/storage.conf.d/*.conf /etc/containers/storage.rootful.conf.d/*.conf; do
+        [ ! -f "$conf" ] || [ -h "$conf" ] || echo "$conf"
+    done | awk -F / '
+        { last[$NF] = $0 }
+        END { for (name in last) print name "/" last[name] }' | sort | cut -d / -f 2-
+}
+
+# Prints the files that CRI-O reads, in their order.
+crio_confs() {
+    set +f
+    for conf in /etc/crio/crio.conf /etc/crio/crio.conf.d/.[!.]* /etc/crio/crio.conf.d/*; do
+        [ ! -f "$conf" ] || echo "$conf"
+    done
+}
+
+# Sets podman_stores and crio_stores (paths, one a line), crio_repairs, crio_socket, storage_conf
+# (the file) and roots (one a line: graphroot and runroot of the driver overlay, with a tab between).
+# CRI-O reads storage.conf, too, but no drop-ins of it; it adds up what it finds.
 read_configuration() {
     storage_conf=/etc/containers/storage.conf
     [ -e "$storage_conf" ] || storage_conf=/usr/share/containers/storage.conf
-    set --
-    [ ! -r "$storage_conf" ] || set -- "$storage_conf"
-    crio_stores=$(additional_stores "$@" | sed 's/^/overlay.imagestore=/')
-    if podman_reads_drop_ins; then
-        # Of files of one name, the last one counts.
-        for conf in $(
-            for directory in storage.conf.d storage.rootful.conf.d; do
-                for conf in /usr/share/containers/$directory/*.conf \
-                    /etc/containers/$directory/*.conf; do
-                    [ ! -f "$conf" ] || echo "$conf"
-                done
-            done | awk -F / '{ last[$NF] = $0 } END { for (name in last) print name "/" last[name] }' |
-                sort | cut -d / -f 2-
-        ); do
-            set -- "$@" "$conf"
-        done
-    fi
-    podman_stores=$(additional_stores "$@")
-    graph=$(setting storage.graphroot "$@")
-    run=$(setting storage.runroot "$@")
-    driver=$(setting storage.driver "$@")
     roots=
-    case $driver in
-    '' | overlay*) roots="${graph:-/var/lib/containers/storage}	${run:-/run/containers/storage}" ;;
-    esac
-    set --
-    for conf in /etc/crio/crio.conf /etc/crio/crio.conf.d/.[!.]* /etc/crio/crio.conf.d/*; do
-        [ ! -f "$conf" ] || set -- "$@" "$conf"
-    done
+    # shellcheck disable=SC2046
+    set -- $(storage_confs)
+    podman_stores=$(additional_stores "$@")
+    add_root "$(setting storage.driver "$@")" \
+        "$(setting storage.graphroot "$@")" "$(setting storage.runroot "$@")"
+    crio_stores=$([ ! -r "$storage_conf" ] || additional_stores "$storage_conf")
+    # shellcheck disable=SC2046
+    set -- $(crio_confs)
     crio_stores=$({
-        echo "$crio_stores"
+        printf '%s\n' "$crio_stores" | sed 's/^/overlay.imagestore=/'
         settings "$@" | awk -F '\t' '$1 == "crio.storage_option" && $2 == "\"" { print $3 }'
-    } | awk '!seen[$0]++ && sub(/^([a-z0-9]+[.])?(additional)?imagestore=/, "")')
+    } | awk '!seen[$0]++ && sub(/^([a-z0-9]+[.])?(additional)?imagestore=/, "") && $0 != ""')
     crio_repairs=$(setting crio.internal_repair "$@")
-    graph=$(setting crio.root "$@")
-    run=$(setting crio.runroot "$@")
-    case $(setting crio.storage_driver "$@") in
-    '' | overlay*) [ -z "$graph" ] || roots="$roots$newline$graph	${run:-/run/containers/storage}" ;;
-    esac
+    crio_socket=$(setting crio.api.listen "$@")
+    root=$(setting crio.root "$@")
+    [ -z "$root" ] ||
+        add_root "$(setting crio.storage_driver "$@")" "$root" "$(setting crio.runroot "$@")"
+}
+
+# add_root DRIVER GRAPHROOT RUNROOT, as they are set
+add_root() {
+    case $1 in '' | overlay*) ;; *) return ;; esac
+    roots=$roots$newline${2:-/var/lib/containers/storage}$tab${3:-/run/containers/storage}
 }

@@ -10,7 +10,16 @@ from tests.support.apt import bootstrap
 from tests.support.cache import cached
 from tests.support.commands import run
 
-PACKAGES = ("ca-certificates", "dnf", "dnf-plugins-core", "dnf5", "gpg", "mount", "rpm")
+PACKAGES = (
+    "ca-certificates",
+    "dnf",
+    "dnf-plugins-core",
+    "dnf5",
+    "gpg",
+    "gpg-agent",
+    "mount",
+    "rpm",
+)
 
 
 def root() -> Path:

@@ -1,0 +1,60 @@
+"""What the doctor says of a host that is not as it should be: kernel, store, lists, images."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers.templates import render
+from tests.device.doctor_cases import CASES, Case
+from tests.device.doctor_host import DoctorHost
+from tests.device.packages import Packages
+from tests.device.shells import COMBINATIONS, Combination
+from tests.device.storage_confs import SHAPES, stores_of
+
+#: With escapes, or strings of many lines: nobody writes a path like that.
+TOO_ODD = {"list-odd-strings", "list-long-strings", "quoted-keys"}
+
+
+@pytest.fixture(scope="module")
+def host(packages: Packages) -> Iterator[DoctorHost]:
+    with DoctorHost("debian12", packages) as host:
+        yield host
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_found(host: DoctorHost, case: Case) -> None:
+    host.host.run(["sh", "-c", f"{{ {case.script}\n}} >/dev/null 2>&1"], check=False)
+    said = host.doctor()
+    host.host.run(["sh", "-c", f"{{ {case.back}\n}} >/dev/null 2>&1"], check=False)
+    found = [f"{status} {check}: {message}" for status, check, message in said.lines]
+    problems = [line for line in found if not line.startswith("ok ")]
+    assert said.errors == ""
+    assert len(problems) == len(case.found), problems
+    for problem, expected in zip(problems, case.found, strict=True):
+        if expected.endswith("..."):
+            assert problem.startswith(expected.removesuffix("..."))
+        else:
+            assert problem == expected
+    assert said.code == any(line.startswith("FAIL") for line in case.found)
+    assert {status for status, _, _ in host.doctor().lines} == {"ok"}
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_lists_of_stores_are_read(combination: Combination, tmp_path: Path) -> None:
+    """As Python's own TOML parser does it, from files in all shapes."""
+    script = [render("device/settings.sh")]
+    expected = []
+    for name, shape in SHAPES.items():
+        if name in TOO_ODD:
+            continue
+        path = tmp_path / f"{name}.conf"
+        path.write_bytes(shape.after)
+        script.append(f"additional_stores {shlex.quote(str(path))}; echo --")
+        expected += [*stores_of(tomllib.loads(shape.after.decode())), "--"]
+    done = combination.run("\n".join(script), tmp_path)
+    assert (done.stderr, done.stdout.splitlines()) == ("", expected)

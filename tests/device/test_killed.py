@@ -1,0 +1,102 @@
+"""Transactions that are killed midway: podman and CRI-O work after it, and another try repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+
+import pytest
+
+from tests.device import transaction
+from tests.device.device import Device
+from tests.device.packages import APP, KILL_FILE, KILLER, OTHER, Packages
+
+
+@pytest.fixture(scope="module")
+def device(packages: Packages) -> Iterator[Device]:
+    with Device("debian12", packages) as device:
+        transaction.prepare(device)
+        yield device
+
+
+def start_services(device: Device) -> None:
+    """Fails when podman or CRI-O does not start."""
+    device.podman("images")
+    device.run(["systemctl", "reset-failed", "crio.service"])
+    device.run(["systemctl", "restart", "crio.service"])
+
+
+def test_in_scriptlets(device: Device, packages: Packages) -> None:
+    """At the first program of each transaction, then at the second one, ..."""
+    v1, v2 = packages.v1, packages.v2
+    before = device.state()
+    for number in count(1):
+
+        def kill(*arguments: str, number: int = number) -> bool:
+            killed = transaction.killed_at_program(device, number, *arguments)
+            if number % 2:
+                device.restart()  # the power is cut
+            start_services(device)
+            return killed
+
+        killed = [kill("--install", v1)]
+        device.rpm("--upgrade", "--replacepkgs", v1)
+        assert device.name_in(packages.image("app:1")) == "app:1"
+        assert device.verify(APP) == ""
+
+        killed.append(kill("--upgrade", v2))
+        device.rpm("--upgrade", "--replacepkgs", v2)
+        assert device.name_in(packages.image("app:2")) == "app:2"
+        assert device.rpm("--query", APP).stdout == f"{APP}-2.0-1.x86_64\n"
+        assert device.verify(APP) == ""
+
+        killed.append(kill("--erase", APP))
+        device.rpm("--erase", APP, check=killed[-1])
+        assert device.state() == before
+        if not any(killed):
+            break
+    assert number > 10
+
+
+@pytest.mark.parametrize("number", [1, 5, 9])
+def test_between_files(number: int, device: Device, packages: Packages) -> None:
+    """And the power is cut at once."""
+    kill = partial(transaction.killed_at_call, device, number)
+    before = files(device)
+    for option, rpm in (("--install", packages.v1), ("--upgrade", packages.v2)):
+        assert kill("renameat", option, rpm)
+        device.restart()
+        assert device.run(["systemctl", "is-active", "crio.service"]).stdout == "active\n"
+        start_services(device)
+        device.rpm("--upgrade", "--replacepkgs", rpm)
+        assert device.verify(APP) == ""
+        image = "app:1" if option == "--install" else "app:2"
+        assert device.name_in(packages.image(image)) == image
+    assert kill("unlinkat", "--erase", APP)
+    device.restart()
+    start_services(device)
+    device.rpm("--erase", APP)
+    assert files(device) == before
+    assert [path for path in device.state() if ".squashfs" in path] == []
+
+
+def files(device: Device) -> dict[str, str]:
+    """Return the state without what rpm itself leaves: files that it has not renamed yet."""
+    found = device.state().items()
+    return {path: what for path, what in found if what[0] != "d" and ";" not in path}
+
+
+def test_dnf_between_packages(device: Device, packages: Packages) -> None:
+    names = [f"{APP}-2.0", OTHER, KILLER]
+    device.run(["touch", KILL_FILE])
+    done = device.dnf("install", *names, check=False)
+    assert done.returncode in (-9, 137), done.stderr
+    assert device.rpm("--query", APP, KILLER, check=False).stdout.count("not installed") == 0
+    start_services(device)
+    device.run(["rm", KILL_FILE])
+    device.dnf("install", *names)
+    assert device.names() == {packages.image("app:2"), packages.image("tool:1")}
+    assert device.verify(APP) == device.verify(OTHER) == ""
+    device.dnf("remove", *names)
+    assert [path for path in device.state() if "paack" in path and ";" not in path] == []

@@ -1,0 +1,1 @@
+"""Signed repositories: made, published, read by dnf, verified."""
