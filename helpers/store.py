@@ -26,7 +26,7 @@ from helpers.progress import Meter, Reporter, count, human
 from helpers.tarstream import TarStream
 
 SALT = "paack:"
-LAYOUT = 2  # raise it when the same lock gives other bytes
+LAYOUT = 3  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")
@@ -98,7 +98,9 @@ def write_store(
     with reporter.step(label, sum(stored.locked.size for stored in wanted)) as meter:
         progress = _Progress(meter, len(wanted))
         stream = TarStream(out, progress.copied)
-        stream.directory(b"./", 0o755)
+        # Without any xattr in the image, squashfs answers "not supported" instead of "none"
+        # when a container lists those of a file.
+        stream.directory(b"./", 0o755, {b"user.paack": b"store"})
         for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
             stream.directory(path)
         records = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from struct import Struct
 from typing import IO
@@ -39,9 +39,11 @@ class TarStream:
         with suppress(OSError):  # not a pipe, or the user's quota of pipe memory is used up
             fcntl.fcntl(out.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
 
-    def directory(self, path: bytes, mode: int = 0o700) -> None:
+    def directory(
+        self, path: bytes, mode: int = 0o700, xattrs: Mapping[bytes, bytes] = tar.NO_XATTRS
+    ) -> None:
         """Add a directory of the store itself: root's, of time 0."""
-        self.add(path, tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, tar.NO_XATTRS))
+        self.add(path, tar.Entry(b"", tar.DIRECTORY, mode, 0, 0, 0, 0, b"", 0, 0, xattrs))
 
     def file(self, path: bytes, content: bytes, mode: int = 0o600) -> None:
         """Add a file of the store itself: root's, of time 0."""

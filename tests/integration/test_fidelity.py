@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import oddities
+from tests.support.commands import run
 from tests.support.debian import busybox_rootfs, debian_rootfs, push_multiarch
 from tests.support.image_directory import Compression, MediaTypes
 from tests.support.podman import KINDS, Kind, Podman
@@ -20,7 +21,7 @@ from tests.support.product import (
     unpack_rpm,
 )
 from tests.support.registry import Registry
-from tests.support.tree import Tree, diff_trees
+from tests.support.tree import ROOT, Tree, diff_trees, read_tree
 
 FILESYSTEMS = ("squashfs", "erofs")
 
@@ -144,3 +145,53 @@ def test_store_equals_pull(
         podman.umount(where)
     assert {name: found for name, found in differences.items() if found} == {}
     assert len(pulled["gzip"]) > 100
+
+
+def mounted_tree(podman: Podman, store: Path, where: Path, filesystem: str, image: str) -> Tree:
+    """Return what ``podman`` sees of an image whose store image is mounted and listed."""
+    where.mkdir(exist_ok=True)
+    podman.mount_image(store, where, filesystem)
+    podman.use_stores([where])
+    try:
+        return podman.tree(image)
+    finally:
+        podman.use_stores([])
+        podman.umount(where)
+
+
+def test_erofs_keeps_acls(podman: Podman, registry: Registry, base: Path) -> None:
+    """squashfs refuses them, see test_bad_input."""
+    home = base / f"acl-{podman.kind}"
+    home.mkdir()
+    push_multiarch(registry, "acl", "1", {"amd64": [layer_file(base, "acl")]})
+    image = f"{registry.host}/acl:1"
+    paack = Paack(home, registry.registries_conf, dict(newer_erofs_utils(home / "bin")))
+    (rpm,) = paack.build(paack.define(definition_text("acl", [image], filesystem="erofs")))
+    store = store_image(unpack_rpm(rpm, home / "rpm"))
+    seen = mounted_tree(podman, store, base / "acl-store", "erofs", image)
+    podman.podman("pull", "--quiet", f"docker://{image}")
+    pulled = podman.tree(image)
+    podman.podman("rmi", image)
+    assert dict(pulled[b"with-acl"].xattrs)["system.posix_acl_access"] == oddities.ACL_USER_1000_RW
+    assert diff_trees(pulled, seen) == []
+
+
+def test_members_that_come_twice(podman: Podman, registry: Registry, base: Path) -> None:
+    """The last one counts, as GNU tar has it; podman refuses to pull such an image at all."""
+    home = base / f"twice-{podman.kind}"
+    home.mkdir()
+    layer = layer_file(base, "duplicates")
+    push_multiarch(registry, "duplicates", "1", {"amd64": [layer]})
+    image = f"{registry.host}/duplicates:1"
+    refused = podman.podman("pull", "--quiet", f"docker://{image}", check=False)
+    assert "duplicates of file paths not supported" in refused.stderr
+    paack = Paack(home, registry.registries_conf)
+    (rpm,) = paack.build(paack.define(definition_text("twice", [image])))
+    store = store_image(unpack_rpm(rpm, home / "rpm"))
+    seen = mounted_tree(podman, store, base / "twice-store", "squashfs", image)
+    extracted = home / "extracted"
+    extracted.mkdir()
+    run(["tar", "--extract", "--same-permissions", "--numeric-owner", "--same-owner", "--file",
+         str(layer), "--directory", str(extracted)])  # fmt: skip
+    expected = {**read_tree(extracted), ROOT: seen[ROOT]}
+    assert diff_trees(expected, seen) == []

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 CAP_NET_RAW = bytes.fromhex("0100000200200000000000000000000000000000")
 ACL_USER_1000_RW = bytes.fromhex(
-    "02000000" "0100060000000000" "02000600e8030000" "04000400ffffffff" "10000600ffffffff"
+    "02000000" "01000600ffffffff" "02000600e8030000" "04000400ffffffff" "10000600ffffffff"
     "20000400ffffffff"
 )  # fmt: skip
 MTIME = 1_600_000_000
