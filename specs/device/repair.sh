@@ -4,6 +4,7 @@
 # harm, as only what needs a layer of none of them is removed: all paths in the configuration, all
 # of paack, the usual ones (bootc names its own on command lines), every path beside "imagestore".
 possible_stores() {
+    # shellcheck disable=SC2046
     set -- $(storage_confs) $(crio_confs)
     set +f
     {

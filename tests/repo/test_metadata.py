@@ -5,9 +5,13 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from tests.repo.conftest import NewPublisher
+import pytest
+
+from tests.repo.publisher import Publisher
 from tests.support.commands import run
+from tests.support.gpg import Gpg, Key
 from tests.support.tiny_rpm import build_spec
+from tests.support.web_server import WebServer
 
 PACKAGES = 100
 #: Per package, measured before the project began: a file list of one store, compressed.
@@ -48,13 +52,20 @@ def spec() -> str:
     return "".join([*parts, *install, *files])
 
 
-def test_a_hundred_packages(base: Path, publisher: NewPublisher, tmp_path: Path) -> None:
-    mine = publisher()
-    top = tmp_path / "top"
-    top.mkdir()
-    assert len(build_spec(spec(), "x86_64", mine.output, top)) == PACKAGES
-    repository = base / "hundred"
-    mine.publish(repository, sign=False)
+@pytest.fixture(scope="module")
+def repository(
+    base: Path, gpg: Gpg, key: Key, web: WebServer, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A repository of a hundred packages."""
+    home = tmp_path_factory.mktemp("metadata")
+    mine = Publisher(home / "publisher", gpg, key, web.url)
+    (home / "top").mkdir()
+    assert len(build_spec(spec(), "x86_64", mine.output, home / "top")) == PACKAGES
+    mine.publish(base / "hundred", sign=False)
+    return base / "hundred"
+
+
+def test_a_hundred_packages(repository: Path) -> None:
     repodata = repository / "x86_64" / "repodata"
     sizes = {path.name.partition("-")[2]: path.stat().st_size for path in repodata.iterdir()}
     assert sizes["filelists.xml.gz"] < FILELISTS_EACH * PACKAGES
@@ -65,9 +76,8 @@ def test_a_hundred_packages(base: Path, publisher: NewPublisher, tmp_path: Path)
     assert counts == [PACKAGES] * 3
 
 
-def test_createrepo_finds_the_same(base: Path, publisher: NewPublisher, tmp_path: Path) -> None:
+def test_createrepo_finds_the_same(repository: Path, tmp_path: Path) -> None:
     """Debian's createrepo_c reads our metadata, and takes the packages for what they say."""
-    repository, mine = base / "hundred", publisher()
     merged = tmp_path / "merged"
     run(
         [
@@ -84,7 +94,6 @@ def test_createrepo_finds_the_same(base: Path, publisher: NewPublisher, tmp_path
             str(repository / "x86_64"),
         ]
     )
-    assert mine.home.is_dir()
     ours, theirs, both = (
         sorted(
             line.strip()
