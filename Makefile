@@ -8,7 +8,7 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test test-slow test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
@@ -80,7 +80,10 @@ schema: deps ## write schema/definition.schema.json
 	mv schema/definition.schema.json.new schema/definition.schema.json
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile $(PYTEST)
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile -m "not slow" $(PYTEST)
+
+test-slow: test-deps ## the tests that take too long for every run
+	$(VENV)/bin/pytest -m slow
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio

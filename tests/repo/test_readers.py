@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.repo.conftest import NewDnf, NewPublisher
 from tests.support.tiny_rpm import Tiny
 
@@ -40,6 +42,7 @@ class Reader:
             first.set()
 
 
+@pytest.mark.slow
 def test_readers_during_twenty_publishes(
     base: Path, publisher: NewPublisher, client: NewDnf
 ) -> None:
