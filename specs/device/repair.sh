@@ -25,21 +25,16 @@ possible_stores() {
 # Sets plan to what is wrong with the records in $graph; $1 is a mount table.
 examine() {
     mount_table=$1
-    count=0
     set --
     for store in $stores; do
-        [ "$store" != "$graph" ] || continue
-        set -- "$@" "$store/overlay-layers/layers.json"
-        count=$((count + 1))
+        [ "$store" = "$graph" ] || set -- "$@" "$store/overlay-layers/layers.json"
     done
     for file in $record_files; do
-        [ -s "$graph/$file" ] || continue
         role=${file#overlay-}
-        set -- "$@" "role=${role%%s/*}" "$graph/$file"
-        count=$((count + 1))
+        [ ! -s "$graph/$file" ] || set -- "$@" "role=${role%%s/*}" "$graph/$file"
     done
     plan=$(printf '%s' "$mount_table" | records task=plan graph="$graph" kept="$kept" \
-        files="$count" role=mounts - role=store "$@" 2>/dev/null)
+        role=mounts - role=store "$@" 2>/dev/null)
     case $plan in
     # Of a file that is odd nothing is known, so of the others neither.
     *"odd$tab"*) plan=$(printf '%s\n' "$plan" | grep "^odd$tab") ;;
@@ -83,9 +78,10 @@ storage_users() {
 # Why it cannot be told whether a layer is gone, or nothing.
 doubt() {
     set +f
-    for store in "$mount_point" /run/paack/*; do
-        grep -qF " $store " /proc/self/mounts || [ "$store" = '/run/paack/*' ] ||
-            echo "the store $store is not mounted"
+    for lock in /run/paack/*/overlay-layers/layers.lock; do
+        case $(cat "$lock" 2>/dev/null) in
+        "$empty_store"*) echo "the store ${lock%/*/*} is not mounted" ;;
+        esac
     done
     set -f
     for store in $podman_stores $crio_stores; do
