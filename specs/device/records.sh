@@ -9,10 +9,10 @@
 #   records task=without role=gone IDS role=own FILE
 #       FILE without the records in IDS (strings as in JSON), all others byte for byte. No `end`,
 #       but the exit code.
-#   records task=plan graph=DIRECTORY kept=IDS role=mounts FILE role=store LAYERS_JSON...
+#   records task=plan graph=DIRECTORY kept=IDS files=N role=mounts FILE role=store LAYERS_JSON...
 #           role=layer LAYERS_JSON... role=image IMAGES_JSON role=container CONTAINERS_JSON...
 #       What is wrong in the read-write storage below DIRECTORY; the files of the role store are
-#       those of additional stores. Lines of words with tabs between them:
+#       those of additional stores; N are not empty. Lines of words with tabs between them:
 #         gone  KIND ID NAME LAYER FILE   a record in FILE that needs LAYER, which is nowhere
 #         part  KIND ID NAME LAYER FILE   the same, of a layer that is only part of such a record
 #         busy  KIND ID NAME LAYER FILE   the same, but it is mounted or among IDS
@@ -29,6 +29,7 @@ records() {
     }
 
     function begin() {
+        begun++
         file = FILENAME
         want = "value"
         bad = inside = depth = 0
@@ -43,7 +44,7 @@ records() {
     # Does a backslash before it make the next quote part of the string?
     function escaped(    n) {
         n = 0
-        while (substr(text, length(text) - n, 1) == "\\") n++
+        while (n < length(text) && substr(text, length(text) - n, 1) == "\\") n++
         return n % 2
     }
 
@@ -305,6 +306,7 @@ records() {
 
     END {
         finish()
+        if (files != "" && begun + 0 != files) odd("a file cannot be read")
         if (failed) exit 1
         if (task == "without") printf "]"
         else {

@@ -25,16 +25,21 @@ possible_stores() {
 # Sets plan to what is wrong with the records in $graph; $1 is a mount table.
 examine() {
     mount_table=$1
+    count=0
     set --
     for store in $stores; do
-        [ "$store" = "$graph" ] || set -- "$@" "$store/overlay-layers/layers.json"
+        [ "$store" != "$graph" ] || continue
+        set -- "$@" "$store/overlay-layers/layers.json"
+        count=$((count + 1))
     done
     for file in $record_files; do
+        [ -s "$graph/$file" ] || continue
         role=${file#overlay-}
-        [ ! -s "$graph/$file" ] || set -- "$@" "role=${role%%s/*}" "$graph/$file"
+        set -- "$@" "role=${role%%s/*}" "$graph/$file"
+        count=$((count + 1))
     done
     plan=$(printf '%s' "$mount_table" | records task=plan graph="$graph" kept="$kept" \
-        role=mounts - role=store "$@" 2>/dev/null)
+        files="$count" role=mounts - role=store "$@" 2>/dev/null)
     case $plan in
     # Of a file that is odd nothing is known, so of the others neither.
     *"odd$tab"*) plan=$(printf '%s\n' "$plan" | grep "^odd$tab") ;;
@@ -78,10 +83,9 @@ storage_users() {
 # Why it cannot be told whether a layer is gone, or nothing.
 doubt() {
     set +f
-    for lock in /run/paack/*/overlay-layers/layers.lock; do
-        case $(cat "$lock" 2>/dev/null) in
-        "$empty_store"*) echo "the store ${lock%/*/*} is not mounted" ;;
-        esac
+    for store in "$mount_point" /run/paack/*; do
+        grep -qF " $store " /proc/self/mounts || [ "$store" = '/run/paack/*' ] ||
+            echo "the store $store is not mounted"
     done
     set -f
     for store in $podman_stores $crio_stores; do

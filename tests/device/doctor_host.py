@@ -4,11 +4,13 @@ import hashlib
 import json
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.device.doctor_storage import Storage, dump, identifier
 from tests.device.packages import APP, Packages
 from tests.device.shells import Combination
 from tests.support.podman import Kind, Podman
@@ -18,6 +20,10 @@ PATH = Path("/usr/lib/container-images") / APP
 MOUNT = Path("/run/paack") / APP
 DOCTOR = f"/usr/libexec/paack/{APP}/doctor"
 CONTAINER = ("--pull=never", "--network=none", "--cgroups=disabled")
+OTHER_STORE = Path("/run/other-store")
+THERE = [identifier(number) for number in (10, 11)]
+#: A layer that is in no store
+GONE = identifier(99)
 _SKELETON = "paack-empty-store".ljust(64, "-")
 
 
@@ -87,6 +93,12 @@ class DoctorHost(Podman):
         """Return all that is in the read-write storage: path -> what it is."""
         return tree(self.graphroot)
 
+    def files_of(self, storage: Storage) -> dict[str, str]:
+        """Return what `files` would be of a storage made by hand."""
+        directory = self.home / "expected"
+        storage.write(directory)
+        return tree(directory)
+
     def records(self, name: str) -> list[dict[str, Any]]:
         """Return the records of images, layers or containers in read-write storage."""
         found = []
@@ -95,6 +107,17 @@ class DoctorHost(Podman):
             if path.exists():
                 found += json.loads(path.read_bytes())
         return found
+
+
+@contextmanager
+def crio_host(packages: Packages) -> Iterator[DoctorHost]:
+    """Make a host without podman, with a second store that has the layers THERE."""
+    with DoctorHost("debian12", packages) as host:
+        host.host.run(["mv", "/usr/bin/podman", "/usr/bin/podman.away"])
+        host.write(OTHER_STORE / "overlay-layers/layers.lock", "")
+        host.write(OTHER_STORE / "overlay-layers/layers.json", dump([{"id": i} for i in THERE]))
+        host.use_stores([PATH, OTHER_STORE])
+        yield host
 
 
 def diagnosis(done: subprocess.CompletedProcess[str]) -> Diagnosis:

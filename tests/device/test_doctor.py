@@ -278,14 +278,15 @@ def test_a_store_that_is_not_mounted_stops_the_repair(
     """Its layers are only away; what needs them must not go."""
     host = debian13
     host.podman("create", "--name=made", *CONTAINER, packages.image("app:1"), "cat", "/name")
-    before = host.files()
     where = MOUNT.with_name(name)
-    host.umount(MOUNT)
-    if name != APP:
+    if name == APP:  # podman makes the locks of a store where they are missing
+        host.umount(MOUNT)
+        host.host.run(["find", str(MOUNT), "-type", "f", "-delete"])
+        host.podman("images")
+    else:
         host.skeleton(where)
-        host.mount_image(PATH.with_name(f"{APP}.squashfs"), Path("/mnt"), "squashfs")
-        host.use_stores([])
-        host.host.run(["rm", "--recursive", str(MOUNT)])
+        host.install(packages.v2)
+    before = host.files()
     said = host.doctor("--repair")
     assert said.code == 1
     assert said.of("FAIL")[0] == (
@@ -296,8 +297,6 @@ def test_a_store_that_is_not_mounted_stops_the_repair(
     assert REPAIR not in said.of("FAIL")[1]
     assert host.files() == before
     host.install(packages.v1)
-    host.host.run(["rm", "--recursive", "--force", "/run/paack/another-package"])
-    host.use_stores([PATH])
     assert host.podman("start", "--attach", "made").stdout == "app:1\n"
 
 
