@@ -41,6 +41,8 @@ class Dnf:
             f"--config={self.home}/dnf.conf",
             f"--installroot={self.root}",
             "--releasever=9",
+            # metadata_expire=0 alone: dnf 4 counts whole seconds, and two runs fit into one.
+            "--refresh",
             f"--setopt=reposdir={self.home}/repos",
             f"--setopt=cachedir={'/cache' if self.program == 'dnf' else self.home / 'cache'}",
             *([f"--forcearch={self.arch}"] if self.arch != "x86_64" else []),
