@@ -1,4 +1,4 @@
-# The front door. `make` shows what there is; each target is one line of `paack` (see tasks.py).
+# The front door. `make` shows what there is; each target is one line of `paack` (see tasks/).
 # Variables are passed on: make rpm DEF=app.yaml ARCH=aarch64
 
 VENV   := .venv

@@ -1,4 +1,4 @@
-"""The one family of errors, caught once at the edge (tasks.py).
+"""The one family of errors, caught once at the edge (tasks/command.py).
 
 Every error says what happened, where, and what to do next. The exit codes are part of the
 command line's contract; ``EXIT_CODES`` is the table that the README shows.

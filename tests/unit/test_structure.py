@@ -11,7 +11,7 @@ import pytest
 from tests.support.product import REPOSITORY
 
 HELPERS = sorted((REPOSITORY / "helpers").glob("*.py"))
-SOURCES = [*HELPERS, REPOSITORY / "tasks.py"]
+SOURCES = [*HELPERS, *sorted((REPOSITORY / "tasks").glob("*.py"))]
 MODULE_LINES, FUNCTION_LINES = 300, 40
 #: What may be longer than the rule says. Rather shorten it than add to these.
 LONGER_MODULES = {"helpers/build.py": 320, "helpers/registry.py": 310}

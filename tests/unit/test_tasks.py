@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-import tasks
 from helpers import errors
 from helpers.definition import definition_schema
 from helpers.run import secret
+from tasks.collection import ns
+from tasks.command import command
+from tasks.program import POSITIONAL, name_positional
 from tests.support.product import Paack
 
 NAMED = {
@@ -43,7 +45,7 @@ NAMED = {
 
 @pytest.mark.parametrize("words", NAMED)
 def test_words_after_a_task_are_flags(words: str) -> None:
-    assert tasks.name_positional(["paack", *words.split()]) == ["paack", *NAMED[words].split()]
+    assert name_positional(["paack", *words.split()]) == ["paack", *NAMED[words].split()]
 
 
 words = st.sampled_from(
@@ -65,27 +67,27 @@ words = st.sampled_from(
 
 @given(st.lists(words, max_size=6))
 def test_no_word_is_lost(argv: list[str]) -> None:
-    named = tasks.name_positional(["paack", *argv])
+    named = name_positional(["paack", *argv])
     rest = iter(named)
     assert all(word in rest for word in ["paack", *argv])
-    flags = {flag for positional in tasks.POSITIONAL.values() for flag in positional}
+    flags = {flag for positional in POSITIONAL.values() for flag in positional}
     assert len(named) - len(argv) - 1 <= sum(named.count(flag) for flag in flags)
 
 
 def test_the_program_may_be_called_with_nothing() -> None:
-    assert tasks.name_positional([]) == []
+    assert name_positional([]) == []
 
 
 def test_positional_words_are_of_tasks_that_there_are() -> None:
-    for name, flags in tasks.POSITIONAL.items():
-        task = tasks.ns[name]
+    for name, flags in POSITIONAL.items():
+        task = ns[name]
         known = {flag for argument in task.get_arguments() for flag in argument.names}
         assert {flag.removeprefix("--") for flag in flags} <= known, name
 
 
 def test_every_task_says_what_it_does() -> None:
-    for name in tasks.ns.task_names:
-        assert tasks.ns[name].__doc__, name
+    for name in ns.task_names:
+        assert ns[name].__doc__, name
 
 
 def run_body(body: Callable[[], None]) -> Exit:
@@ -95,7 +97,7 @@ def run_body(body: Callable[[], None]) -> Exit:
         body()
 
     with pytest.raises(Exit) as caught:
-        tasks.command()(task)(Context())
+        command()(task)(Context())
     return caught.value
 
 
@@ -132,7 +134,7 @@ def test_bugs_are_shown_as_they_are() -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
     with pytest.raises(OSError, match="Bad file"):
-        tasks.command()(lambda _: body())(Context())
+        command()(lambda _: body())(Context())
 
 
 def test_an_interruption_has_its_code() -> None:

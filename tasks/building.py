@@ -1,0 +1,105 @@
+"""Tasks that build: lock, srpm, build, demo, and the schema of definitions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tasks.command import (
+    AUTHFILE,
+    DEF,
+    FROZEN,
+    OUTPUT,
+    builder_of,
+    command,
+    definition_of,
+    print_paths,
+)
+
+
+@command(help={"def": DEF, "update": "Resolve every image anew", "authfile": AUTHFILE})
+def lock(
+    _: Any, def_: str | None = None, update: bool = False, authfile: str | None = None
+) -> None:
+    """Resolve every image of every arch to digests, into FILE.lock.yaml."""
+    path, changes = builder_of(authfile=authfile).lock(definition_of(def_), update=update)
+    print("\n".join(changes) if changes else "no change", file=sys.stderr)
+    print(path)
+
+
+@command(
+    iterable=["arch"],
+    help={
+        "def": DEF,
+        "arch": "A source RPM with only this RPM arch inside (may be repeated)",
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+        "frozen": FROZEN,
+    },
+)
+def srpm(
+    _: Any,
+    def_: str | None = None,
+    arch: list[str] | None = None,
+    output: str | None = None,
+    authfile: str | None = None,
+    frozen: bool = False,
+) -> None:
+    """Make the source RPMs, with all arches inside (--arch: one for each)."""
+    print_paths(builder_of(output, authfile, frozen).srpm(definition_of(def_), tuple(arch or ())))
+
+
+@command(
+    aliases=["rpm"],
+    iterable=["arch", "target"],
+    help={
+        "def": DEF,
+        "arch": "Only this RPM arch (may be repeated)",
+        "target": "Build with mock, for this configuration of it (may be repeated)",
+        "configdir": "Where mock's configurations are (default: /etc/mock)",
+        "timeout": "Seconds that mock gives rpmbuild (default: mock's)",
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+        "frozen": FROZEN,
+    },
+)
+def build(
+    _: Any,
+    def_: str | None = None,
+    arch: list[str] | None = None,
+    target: list[str] | None = None,
+    configdir: str | None = None,
+    timeout: int = 0,
+    output: str | None = None,
+    authfile: str | None = None,
+    frozen: bool = False,
+) -> None:
+    """Make the RPMs, of any arch on any host, with rpmbuild (--target: with mock)."""
+    from helpers.mock import Mock
+
+    file, arches = definition_of(def_), tuple(arch or ())
+    builder = builder_of(output, authfile, frozen)
+    if target:
+        mock = Mock(builder, Path(configdir) if configdir else None, timeout)
+        print_paths(mock.rpms(file, target, arches))
+    else:
+        print_paths(builder.rpms(file, arches))
+
+
+@command(help={"output": OUTPUT})
+def demo(_: Any, output: str | None = None) -> None:
+    """Build images/demo, which needs no registry, and show what is inside."""
+    from helpers.demo import run_demo
+
+    print(run_demo(builder_of(output)))
+
+
+@command()
+def schema(_: Any) -> None:
+    """Print the JSON schema of definitions, for editors."""
+    import json
+
+    from helpers.definition import definition_schema
+
+    print(json.dumps(definition_schema(), indent=2))

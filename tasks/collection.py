@@ -1,0 +1,35 @@
+"""All tasks, by the names that ``invoke --list`` shows."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from tasks.building import build, demo, lock, schema, srpm
+from tasks.farm import copr
+from tasks.microshift import microshift_build, microshift_import, microshift_lock
+from tasks.proof import check, diff, verify
+from tasks.publishing import blueprint, publish, publish_job, repo_build, repo_verify
+
+microshift_tasks = Collection("microshift")
+microshift_tasks.add_task(microshift_build, name="build", default=True)
+microshift_tasks.add_task(microshift_lock, name="lock")
+microshift_tasks.add_task(microshift_import, name="import")
+repo_tasks = Collection("repo")
+repo_tasks.add_task(repo_build, name="build", default=True)
+repo_tasks.add_task(repo_verify, name="verify")
+ns = Collection(
+    lock,
+    check,
+    srpm,
+    build,
+    copr,
+    verify,
+    diff,
+    demo,
+    schema,
+    microshift_tasks,
+    repo_tasks,
+    publish,
+    publish_job,
+    blueprint,
+)

@@ -1,0 +1,205 @@
+"""Tasks that publish: repo, publish, publish-job, blueprint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tasks.command import (
+    AUTHFILE,
+    DEF,
+    OUTPUT,
+    builder_of,
+    command,
+    definition_of,
+    print_paths,
+)
+
+PUBLISHING = {
+    "sign": "ID or fingerprint of the key that signs (its secret is in gpg's keyring)",
+    "passphrase_fd": "File descriptor to read its passphrase from (default: gpg-agent knows it)",
+    "old_key": "A key that signed what is published, before --sign (may be repeated)",
+    "url": "Where clients find the repository (default: as published before)",
+    "name": "Name of the repository: ID and file name for dnf (default: paack)",
+    "keep": "Generations of the metadata that stay besides the current one (default: 5)",
+    "compression": "gz, which all readers can, or zstd (not EL8)",
+}
+VERSIONS = "How many versions of each package stay (default: all)"
+TO = "DIR, or USER@HOST:DIR over rsync and ssh"
+
+
+def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, **more: Any) -> Any:
+    from helpers.publish import Settings
+    from helpers.sign import find_signer
+
+    descriptor = None if passphrase_fd < 0 else passphrase_fd
+    signer = find_signer(sign, descriptor) if sign else None
+    return Settings(signer=signer, old_keys=tuple(old_key or ()), **more)
+
+
+def _site(to: str | None) -> Any:
+    from helpers.errors import UsageError
+    from helpers.progress import Reporter
+    from helpers.site_rsync import site_of
+
+    if not to:
+        raise UsageError("no destination is named", hint=f"--to DESTINATION: {TO}")
+    return site_of(to, Reporter())
+
+
+def _print_added(added: list[str]) -> None:
+    print("\n".join(added) if added else "no new package", file=sys.stdout if added else sys.stderr)
+
+
+@command(iterable=["old_key"], help={**PUBLISHING, "output": OUTPUT})
+def repo_build(
+    _: Any,
+    sign: str | None = None,
+    passphrase_fd: int = -1,
+    old_key: list[str] | None = None,
+    url: str | None = None,
+    name: str = "paack",
+    keep: int = 5,
+    compression: str = "gz",
+    output: str | None = None,
+) -> None:
+    """Make a dnf repository of all that was built: _output/repo."""
+    from helpers.progress import Reporter
+    from helpers.repo import make_repo
+
+    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    settings = _settings(sign, passphrase_fd, old_key, **how)
+    _print_added(make_repo(Path(output or "_output"), settings, Reporter()))
+
+
+@command(
+    iterable=["key", "def_", "arch"],
+    help={
+        "where": "The repository: a directory, or http(s)://HOST/PATH",
+        "key": "Trust only this key: a file, or a fingerprint (may be repeated)",
+        "def": "A definition whose packages must be there (may be repeated)",
+        "arch": "Only this arch, or source (may be repeated)",
+        "unsigned": "Do not ask for signatures",
+        "name": PUBLISHING["name"],
+    },
+)
+def repo_verify(
+    _: Any,
+    where: str | None = None,
+    key: list[str] | None = None,
+    def_: list[str] | None = None,
+    arch: list[str] | None = None,
+    unsigned: bool = False,
+    name: str = "paack",
+) -> None:
+    """Check a published repository: signatures, checksums, .repo file, packages."""
+    from helpers.progress import Reporter
+    from helpers.repo_verify import trust_of, verify_repo
+
+    report = verify_repo(
+        where or "_output/repo",
+        Reporter(),
+        name=name,
+        trust=trust_of(key or (), unsigned=unsigned),
+        definitions=[Path(each) for each in def_ or ()],
+        arches=arch or (),
+    )
+    report.check()
+    print(report)
+
+
+@command(
+    iterable=["old_key"], help={**PUBLISHING, "to": TO, "versions": VERSIONS, "output": OUTPUT}
+)
+def publish(
+    _: Any,
+    to: str | None = None,
+    sign: str | None = None,
+    passphrase_fd: int = -1,
+    old_key: list[str] | None = None,
+    url: str | None = None,
+    name: str = "paack",
+    keep: int = 5,
+    versions: int = 0,
+    compression: str = "gz",
+    output: str | None = None,
+) -> None:
+    """Publish _output/repo: add its packages to a repository, atomically."""
+    from helpers.publish import built_offers
+    from helpers.publish import publish as publish_to
+    from helpers.repo import repo_path
+
+    site = _site(to)
+    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
+    offers = built_offers(repo_path(Path(output or "_output")))
+    _print_added(publish_to(site, lambda _: offers, settings))
+
+
+@command(
+    iterable=["old_key"],
+    help={
+        **PUBLISHING,
+        "def": DEF,
+        "to": TO,
+        "versions": VERSIONS,
+        "sources": "Publish source RPMs, too",
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+    },
+)
+def publish_job(
+    _: Any,
+    def_: str | None = None,
+    to: str | None = None,
+    sign: str | None = None,
+    passphrase_fd: int = -1,
+    old_key: list[str] | None = None,
+    url: str | None = None,
+    name: str = "paack",
+    keep: int = 5,
+    versions: int = 0,
+    compression: str = "gz",
+    sources: bool = False,
+    output: str | None = None,
+    authfile: str | None = None,
+) -> None:
+    """Build, sign and publish what of a definition is not published; its lock must be there."""
+    from helpers.publish_job import publish_job as run_job
+
+    definition, site = definition_of(def_), _site(to)
+    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
+    builder = builder_of(output, authfile, frozen=True)
+    _print_added(run_job(builder, definition, site, settings, sources=sources))
+
+
+@command(
+    help={
+        "def": DEF,
+        "url": "Where clients find the repository",
+        "name": PUBLISHING["name"],
+        "key": "File of the repository's public keys, to put into source.toml",
+        "unsigned": "The repository is not signed",
+        "output": OUTPUT,
+    }
+)
+def blueprint(
+    _: Any,
+    def_: str | None = None,
+    url: str | None = None,
+    name: str = "paack",
+    key: str | None = None,
+    unsigned: bool = False,
+    output: str | None = None,
+) -> None:
+    """Write an image-builder blueprint, a bootc Containerfile and an rpm-ostree treefile."""
+    from helpers.blueprint import Repository, write_blueprints
+    from helpers.errors import UsageError
+
+    if not url:
+        raise UsageError("no repository is named", hint="--url https://HOST/PATH")
+    keys = Path(key).read_text("utf-8") if key else None
+    repository = Repository(url, name, keys, signed=not unsigned)
+    print_paths(write_blueprints(definition_of(def_), repository, Path(output or "_output")))
