@@ -19,7 +19,8 @@ from helpers.rootfs import Rootfs, file_changes
 from helpers.run import run
 from helpers.store_image import read_image
 from helpers.store_table import Table
-from helpers.verify import Verifier, unpack
+from helpers.unpacked import unpack
+from helpers.verify import Verifier
 
 _LOCK = ".lock.yaml"
 

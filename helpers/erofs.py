@@ -11,6 +11,7 @@ import mmap
 import stat
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +49,27 @@ _CHUNK = 1 << 20
 
 def read_table(image: Path) -> Table:
     """Return all that an EROFS image holds; raise ValueError when it is damaged."""
+    with _open(image) as found:
+        return found.table()
+
+
+def read_files(image: Path, below: bytes, limit: int) -> Iterator[bytes]:
+    """Yield the content of the files in the directory ``below``, and in the directories there.
+
+    Files of more than ``limit`` bytes are left out. Raises ValueError as ``read_table``.
+    """
+    with _open(image) as found:
+        yield from found.contents(below, limit)
+
+
+@contextmanager
+def _open(image: Path) -> Iterator[_Image]:
     with (
         image.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
         try:
-            return _Image(data).table()
+            yield _Image(data)
         except (struct.error, IndexError) as error:
             raise ValueError(f"damaged EROFS image: {error}") from error
 
@@ -112,6 +128,18 @@ class _Image:
                 prefix = b"" if path == b"." else path + b"/"
                 waiting += [(prefix + name, child) for name, child in self._entries(inode)]
         return table
+
+    def contents(self, below: bytes, limit: int) -> Iterator[bytes]:
+        homes = [nid for name, nid in self._entries(self._inode(self._root)) if name == below]
+        for home in homes:
+            for _, nid in self._entries(self._inode(home)):
+                directory = self._inode(nid)
+                if not directory.is_directory:
+                    continue
+                for _, child in self._entries(directory):
+                    inode = self._inode(child)
+                    if inode.row.kind == "file" and inode.size <= limit:
+                        yield b"".join(self._content(inode))
 
     def _check(self, checksum: int) -> None:
         block = bytearray(self._data[_START : self._block])

@@ -40,6 +40,10 @@ PACKAGES = {
     "rpmkeys": ("rpm", "rpm"),
     "rpmsign": ("rpm", "rpm-sign"),
     "gpg": ("gnupg", "gnupg2"),
+    "podman": ("podman", "podman"),
+    "setpriv": ("util-linux", "util-linux"),
+    "unshare": ("util-linux", "util-linux"),
+    "mount": ("mount", "util-linux"),
     "ssh": ("openssh-client", "openssh-clients"),
 }
 

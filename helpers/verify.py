@@ -7,14 +7,12 @@ written again as it should be, and compared path by path with what the RPM's fil
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from helpers.cache import Cache
-from helpers.definition_document import FILESYSTEMS
 from helpers.device import image_names
 from helpers.errors import BuildError, LockError, VerificationError
 from helpers.lock import LockedImage, read_lock
@@ -22,14 +20,15 @@ from helpers.lock_chain import chain_problems
 from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
-from helpers.run import reading, run
+from helpers.run import run
 from helpers.store import stored_layers, write_store
 from helpers.store_image import read_image
 from helpers.store_table import Table, differences, read_table, show
+from helpers.trial import candidates, start_all
+from helpers.unpacked import PROVIDED, UnpackedRpm, unpack
 from helpers.workspace import workspace
 
 _SHOWN = 50
-_PROVIDED = "container-image("
 _HINT = "do not ship it: build it again, and see who changed it"
 
 
@@ -47,16 +46,19 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpackedRpm:
-    """An unpacked RPM: its name, what it provides, its store image, lock and list of images."""
+class Demands:
+    """What is to be proved besides the store: that podman starts each image (``run``)."""
 
-    name: str
-    arch: str
-    provides: tuple[str, ...]
-    store: Path
-    filesystem: str
-    lock: Path
-    images: Path
+    run: bool = False
+
+
+@dataclass
+class _Verdict:
+    """What is found in an RPM: its images, its differences, and lines worth to be read."""
+
+    images: list[LockedImage] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Verifier:
 
     registry: Registry
     scratch: Path
+    demands: Demands = Demands()
 
     @property
     def cache(self) -> Cache:
@@ -93,34 +96,33 @@ class Verifier:
         if not rpm.is_file():
             raise VerificationError(f"{rpm} is no file", hint="paack verify _output/rpms/*/*.rpm")
         self.scratch.mkdir(parents=True, exist_ok=True)
+        verdict = _Verdict(differences=list(_rpm_differences(rpm)))
         with workspace(self.scratch) as work:
-            found = list(_rpm_differences(rpm))
-            images: list[LockedImage] = []
-            if not found:  # else nothing in it can be trusted to be read
+            if not verdict.differences:  # else nothing in it can be trusted to be read
                 package = unpack(rpm, work)
                 if package is None:
                     return f"{rpm}: no images inside"
-                images, more = self._differences(package, work)
-                found += more
-        if found:
+                self._judge(package, work, verdict)
+        if found := verdict.differences:
             lines = [f"  {each}" for each in found[:_SHOWN]]
             lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
             raise VerificationError(
                 f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines), hint=_HINT
             )
-        layers = stored_layers(images)
-        return f"{rpm}: {count(len(images), 'image')}, {count(len(layers), 'layer')}: as locked"
+        layers = stored_layers(verdict.images)
+        what = f"{count(len(verdict.images), 'image')}, {count(len(layers), 'layer')}"
+        return "\n".join([f"{rpm}: {what}: as locked", *(f"  {each}" for each in verdict.notes)])
 
-    def _differences(
-        self, package: UnpackedRpm, work: Path
-    ) -> tuple[list[LockedImage], list[Difference]]:
+    def _judge(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
         shared = f"/usr/share/paack/{package.name}"
         try:
             lock = read_lock(package.lock)
         except LockError as error:
-            return [], [Difference(f"{shared}/lock.yaml", error.message)]
-        images = list(lock.images.values()) if lock else []
-        found = list(_list_differences(package, images))
+            verdict.differences.append(Difference(f"{shared}/lock.yaml", error.message))
+            return
+        images = verdict.images = list(lock.images.values()) if lock else []
+        found = verdict.differences
+        found += _list_differences(package, images)
         self.fetch(images)
         for image in images:
             found += [
@@ -128,7 +130,16 @@ class Verifier:
                 for problem in chain_problems(image, self.cache)
             ]
         found += self.verify_store(package.store, package.filesystem, images, work)
-        return images, found
+        if self.demands.run and not found:  # what is not ours is not started
+            self._start(package, verdict)
+
+    def _start(self, package: UnpackedRpm, verdict: _Verdict) -> None:
+        wanted = candidates(verdict.images, self.cache)
+        for each in start_all(package.store, package.filesystem, wanted):
+            if each.good:
+                verdict.notes.append(f"{each.name}: {each.what}")
+            else:
+                verdict.differences.append(Difference(each.name, each.what))
 
     def fetch(self, images: Sequence[LockedImage]) -> None:
         """Bring what the cache lacks of the images."""
@@ -188,48 +199,6 @@ def _rpm_differences(rpm: Path) -> Iterator[Difference]:
         yield Difference(rpm.name, f"rpm: {said[-1].rpartition(': ')[2] if said else 'no RPM'}")
 
 
-def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
-    """Take what matters out of an RPM, into ``work``; None when it has no images (but manifests).
-
-    Raises VerificationError when it has only some of what belongs together.
-    """
-    query = ["rpm", "-qp", "--nosignature", "--qf", r"%{NAME}\n%{ARCH}\n[%{PROVIDES}\n]"]
-    said = run([*query, str(rpm.resolve())], quiet=True).stdout.decode()
-    name, arch, *provides = said.splitlines()
-    shared = f"usr/share/paack/{name}"
-    wanted = {f"{shared}/lock.yaml": work / "lock.yaml", f"{shared}/images": work / "images"}
-    stores: list[Path] = []
-    with (
-        rpm.open("rb") as file,
-        reading(["rpm2archive", "--nocompression", "-"], file) as out,
-        tarfile.open(fileobj=out, mode="r|*") as archive,
-    ):
-        for member in archive:
-            path = PurePosixPath("/", member.name).relative_to("/")
-            target = wanted.get(str(path))
-            if target is None and path.suffix[1:] in FILESYSTEMS and member.isreg():
-                target = work / f"{len(stores)}.{path.suffix[1:]}"
-                stores.append(target)
-            content = archive.extractfile(member) if target else None
-            if target and content:
-                with target.open("wb") as copy:
-                    while chunk := content.read(1 << 20):
-                        copy.write(chunk)
-    claims = any(each.startswith(_PROVIDED) for each in provides)
-    if not stores and not claims and not any(each.exists() for each in wanted.values()):
-        return None
-    if len(stores) != 1 or not all(each.exists() for each in wanted.values()):
-        raise VerificationError(
-            f"{rpm}: holds {count(len(stores), 'store image')}, "
-            f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
-            f"{'a' if (work / 'images').exists() else 'no'} list of images",
-            hint="only RPMs that paack made, with images inside, can be verified",
-        )
-    filesystem = stores[0].suffix[1:]
-    lock, images = wanted.values()
-    return UnpackedRpm(name, arch, tuple(provides), stores[0], filesystem, lock, images)
-
-
 def _list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> Iterator[Difference]:
     """Compare what the RPM says of its images in other places with the lock."""
     names = image_names(images)
@@ -237,7 +206,7 @@ def _list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> It
     where = f"/usr/share/paack/{package.name}/images"
     yield from _compare(where, names, listed)
     wanted = [f"container-image({name})" for name in names]
-    provided = [each for each in package.provides if each.startswith(_PROVIDED)]
+    provided = [each for each in package.provides if each.startswith(PROVIDED)]
     yield from _compare("Provides", wanted, provided)
     lock = f"/usr/share/paack/{package.name}/lock.yaml"
     for arch in sorted({image.arch for image in images} - {package.arch}):

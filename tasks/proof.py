@@ -46,6 +46,7 @@ def check(
     iterable=["rpm"],
     help={
         "rpm": "An RPM that paack made (may be repeated; words after verify are RPMs)",
+        "run": "Start each image once, with podman and no network (needs root)",
         "base": "Where sources that are relative paths start (default: here)",
         "output": OUTPUT,
         "authfile": AUTHFILE,
@@ -54,18 +55,20 @@ def check(
 def verify(
     _: Any,
     rpm: list[str] | None = None,
+    run: bool = False,
     base: str = ".",
     output: str | None = None,
     authfile: str | None = None,
 ) -> None:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
     from helpers.errors import UsageError
-    from helpers.verify import Verifier
+    from helpers.verify import Demands, Verifier
 
     if not rpm:
         raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
     builder = builder_of(output, authfile)
-    verifier = Verifier(builder.registry_at(Path(base)), builder.output / "work")
+    registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
+    verifier = Verifier(registry, scratch, Demands(run=run))
     for line in verifier.verify_all([Path(each) for each in rpm]):
         print(line)
 

@@ -9,13 +9,15 @@
 #   records task=without role=gone IDS role=own FILE
 #       FILE without the records in IDS (strings as in JSON), all others byte for byte. No `end`,
 #       but the exit code.
-#   records task=plan graph=DIRECTORY kept=IDS files=N role=mounts FILE role=store LAYERS_JSON...
-#           role=layer LAYERS_JSON... role=image IMAGES_JSON role=container CONTAINERS_JSON...
+#   records task=plan graph=DIRECTORY kept=IDS spare=1 files=N role=mounts FILE
+#           role=store LAYERS_JSON... role=layer LAYERS_JSON... role=image IMAGES_JSON
+#           role=container CONTAINERS_JSON...
 #       What is wrong in the read-write storage below DIRECTORY; the files of the role store are
 #       those of additional stores; N are not empty. Lines of words with tabs between them:
 #         gone  KIND ID NAME LAYER FILE   a record in FILE that needs LAYER, which is nowhere
 #         part  KIND ID NAME LAYER FILE   the same, of a layer that is only part of such a record
 #         busy  KIND ID NAME LAYER FILE   the same, but it is mounted or among IDS
+#         spared KIND ID NAME LAYER FILE  the same, of a container, and spare is not empty
 #         alien KIND ID NAME LAYER FILE   the same, but its ID is none of podman or CRI-O
 #         name  image ID NAMES            no layer of its own: it has names for an image of a store
 #       and `odd FILE REASON` for a file that is not as containers/storage writes it.
@@ -213,6 +215,7 @@ records() {
 
     function mark(kind, id) {
         if (kind == "layer" && id in busy) return id in part ? "" : "busy"
+        if (kind == "container" && spare && !mounted(id) && !mounted(needs[kind, id])) return "spared"
         if (kind != "layer" && (needs[kind, id] in busy || mounted(id))) return "busy"
         if (!usual(id)) return "alien"
         return kind == "layer" && id in part ? "part" : "gone"
@@ -250,7 +253,7 @@ records() {
             for (i = 1; i <= count[kind[k]]; i++) {
                 id = ids[kind[k], i]
                 if (missing(needs[kind[k], id]) == "") continue
-                if (mounted(id)) keep(needs[kind[k], id])
+                if (kind[k] == "container" && spare || mounted(id)) keep(needs[kind[k], id])
                 for (at = needs[kind[k], id]; ("layer", at) in needs && !(at in part);
                     at = needs["layer", at]) part[at] = 1
             }

@@ -39,7 +39,7 @@ examine() {
         count=$((count + 1))
     done
     plan=$(printf '%s' "$mount_table" | records task=plan graph="$graph" kept="$kept" \
-        files="$count" role=mounts - role=store "$@" 2>/dev/null)
+        spare="$keep_containers" files="$count" role=mounts - role=store "$@" 2>/dev/null)
     case $plan in
     # Of a file that is odd nothing is known, so of the others neither.
     *"odd$tab"*) plan=$(printf '%s\n' "$plan" | grep "^odd$tab") ;;
@@ -112,19 +112,22 @@ short() {
 report_plan() {
     cure="$library/doctor --repair"
     reason=$(doubt | head -n 1)
-    [ -z "$reason" ] || cure="unless it is there: $reason"
+    removal="$cure removes it, with what was written in it"
+    [ -z "$reason" ] || cure="unless it is there: $reason" removal=$cure
     for line in $plan; do
         split_line "$line"
         needs="needs the layer $(short "$layer"), which is gone"
-        case $what in
-        gone) say FAIL records "$thing $needs" "$cure" ;;
-        busy) say WARN records "$thing $needs, but is in use" "it goes on; remove it when it has ended" ;;
-        alien) say FAIL records "$thing $needs, but its ID is unusual" "remove it by what made it" ;;
-        name)
+        case $what-$kind in
+        gone-container) say FAIL records "$thing $needs" "$removal" ;;
+        gone-*) say FAIL records "$thing $needs" "$cure" ;;
+        spared-*) say WARN records "$thing $needs: it cannot start, but is kept" "$removal" ;;
+        busy-*) say WARN records "$thing $needs, but is in use" "it goes on; remove it when it has ended" ;;
+        alien-*) say FAIL records "$thing $needs, but its ID is unusual" "remove it by what made it" ;;
+        name-*)
             say WARN records "$thing only has names, for the store's: no other is found, no pull works" \
                 "podman rmi --force $(short "$id") removes them, and containers of the image"
             ;;
-        odd) say FAIL records "$kind is not as containers/storage writes it: $id" "it is left alone" ;;
+        odd-*) say FAIL records "$kind is not as containers/storage writes it: $id" "it is left alone" ;;
         esac
     done
     [ "$plan" != end ] || say ok records "nothing in $graph needs a layer that is gone"

@@ -67,6 +67,24 @@ class Storage:
             if self.missing(record["id"] if kind == "layer" else record.get("layer", ""), there)
         }
 
+    def of_containers(self, there: Iterable[str]) -> set[tuple[str, str]]:
+        """Return of what is dangling the containers, their layers, and images of those layers."""
+        dangling = self.dangling(there)
+        parents = {each["id"]: each.get("parent", "") for each in self.of("layer")}
+        layers = set()
+        for container in self.of("container"):
+            layer = container.get("layer", "")
+            while ("container", container["id"]) in dangling and layer in parents.keys() - layers:
+                layers.add(layer)
+                layer = parents[layer]
+        return {
+            (kind, record["id"])
+            for kind in ("layer", "image", "container")
+            for record in self.of(kind)
+            if (kind, record["id"]) in dangling
+            and (kind == "container" or record["id" if kind == "layer" else "layer"] in layers)
+        }
+
     def without(self, gone: set[tuple[str, str]]) -> Storage:
         """Return the storage without some records."""
         return Storage(

@@ -35,7 +35,7 @@ def test_any_records(combination: Combination, tmp_path: Path) -> None:
     files = {file: tmp_path / file.replace("/", "-") for file in FILES}
     roles = [f"role={FILES[file]} {path}" for file, path in files.items()]
     words = ["task=plan graph=/none role=mounts - role=store", f"{tmp_path}/there.json", *roles]
-    plan = f"{PROGRAM} {' '.join(words)}"
+    plan = f"{PROGRAM} {' '.join(words)}; {PROGRAM} spare=1 {' '.join(words)}"
 
     @settings(_SETTINGS, max_examples=60)
     @given(storages(THERE, STRANGE))
@@ -45,8 +45,18 @@ def test_any_records(combination: Combination, tmp_path: Path) -> None:
         done = combination.run(plan, tmp_path)
         lines = [line.split("\t") for line in done.stdout.splitlines()]
         assert (done.returncode, done.stderr, lines.pop()) == (0, "", ["end"])
-        found = {(line[1], line[2]) for line in lines if line[0] != "name"}
+        end = lines.index(["end"])
+        found = {(line[1], line[2]) for line in lines[:end] if line[0] != "name"}
         assert found == storage.dangling(THERE)
+        kinds = {
+            kind: {(line[1], line[2]) for line in lines[end:] if line[0] in kind}
+            for kind in (("spared", "busy"), ("gone", "part", "alien"))
+        }
+        kept = storage.of_containers(THERE)
+        assert kinds == {
+            ("spared", "busy"): {each for each in kept if each[0] != "layer"},
+            ("gone", "part", "alien"): storage.dangling(THERE) - kept,
+        }
 
     check()
 
@@ -81,13 +91,18 @@ def test_any_storage(crio: DoctorHost, combination: Combination) -> None:
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         storage.write(crio.graphroot)
-        gone = {each for each in storage.dangling(THERE) if usual(each[1])}
-        left = storage.dangling(THERE) - gone
-        said = crio.doctor("--repair")
-        expected = crio.files_of(storage.without(gone))
-        assert without(crio.files(), ".lock") == without(expected, ".lock")
-        assert (said.code, said.errors) == (1 if left else 0, "")
-        assert len(said.of("FAIL")) == len(left)
+        kept = storage.of_containers(THERE)
+        for options, dangling in (
+            (["--keep-containers"], storage.dangling(THERE) - kept),
+            ([], storage.dangling(THERE)),
+        ):
+            gone = {each for each in dangling if usual(each[1])}
+            left = dangling - gone
+            said = crio.doctor("--repair", *options)
+            expected = crio.files_of(storage.without(gone))
+            assert without(crio.files(), ".lock") == without(expected, ".lock")
+            assert (said.code, said.errors) == (1 if left else 0, "")
+            assert len(said.of("FAIL")) == len(left)
 
     check()
 

@@ -103,6 +103,34 @@ def test_storage_of_crio(crio: DoctorHost, combination: Combination) -> None:
     assert crio.doctor("--repair").lines == crio.doctor().lines[-1:]
 
 
+def test_containers_are_kept(crio: DoctorHost) -> None:
+    """At boot: with all that they are made of, they are an administrator's affair."""
+    storage, gone = crio_storage()
+    storage.write(crio.graphroot)
+    kept = {("container", identifier(50)), ("container", identifier(52)), ("layer", identifier(31))}
+    assert storage.of_containers(THERE) == kept
+    said = crio.doctor("--repair", "--keep-containers")
+    assert (said.code, said.errors) == (0, "")
+    assert len(said.of("ok")) == 2
+    assert [line.partition(" (")[0] for line in said.of("WARN")] == [
+        f"records: container {identifier(number)[:12]}" for number in (50, 52)
+    ]
+    assert all(
+        line.endswith(
+            ", which is gone: it cannot start, but is kept "
+            f"({DOCTOR} --repair removes it, with what was written in it)"
+        )
+        for line in said.of("WARN")
+    )
+    expected = crio.files_of(storage.without(gone - kept))
+    assert without(crio.files(), ".lock") == without(expected, ".lock")
+    again = crio.files()
+    assert crio.doctor("--repair", "--keep-containers").of("ok") == []
+    assert crio.files() == again
+    assert crio.doctor("--repair").code == 0
+    assert without(crio.files(), ".lock") == without(crio.files_of(storage.without(gone)), ".lock")
+
+
 def test_a_store_that_cannot_be_read_stops_the_repair(crio: DoctorHost) -> None:
     storage, _ = crio_storage()
     storage.write(crio.graphroot)

@@ -27,7 +27,6 @@ LOCKS = (f"{STORE}/overlay-images/images.lock", f"{STORE}/overlay-layers/layers.
 def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
     kind: Kind = request.param
     with Device(kind, packages) as device:
-        device.podman("images")  # there is something that could be repaired
         device.rpm("--install", packages.v1, packages.other, str(packages.rpms[EROFS, "1.0"]))
         yield device
 
@@ -57,6 +56,8 @@ def test_boot(device: Device) -> None:
     ]
     assert all(reached)
     assert reached == sorted(reached)
+    assert show(device, REPAIR, "Result") == "success"
+    assert device.run(["test", "-e", "/var/lib/containers/storage"], check=False).returncode == 1
     assert show(device, MOUNT, "RequiredBy") == REPAIR
     assert MOUNT in shlex.split(show(device, "local-fs.target", "Wants"))
     assert MOUNT not in shlex.split(show(device, "local-fs.target", "Requires"))
