@@ -1,0 +1,206 @@
+"""verify --run: podman starts every image out of the RPM, with no network, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.oci_layout import ImageSpec, write_image
+from tests.support.commands import run
+from tests.support.debian import busybox_rootfs, text_layer
+from tests.support.host import Host
+from tests.support.oddities import LayerTar
+from tests.support.podman import containers_conf
+from tests.support.product import REPOSITORY, Paack, definition_text, newer_erofs_utils
+
+PYTHON = REPOSITORY / ".venv"
+
+
+def script(path: str, first_line: str) -> bytes:
+    layer = LayerTar()
+    layer.add(path, f"{first_line}\n".encode(), mode=0o755)
+    return layer.close()
+
+
+@dataclass
+class Machine:
+    """A host whose podman can start containers (this machine's own cannot), and the product."""
+
+    host: Host
+    paack: Paack
+
+    def verify(self, rpm: Path, *options: str) -> tuple[int, str, str]:
+        """Run paack verify there."""
+        command, env = self.paack.command(
+            "verify", str(rpm), *options, "--output", str(self.paack.output)
+        )
+        wanted = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME")
+        kept = {key: env[key] for key in wanted}
+        done = self.host.run(command, check=False, env=kept)
+        return done.returncode, done.stdout, done.stderr
+
+    def mounts(self) -> str:
+        """Return all mounts there, and all that its own podman keeps."""
+        said = self.host.run(["cat", "/proc/self/mountinfo"]).stdout
+        kept = ["/run", "/dev/shm", "/var/lib/containers", "/etc/containers"]
+        return said + self.host.run(["find", *kept], check=False).stdout
+
+    def loops(self) -> list[str]:
+        """Return the loop devices of the machine that have our files."""
+        devices = run(["losetup", "--all"]).stdout.splitlines()
+        return [each for each in devices if str(self.paack.home) in each]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trial")
+
+
+@pytest.fixture(scope="module")
+def machine(home: Path) -> Iterator[Machine]:
+    paack = Paack(home, environment=dict(newer_erofs_utils(home / "bin")))
+    with Host(Path("/"), shared=[home, REPOSITORY]) as host:
+        host.run(["mkdir", "--parents", "/etc/containers"])
+        configuration = host.outside(Path("/etc/containers/containers.conf"))
+        configuration.write_text(containers_conf())
+        yield Machine(host, paack)
+
+
+@pytest.fixture(scope="module")
+def layout(home: Path) -> Path:
+    base = busybox_rootfs("amd64").read_bytes()
+    motd = text_layer(home / "motd.tar", {"etc/motd": "hello\n"}, deleted=["etc/group"])
+    top = [base, motd.read_bytes()]
+    small = [text_layer(home / "data.tar", {"data.txt": "data\n"}).read_bytes()]
+    sets: dict[str, tuple[list[bytes], dict[str, Any]]] = {
+        "server": (top, {"Entrypoint": ["sleep", "600"]}),
+        "short": (top, {"Cmd": ["sh", "-c", "test ! -e /etc/group && cat /etc/motd"]}),
+        "fails": (top, {"Cmd": ["sh", "-c", "exit 3"]}),
+        "loud": (top, {"Cmd": ["cat", "/dev/zero"]}),
+        "nobody": (top, {"Cmd": ["sh"], "User": "1234:5678", "Volumes": {"/data": {}}}),
+        "data": (small, {}),
+        "gone": (top, {"Cmd": ["/no/such/program"]}),
+        "interpreter": ([*top, script("start", "#!/no/such/shell")], {"Cmd": ["/start"]}),
+        "user": (top, {"Cmd": ["sh"], "User": "nosuchuser"}),
+    }
+    for name, (layers, config) in sets.items():
+        write_image(
+            home / "layout",
+            f"localhost/{name}:1",
+            [ImageSpec(arch, layers, config=config) for arch in ("x86_64", "aarch64")],
+        )
+    return home / "layout"
+
+
+def build(machine: Machine, layout: Path, name: str, *images: str, **more: str) -> dict[str, Path]:
+    sources = [f"oci:{layout}:localhost/{image}:1" for image in images]
+    text = definition_text(name, sources, arches=("x86_64", "aarch64"), **more)
+    made = machine.paack.build(machine.paack.define(text, f"{name}.yaml"))
+    return {rpm.parent.name: rpm for rpm in made}
+
+
+GOOD = ("server", "short", "fails", "loud", "nobody", "data")
+
+
+@pytest.mark.parametrize("filesystem", ["squashfs", "erofs"])
+def test_every_image_is_started(machine: Machine, layout: Path, filesystem: str) -> None:
+    images = GOOD if filesystem == "squashfs" else GOOD[1:2]
+    rpms = build(machine, layout, f"good-{filesystem}", *images, filesystem=filesystem)
+    before = machine.mounts()
+    status, said, errors = machine.verify(rpms["x86_64"], "--run")
+    assert status == 0, errors
+    expected = [
+        "  localhost/data:1: mounted, not run: it has no command",
+        "  localhost/fails:1: started, ended with 3",
+        "  localhost/loud:1: started",
+        "  localhost/nobody:1: started",
+        "  localhost/server:1: started",
+        "  localhost/short:1: started",
+    ]
+    assert said.splitlines()[1:] == expected[-len(images) :]
+    assert machine.mounts() == before
+    assert machine.loops() == []
+    assert not list((machine.paack.output / "work").glob("*"))
+
+
+def test_images_of_another_arch_are_only_mounted(machine: Machine, layout: Path) -> None:
+    rpms = build(machine, layout, "good", *GOOD[:2])
+    status, said, errors = machine.verify(rpms["aarch64"], "--run")
+    assert status == 0, errors
+    why = "mounted, not run: aarch64 image on x86_64"
+    names = ("server", "short")
+    assert said.splitlines()[1:] == [f"  localhost/{name}:1: {why}" for name in names]
+
+
+def test_images_that_do_not_start(machine: Machine, layout: Path) -> None:
+    rpms = build(machine, layout, "bad", "short", "gone", "interpreter", "user")
+    before = machine.mounts()
+    status, said, errors = machine.verify(rpms["x86_64"], "--run")
+    assert (status, said) == (7, ""), errors
+    assert "3 differences:" in errors
+    for line in (
+        r"  localhost/gone:1: does not start: .*/no/such/program.*",
+        r"  localhost/interpreter:1: does not start: exec .*: No such file or directory",
+        r"  localhost/user:1: does not start: .*nosuchuser.*",
+    ):
+        assert re.search(f"^{line}$", errors, re.M), errors
+    assert machine.mounts() == before
+
+
+def test_killed_in_the_middle(machine: Machine, layout: Path) -> None:
+    """Nothing lives on: no mount, no loop device, no container."""
+    rpms = build(machine, layout, "good", *GOOD[:2])
+    before = machine.mounts()
+    command, env = machine.paack.command(
+        "verify", str(rpms["x86_64"]), "--run", "--output", str(machine.paack.output)
+    )
+    # Ends when the container of `server`, whose command no other process has, is there.
+    watch = "until grep -qsz '^600$' /proc/[0-9]*/cmdline; do :; done; kill -9 $!; wait $!"
+    kept = {key: env[key] for key in ("PATH", "PYTHONPATH", "XDG_CACHE_HOME")}
+    program = ["sh", "-c", f'"$@" & {watch}', "sh", *command]
+    done = machine.host.run(program, check=False, env=kept)
+    assert done.returncode == 137
+    gone = "while grep -qsz '^600$' /proc/[0-9]*/cmdline; do :; done"
+    machine.host.run(["sh", "-c", gone])
+    assert machine.mounts() == before
+    # The kernel lets go of the device after the last process of the namespace is gone.
+    while machine.loops():
+        os.sched_yield()
+
+
+def test_without_root(machine: Machine, layout: Path) -> None:
+    rpms = build(machine, layout, "good", *GOOD[:2])
+    with tempfile.TemporaryDirectory(prefix="nobody-") as name:
+        home = Path(name)
+        shutil.copytree(machine.paack.home / "cache", home / "cache")
+        rpm = Path(shutil.copy(rpms["x86_64"], home))
+        for path in (home, *home.rglob("*")):
+            os.chown(path, 65534, 65534)
+        output = ["--output", str(home / "out")]
+        command, env = Paack(home).command("verify", str(rpm), "--run", *output)
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = run([*nobody, *command], env={**env, "HOME": "/"}, check=False)
+    assert done.returncode == 2
+    assert "needs root" in done.stderr
+    assert "  hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_what_it_takes(machine: Machine, layout: Path) -> None:
+    """Root without the right to mount, as in most containers."""
+    rpms = build(machine, layout, "good", *GOOD[:2])
+    output = ["--output", str(machine.paack.output)]
+    command, env = machine.paack.command("verify", str(rpms["x86_64"]), "--run", *output)
+    weak = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    done = run([*weak, *command], env=env, check=False)
+    assert done.returncode == 5, done.stderr
+    assert "no image can be started here" in done.stderr
+    assert "  hint: " in done.stderr
