@@ -15,6 +15,7 @@ from pathlib import Path
 from helpers.cache import Cache, default_cache
 from helpers.definition import Definition, Package, load_definition
 from helpers.errors import LockError, Place, UsageError
+from helpers.fetch import fetch_images
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.lock import (
     Lock,
@@ -198,8 +199,8 @@ class Builder:
             }
             label = f"fetch   {contents.arch}"
             with self.reporter.whole(label, sum(lacking.values()), len(contents.images), "image"):
-                for image in contents.images:
-                    registry.fetch(image, sources[image.source])
+                wanted = [(image, sources[image.source]) for image in contents.images]
+                fetch_images(registry, wanted)
             target = work / name
             make_image(target, maker, contents.images, self.cache, self.reporter)
             return target

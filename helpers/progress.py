@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,7 +67,8 @@ class Reporter:
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            # In one piece: images are fetched in threads.
+            print(f"{line}\n", end="", file=sys.stderr, flush=True)
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -146,15 +148,18 @@ class _Whole:
         self._noun = noun
         self._done = 0
         self._parts_done = 0
+        self._lock = threading.Lock()
         self._show()
 
     def add(self, done: int) -> None:
-        self._done += done
-        self._show()
+        with self._lock:
+            self._done += done
+            self._show()
 
     def part_done(self) -> None:
-        self._parts_done += 1
-        self._show()
+        with self._lock:
+            self._parts_done += 1
+            self._show()
         if self._bar is not None:
             self._bar.bars.refresh()
 
