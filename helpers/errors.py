@@ -95,6 +95,10 @@ class RegistryError(PaackError):
     exit_code = 6
 
 
+class NoSuchImage(RegistryError):
+    """The registry answers, and has no such image."""
+
+
 class VerificationError(PaackError):
     """Bytes are not what a digest or a lock says."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from helpers import oci
 from helpers.arch import oci_arch
-from helpers.blob import digest_of
+from helpers.blob import digest_of, is_digest
 from helpers.cache import Cache
 from helpers.errors import LockError, RegistryError, UsageError, VerificationError
 from helpers.lock import LockedImage, LockedLayer
@@ -75,17 +75,28 @@ class Registry:
             layer_count = count(len(layers), "layer")
             meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
 
+    def manifest(self, source: Source, tag_or_digest: str) -> bytes:
+        """Return a manifest or list as its registry has it now; raise RegistryError.
+
+        Raises VerificationError when it has other bytes than the digest that it was asked for.
+        """
+        command = ["inspect", "--retry-times", _RETRIES, "--raw", _docker(source, tag_or_digest)]
+        content = self._skopeo(source, command).stdout
+        if is_digest(tag_or_digest):
+            self._check_digest(source, content, tag_or_digest)
+        return content
+
     def _resolve(self, source: Source, arch: str) -> LockedImage:
         if source.origin is None:
             return self._resolve_local(source, arch)
-        where = _docker(source, source.origin.digest or f"{source.origin.tag}")
-        raw = self._raw(source, where, source.origin.digest)
+        where = source.origin.digest or f"{source.origin.tag}"
+        raw = self.manifest(source, where)
         index = None
         if oci.is_index(raw):
             index = self.cache.put(raw)
             with _naming(source, arch):
                 chosen = oci.choose(raw, arch)
-            raw = self._raw(source, _docker(source, chosen), chosen)
+            raw = self.manifest(source, chosen)
         manifest = self.cache.put(raw)
         with _naming(source, arch):
             config_digest = oci.parse_manifest(raw).config.digest
@@ -121,7 +132,7 @@ class Registry:
     def _fetch_metadata(self, image: LockedImage, source: Source) -> None:
         for digest in filter(None, (image.list, image.manifest)):
             if not self.cache.has(digest):
-                self.cache.put(self._raw(source, _docker(source, digest), digest))
+                self.cache.put(self.manifest(source, digest))
         if not self.cache.has(image.config):
             self._config(source, image.manifest, image.config)
 
@@ -176,13 +187,6 @@ class Registry:
         content = self._skopeo(source, [*command, _docker(source, manifest)]).stdout
         self._check_digest(source, content, digest)
         self.cache.put(content)
-        return content
-
-    def _raw(self, source: Source, where: str, digest: str | None) -> bytes:
-        command = ["inspect", "--retry-times", _RETRIES, "--raw", where]
-        content = self._skopeo(source, command).stdout
-        if digest is not None:
-            self._check_digest(source, content, digest)
         return content
 
     def _check_digest(self, source: Source, content: bytes, digest: str) -> None:

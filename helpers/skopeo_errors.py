@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from helpers import pull_secret
-from helpers.errors import BuildError, PaackError, RegistryError
+from helpers.errors import BuildError, NoSuchImage, PaackError, RegistryError
 from helpers.reference import Source
 from helpers.run import Result
 
 _REFUSED = "{registry} refuses access"
+_GONE = "there is no such image"
 # (what skopeo's message contains, what we say, what to do); the first that fits is taken.
 _CAUSES = (
     (
@@ -54,7 +55,7 @@ _CAUSES = (
         r"manifest unknown|name unknown|repository name not known|not found|does not exist"
         r"|StatusCode: 404|no descriptor found|no such file or directory|is not an image"
         r"|no image found|unable to retrieve",
-        "there is no such image",
+        _GONE,
         "check the name and the tag: skopeo list-tags docker://REPOSITORY",
     ),
     (
@@ -82,7 +83,8 @@ def explain(source: Source, result: Result) -> PaackError:
     reason = re.sub(rf"(?<!\w)(?:{names})(?!\w)", "", said)
     for pattern, what, hint in _CAUSES:
         if re.search(pattern, reason):
-            kind = BuildError if full else RegistryError
+            missing = NoSuchImage if what == _GONE else RegistryError
+            kind = BuildError if full else missing
             if what == _REFUSED and pull_secret.wants_pull_secret(reference.repo):
                 hint = pull_secret.HINT
             return kind(

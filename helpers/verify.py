@@ -14,9 +14,10 @@ from pathlib import Path
 
 from helpers.cache import Cache
 from helpers.device import image_names
-from helpers.errors import BuildError, LockError, VerificationError
+from helpers.errors import BuildError, LockError, UsageError, VerificationError
 from helpers.lock import LockedImage, read_lock
 from helpers.lock_chain import chain_problems
+from helpers.origin import ask_origins, check_cached
 from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
@@ -47,9 +48,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What is to be proved besides the store: that podman starts each image (``run``)."""
+    """What is to be proved besides the store.
+
+    ``run``: podman starts each image. ``against``: "registry" asks for all digests and tags
+    again, "cache" forbids to fetch anything; "" is neither.
+    """
 
     run: bool = False
+    against: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what is none of these."""
+        if self.against not in ("", "registry", "cache"):
+            raise UsageError(
+                f"--against {self.against}: unknown", hint="--against registry, or cache"
+            )
 
 
 @dataclass
@@ -130,8 +143,16 @@ class Verifier:
                 for problem in chain_problems(image, self.cache)
             ]
         found += self.verify_store(package.store, package.filesystem, images, work)
+        if self.demands.against == "registry":
+            self._ask(images, verdict)
         if self.demands.run and not found:  # what is not ours is not started
             self._start(package, verdict)
+
+    def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
+        for answer in ask_origins(images, self.registry):
+            name = f"{answer.image.source} ({answer.image.arch})"
+            verdict.differences += [Difference(name, problem) for problem in answer.problems]
+            verdict.notes += [f"{name}: {note}" for note in answer.notes]
 
     def _start(self, package: UnpackedRpm, verdict: _Verdict) -> None:
         wanted = candidates(verdict.images, self.cache)
@@ -143,6 +164,8 @@ class Verifier:
 
     def fetch(self, images: Sequence[LockedImage]) -> None:
         """Bring what the cache lacks of the images."""
+        if self.demands.against == "cache":
+            check_cached(images, self.registry)
         for image in images:
             self.registry.fetch(image, parse_source(image.source, image.names[0]))
 

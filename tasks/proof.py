@@ -47,6 +47,7 @@ def check(
     help={
         "rpm": "An RPM that paack made (may be repeated; words after verify are RPMs)",
         "run": "Start each image once, with podman and no network (needs root)",
+        "against": "registry: ask again for all digests and tags; cache: fetch nothing",
         "base": "Where sources that are relative paths start (default: here)",
         "output": OUTPUT,
         "authfile": AUTHFILE,
@@ -56,6 +57,7 @@ def verify(
     _: Any,
     rpm: list[str] | None = None,
     run: bool = False,
+    against: str = "",
     base: str = ".",
     output: str | None = None,
     authfile: str | None = None,
@@ -68,7 +70,7 @@ def verify(
         raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
     builder = builder_of(output, authfile)
     registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
-    verifier = Verifier(registry, scratch, Demands(run=run))
+    verifier = Verifier(registry, scratch, Demands(run, against))
     for line in verifier.verify_all([Path(each) for each in rpm]):
         print(line)
 
