@@ -45,8 +45,9 @@ srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one
 rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one; TARGET=…: with mock)
 	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target)
 
-verify: deps ## prove that RPMS (default: all in _output/rpms) hold what their locks name
-	$(PAACK) verify $(or $(RPMS),$(wildcard $(OUTPUT)/rpms/*/*.rpm)) --output $(OUTPUT)
+verify: deps ## prove that RPMS (default: all in _output/rpms) are as locked (KEY, AGAINST=registry, RUN=1)
+	$(PAACK) verify $(or $(RPMS),$(wildcard $(OUTPUT)/rpms/*/*.rpm)) $(call flags,KEY,key) \
+	  $(call flag,AGAINST,against) $(if $(RUN),--run) --output $(OUTPUT)
 
 diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
 	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown)

@@ -27,12 +27,11 @@ from helpers.repodata import (
     read_repomd,
 )
 from helpers.rpm_header import read_headers
-from helpers.run import run
 from helpers.sign import Keyring, is_fingerprint, keyring
+from helpers.signature import check_rpm, key_database
 from helpers.web import Tree, is_url
 
 _GENERATION = re.compile(r"/generations/([0-9]+)/\s")
-_GOOD = re.compile(r"^ +.*\bSignature, key (?:ID|fingerprint:?) [0-9a-f]+: OK$", re.M | re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,23 +263,10 @@ class _Check:
             raise VerificationError(f"{path}: is {header.file}, header sha256 {header.digest}")
         if not signed:
             return
-        words = ("rpmkeys", "--dbpath", self._database(), "-Kv", file.name)
-        result = run(words, cwd=file.parent, check=False, quiet=True)
-        said = result.stdout.decode("utf-8", "replace")
-        if result.status != 0 or not _GOOD.search(said):
-            raise VerificationError(f"{path}: its signature is not good\n{said}{result.stderr}")
-
-    def _database(self) -> Path:
-        """Return an rpm database that knows the keys."""
-        database = self.tree.scratch / "rpmdb"
-        if not database.exists():
-            database.mkdir()
-            keys = self.tree.scratch / "keys"
-            keys.write_bytes(self.ring.export(key.fingerprint for key in self.ring.public_keys()))
-            if keys.stat().st_size:
-                words = ("rpmkeys", "--dbpath", database, "--import", keys)
-                run(words, check=False, quiet=True)  # a key that rpm refuses is seen below
-        return database
+        try:
+            check_rpm(file, key_database(self.ring, self.tree.scratch / "rpmdb"))
+        except VerificationError as error:
+            raise VerificationError(f"{path}: {error.message}") from error
 
 
 def _check_definition(file: Path, arches: Sequence[str], report: Report) -> None:

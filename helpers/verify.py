@@ -22,6 +22,7 @@ from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.run import run
+from helpers.signature import signature_of
 from helpers.store import stored_layers, write_store
 from helpers.store_image import read_image
 from helpers.store_table import Table, differences, read_table, show
@@ -51,11 +52,13 @@ class Demands:
     """What is to be proved besides the store.
 
     ``run``: podman starts each image. ``against``: "registry" asks for all digests and tags
-    again, "cache" forbids to fetch anything; "" is neither.
+    again, "cache" forbids to fetch anything; "" is neither. ``keys``: the RPM must be signed by
+    one of these, files of public keys or fingerprints.
     """
 
     run: bool = False
     against: str = ""
+    keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UsageError for what is none of these."""
@@ -112,19 +115,26 @@ class Verifier:
         verdict = _Verdict(differences=list(_rpm_differences(rpm)))
         with workspace(self.scratch) as work:
             if not verdict.differences:  # else nothing in it can be trusted to be read
+                signature = signature_of(rpm, self.demands.keys, work)
+                if signature.problem:
+                    verdict.differences.append(Difference(rpm.name, signature.problem))
                 package = unpack(rpm, work)
-                if package is None:
-                    return f"{rpm}: no images inside"
-                self._judge(package, work, verdict)
+                if package:
+                    self._judge(package, work, verdict)
         if found := verdict.differences:
             lines = [f"  {each}" for each in found[:_SHOWN]]
             lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
             raise VerificationError(
                 f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines), hint=_HINT
             )
-        layers = stored_layers(verdict.images)
-        what = f"{count(len(verdict.images), 'image')}, {count(len(layers), 'layer')}"
-        return "\n".join([f"{rpm}: {what}: as locked", *(f"  {each}" for each in verdict.notes)])
+        what = "no images inside"
+        if package:
+            layers = stored_layers(verdict.images)
+            what = (
+                f"{count(len(verdict.images), 'image')}, {count(len(layers), 'layer')}: as locked"
+            )
+        notes = [f"  {each}" for each in verdict.notes]
+        return "\n".join([f"{rpm}: {what}, {signature}", *notes])
 
     def _judge(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
         shared = f"/usr/share/paack/{package.name}"

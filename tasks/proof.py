@@ -1,4 +1,4 @@
-"""Tasks that prove and show: check, verify, diff."""
+"""Tasks that prove and show: check, verify, diff, report."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ def check(
 
 
 @command(
-    iterable=["rpm"],
+    iterable=["rpm", "key"],
     help={
         "rpm": "An RPM that paack made (may be repeated; words after verify are RPMs)",
         "run": "Start each image once, with podman and no network (needs root)",
+        "key": "A file of public keys, or a fingerprint: one must have signed (may be repeated)",
         "against": "registry: ask again for all digests and tags; cache: fetch nothing",
         "base": "Where sources that are relative paths start (default: here)",
         "output": OUTPUT,
@@ -58,6 +59,7 @@ def verify(
     rpm: list[str] | None = None,
     run: bool = False,
     against: str = "",
+    key: list[str] | None = None,
     base: str = ".",
     output: str | None = None,
     authfile: str | None = None,
@@ -70,7 +72,7 @@ def verify(
         raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
     builder = builder_of(output, authfile)
     registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
-    verifier = Verifier(registry, scratch, Demands(run, against))
+    verifier = Verifier(registry, scratch, Demands(run, against, tuple(key or ())))
     for line in verifier.verify_all([Path(each) for each in rpm]):
         print(line)
 
@@ -112,3 +114,42 @@ def diff(
         print(found.as_json())
     else:
         print(found.markdown() if markdown else "\n".join(found.lines()))
+
+
+@command(
+    iterable=["rpm"],
+    help={
+        "rpm": "An RPM that paack made (may be repeated; default: all that were built)",
+        "def": "Only the RPMs that were built of this definition",
+        "budget": "Fail when an RPM is larger: 300MB, 1.5GiB",
+        "json": "For programs",
+        "output": OUTPUT,
+    },
+)
+def report(
+    _: Any,
+    rpm: list[str] | None = None,
+    def_: str | None = None,
+    budget: str | None = None,
+    json: bool = False,
+    output: str | None = None,
+) -> None:
+    """Show what is in RPMs and where their bytes are, here and as a page in _output/reports."""
+    from helpers.budget import parse_budget
+    from helpers.definition import load_definition
+    from helpers.report_page import write_page
+    from helpers.report_reader import built_rpms, read_reports
+    from helpers.report_text import report_json, report_lines
+
+    limit = parse_budget(budget) if budget else None
+    out = Path(output or "_output")
+    definition = load_definition(Path(def_)) if def_ else None
+    rpms = [Path(each) for each in rpm or ()] or built_rpms(out, definition)
+    reports = read_reports(rpms, out / "work")
+    pages = [(each, str(write_page(each, limit, out))) for each in reports]
+    if json:
+        print(report_json(pages))
+    else:
+        print("\n".join(line for each, page in pages for line in report_lines(each, page)))
+    if limit:
+        limit.check(reports)

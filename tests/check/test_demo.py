@@ -40,7 +40,9 @@ def test_check(paack: Paack) -> None:
 def test_verify(paack: Paack, rpms: list[Path]) -> None:
     done = alone(paack, "verify", *map(str, rpms), "--output", str(paack.output))
     assert len(rpms) == 2
-    assert done.stdout.splitlines() == [f"{rpm}: 2 images, 3 layers: as locked" for rpm in rpms]
+    assert done.stdout.splitlines() == [
+        f"{rpm}: 2 images, 3 layers: as locked, not signed" for rpm in rpms
+    ]
 
 
 def test_diff(paack: Paack, rpms: list[Path]) -> None:

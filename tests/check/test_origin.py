@@ -64,7 +64,8 @@ def test_all_is_still_there(origin: Origin) -> None:
     requests = len(origin.registry.requests())
     done = origin.verify("--against", "registry")
     assert done.returncode == 0, done.stderr
-    assert [line.rpartition(": ")[2] for line in done.stdout.splitlines()] == ["as locked"] * 2
+    lines = done.stdout.splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["as locked, not signed"] * 2
     digests = {each.list for each in origin.pushed.values()} | {
         digest for each in origin.pushed.values() for digest in each.per_arch.values()
     }
@@ -156,7 +157,7 @@ def test_a_layout_on_this_machine(tmp_path: Path) -> None:
     source = f"oci:{layout}:localhost/app:1"
     (rpm,) = paack.build(paack.define(definition_text("app", [source])))
     verify = ("verify", str(rpm), "--against", "registry")
-    assert paack.call(*verify).stdout.endswith(": as locked\n")
+    assert paack.call(*verify).stdout.endswith(": as locked, not signed\n")
     write_image(layout, "localhost/app:1", [ImageSpec("x86_64", [small_layer("b")])])
     done = paack.call(*verify, check=False)
     assert done.returncode == 7

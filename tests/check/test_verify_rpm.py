@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from helpers.oci_layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.commands import run
+from tests.support.gpg import Gpg, Key
 from tests.support.product import REPOSITORY, Paack, definition_text, newer_erofs_utils, unpack_rpm
 from tests.support.tiny_rpm import Tiny
 from tests.unit.images import small_layer
@@ -42,12 +43,10 @@ class Built:
         run([*command, str(spec)])
         return next((top / "RPMS").rglob("*.rpm"))
 
-    def verify(self, *rpms: Path) -> subprocess.CompletedProcess[str]:
+    def verify(self, *rpms: Path, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """Run paack verify."""
-        names = map(str, rpms)
-        return self.paack.call(
-            "verify", *names, "--output", str(self.paack.output), check=False, cwd=REPOSITORY
-        )
+        words = [*map(str, rpms), *options, "--output", str(self.paack.output)]
+        return self.paack.call("verify", *words, check=False, cwd=REPOSITORY)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_what_was_built_passes(built: Built) -> None:
     done = built.verify(*built.rpms)
     assert done.returncode == 0, done.stderr
     assert [line.rpartition(": 3 images, 4 layers: ")[2] for line in done.stdout.splitlines()] == [
-        "as locked"
+        "as locked, not signed"
     ] * 4
     assert list((built.paack.output / "work").glob("*")) == []
 
@@ -94,7 +93,7 @@ def test_without_a_network_and_without_root(built: Built) -> None:
         command, env = Paack(home).command("verify", str(rpm), "--output", str(home / "out"))
         alone = ["unshare", "--net", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         done = run([*alone, *command], env={**env, "HOME": "/"})
-    assert done.stdout.endswith(": 3 images, 4 layers: as locked\n")
+    assert done.stdout.endswith(": 3 images, 4 layers: as locked, not signed\n")
 
 
 def test_a_rebuild_without_a_change_passes(built: Built, tmp_path: Path) -> None:
@@ -227,9 +226,101 @@ def test_an_rpm_without_images(built: Built, tmp_path: Path) -> None:
     (rpm,) = Tiny("tiny", "1", arches=("x86_64",)).build(tmp_path)
     done = built.verify(rpm)
     assert done.returncode == 0
-    assert done.stdout == f"{rpm}: no images inside\n"
+    assert done.stdout == f"{rpm}: no images inside, not signed\n"
 
 
 def test_no_rpm(built: Built, tmp_path: Path) -> None:
     assert built.verify().returncode == 2
     assert built.verify(tmp_path / "gone.rpm").returncode == 7
+
+
+@dataclass
+class Signed:
+    """The x86_64 RPM, signed, and the keys: the one that signed it, and a stranger's."""
+
+    rpm: Path
+    gpg: Gpg
+    ours: Key
+    other: Key
+
+    def sign(self, rpm: Path, key: Key) -> None:
+        """Sign an RPM as anyone would, with rpmsign."""
+        values = (f"__gpg {shutil.which('gpg')}", f"_gpg_name {key.fingerprint}")
+        defines = [word for value in values for word in ("--define", value)]
+        env = {**os.environ, **self.gpg.environment}
+        run(["rpmsign", "--resign", *defines, str(rpm)], env=env)
+
+    def public(self, key: Key, directory: Path) -> str:
+        """Write a public key."""
+        path = directory / f"{key.fingerprint}.asc"
+        path.write_text(self.gpg.export(key))
+        return str(path)
+
+    def copy(self, directory: Path) -> Path:
+        return Path(shutil.copy(self.rpm, directory / "signed.rpm"))
+
+
+@pytest.fixture(scope="module")
+def signed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
+    with Gpg() as gpg:
+        keys = gpg.key("ours"), gpg.key("other")
+        rpm = Path(shutil.copy(built.rpms[0], tmp_path_factory.mktemp("signed") / "signed.rpm"))
+        found = Signed(rpm, gpg, *keys)
+        found.sign(rpm, found.ours)
+        yield found
+
+
+def test_a_signature_is_said(built: Built, signed: Signed) -> None:
+    done = built.verify(signed.rpm)
+    assert done.returncode == 0, done.stderr
+    ours = signed.ours.fingerprint[-16:].lower()
+    assert done.stdout.endswith(f": as locked, signed by {ours} (not checked: --key)\n")
+
+
+def test_a_signature_is_checked(built: Built, signed: Signed, tmp_path: Path) -> None:
+    keys = [signed.public(each, tmp_path) for each in (signed.other, signed.ours)]
+    done = built.verify(signed.rpm, options=[f"--key={key}" for key in keys])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f": as locked, signed by {signed.ours.fingerprint}\n")
+
+
+def test_a_fingerprint_is_a_key_of_the_users(
+    built: Built, signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(built.paack.environment, "GNUPGHOME", str(signed.gpg.home))
+    done = built.verify(signed.rpm, options=["--key", signed.ours.fingerprint])
+    assert done.returncode == 0, done.stderr
+    assert built.verify(signed.rpm, options=["--key", "A" * 40]).returncode == 2
+    assert built.verify(signed.rpm, options=["--key", "no such file"]).returncode == 2
+
+
+def test_resigned_with_another_key(built: Built, signed: Signed, tmp_path: Path) -> None:
+    rpm = signed.copy(tmp_path)
+    signed.sign(rpm, signed.other)
+    done = built.verify(rpm, options=["--key", signed.public(signed.ours, tmp_path)])
+    assert done.returncode == 7, done.stderr
+    other = signed.other.fingerprint[-16:].lower()
+    line = f"  signed.rpm: is signed by {other}, which is none of {signed.ours.fingerprint}\n"
+    assert line in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_signature_that_was_removed(built: Built, signed: Signed, tmp_path: Path) -> None:
+    rpm = signed.copy(tmp_path)
+    run(["rpmsign", "--delsign", str(rpm)])
+    done = built.verify(rpm, options=["--key", signed.public(signed.ours, tmp_path)])
+    assert done.returncode == 7, done.stderr
+    assert "  signed.rpm: is not signed\n" in done.stderr
+
+
+def test_a_byte_of_a_signature(built: Built, signed: Signed, tmp_path: Path) -> None:
+    """rpm's digests say nothing of it; only with a key it is looked at."""
+    rpm = signed.copy(tmp_path)
+    content = bytearray(rpm.read_bytes())
+    said = run(["rpm", "-qp", "--nosignature", "--qf", "%{RSAHEADER}%{DSAHEADER}", str(rpm)])
+    signature = bytes.fromhex(said.stdout.replace("(none)", ""))
+    content[content.index(signature) + len(signature) - 1] ^= 1
+    rpm.write_bytes(content)
+    done = built.verify(rpm, options=["--key", signed.public(signed.ours, tmp_path)])
+    assert done.returncode == 7, done.stderr
+    assert "  signed.rpm: its signature is not good" in done.stderr
