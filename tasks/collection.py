@@ -7,7 +7,7 @@ from invoke.collection import Collection
 from tasks.building import build, demo, lock, schema, srpm
 from tasks.farm import copr
 from tasks.microshift import microshift_build, microshift_import, microshift_lock
-from tasks.proof import check, diff, verify
+from tasks.proof import check, diff, report, verify
 from tasks.publishing import blueprint, publish, publish_job, repo_build, repo_verify
 
 microshift_tasks = Collection("microshift")
@@ -25,6 +25,7 @@ ns = Collection(
     copr,
     verify,
     diff,
+    report,
     demo,
     schema,
     microshift_tasks,

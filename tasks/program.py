@@ -16,6 +16,7 @@ POSITIONAL = {
     "lock": ("--def",),
     "check": ("--def",),
     "verify": ("--rpm",) * 1000,
+    "report": ("--rpm",) * 1000,
     "diff": ("--old", "--new"),
     "srpm": ("--def",),
     "build": ("--def",),
