@@ -27,11 +27,16 @@ _LOCK = ".lock.yaml"
 
 @dataclass(frozen=True)
 class Side:
-    """One of two things to compare: its images; ``rootfs`` reads their files (slow)."""
+    """One of two things to compare: its images; ``rootfs`` reads their files (slow).
+
+    ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
+    """
 
     name: str
     images: tuple[LockedImage, ...]
     rootfs: Callable[[], Rootfs]
+    download: int | None = None
+    disk: int | None = None
 
     def layers(self) -> dict[str, int]:
         """Return the size of each layer's blob by its digest."""
@@ -98,6 +103,8 @@ class Diff:
             for line in change.files or ():
                 yield f"    {line}"
         yield self.total()
+        if self.changes:
+            yield self.sizes()
 
     def markdown(self) -> str:
         """Return the difference for a pull request."""
@@ -108,7 +115,7 @@ class Diff:
             for each in self.changes
         ]
         text = "| | image | layers new | layers gone |\n| --- | --- | ---: | ---: |\n"
-        text += "\n".join(rows) + f"\n\n{self.total()}\n"
+        text += "\n".join(rows) + f"\n\n{self.total()}\n{self.sizes()}\n"
         for each in self.changes:
             if each.files:
                 lines = "\n".join(each.files)
@@ -132,7 +139,8 @@ class Diff:
             for each in self.changes
         ]
         added, removed = sum(self.fetched.values()), sum(self.dropped.values())
-        sizes = {"bytesAdded": added, "bytesRemoved": removed}
+        sizes = {"bytesAdded": added, "bytesRemoved": removed, "bytesToDownload": self.new.download}
+        sizes |= {"bytesOnDiskOld": self.old.disk, "bytesOnDiskNew": self.new.disk}
         return json.dumps({"changes": changes, **sizes}, indent=2)
 
     def total(self) -> str:
@@ -143,6 +151,17 @@ class Diff:
         return (
             f"{len(fetched)} layers new ({human(sum(fetched.values()))} compressed), "
             f"{len(dropped)} gone ({human(sum(dropped.values()))})"
+        )
+
+    def sizes(self) -> str:
+        """Return, in a line, what a device downloads (all of the new RPM) and what it stores."""
+        download, before, after = self.new.download, self.old.disk, self.new.disk
+        if download is None or before is None or after is None:
+            return "to download, on disk: unknown (compare two RPMs)"
+        sign = "+" if after >= before else "-"
+        return (
+            f"to download: {human(download)}; "
+            f"on disk: {human(after)}, was {human(before)} ({sign}{human(abs(after - before))})"
         )
 
 
@@ -173,10 +192,13 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     path = Path(text)
     if path.suffix == ".rpm":
         package = unpack(path, work)
+        download = path.stat().st_size
         if package is None:
-            return Side(text, (), lambda: Rootfs(Table()))
+            return Side(text, (), lambda: Rootfs(Table()), download, 0)
         images = _images(package.lock, read_lock(package.lock))
-        return Side(text, images, lambda: Rootfs(read_image(package.store, package.filesystem)))
+        store, filesystem = package.store, package.filesystem
+        disk = store.stat().st_size
+        return Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
     revision, colon, name = text.partition(":")
     if colon and not path.exists():
         path = Path(name)

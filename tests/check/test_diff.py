@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from helpers.oci_layout import ImageSpec, Packing, write_image
+from helpers.progress import human
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text
@@ -41,7 +43,7 @@ def update() -> bytes:
     layer.add("bin/raised", b"raised", mode=0o6755)
     layer.add("bin/lowered", b"lowered", mode=0o755)
     layer.add("bin/able", b"able", mode=0o755, xattrs={"security.capability": CAPABILITY})
-    layer.add("bin/new", b"new", mode=0o4755)
+    layer.add("bin/new", random.Random(1).randbytes(20_000), mode=0o4755)
     layer.directory("etc")
     layer.add("etc/.wh..wh..opq")
     layer.add("etc/fresh", b"2")
@@ -141,6 +143,21 @@ def blob_size(updated: Update, lock: str, name: str, number: int) -> int:
     return blob.stat().st_size
 
 
+@dataclass
+class Sizes:
+    """Bytes of an RPM, and of the store image that it installs."""
+
+    download: int
+    disk: int
+
+
+def sizes(rpm: Path) -> Sizes:
+    query = ["rpm", "-qp", "--nosignature", "--qf", r"[%{FILENAMES} %{LONGFILESIZES}\n]"]
+    lines = run([*query, str(rpm)]).stdout.splitlines()
+    (disk,) = [int(line.split()[1]) for line in lines if line.split()[0].endswith(".squashfs")]
+    return Sizes(rpm.stat().st_size, disk)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_changed_is_said_exactly(updated: Update, way: str) -> None:
     found: dict[str, Any] = json.loads(updated.diff(*updated.sides()[way], "--json", "--files"))
@@ -159,6 +176,12 @@ def test_what_changed_is_said_exactly(updated: Update, way: str) -> None:
     new = blob_size(updated, "app.lock.yaml", "app:2", 1)
     assert found["bytesAdded"] == new + blob_size(updated, "app.lock.yaml", "come:1", 0)
     assert found["bytesRemoved"] == blob_size(updated, "old.lock.yaml", "gone:1", 0)
+    # As rpm has them.
+    there = [sizes(rpm) for rpm in updated.rpms]
+    rpms = way == "rpm"
+    assert found["bytesToDownload"] == (there[1].download if rpms else None)
+    assert found["bytesOnDiskOld"] == (there[0].disk if way in ("rpm", "mixed") else None)
+    assert found["bytesOnDiskNew"] == (there[1].disk if rpms else None)
 
 
 def test_for_a_terminal(updated: Update) -> None:
@@ -169,7 +192,19 @@ def test_for_a_terminal(updated: Update) -> None:
         "- localhost/gone:1 (x86_64): 0 layers new, 1 gone",
     ]
     assert lines[3].startswith("2 layers new (")
-    assert len(lines) == 4
+    old, new = map(sizes, updated.rpms)
+    assert lines[4:] == [
+        f"to download: {human(new.download)}; "
+        f"on disk: {human(new.disk)}, was {human(old.disk)} (+{human(new.disk - old.disk)})"
+    ]
+    back = updated.diff(updated.rpms[1], updated.rpms[0]).splitlines()[4]
+    assert back.endswith(f"was {human(new.disk)} (-{human(new.disk - old.disk)})")
+
+
+def test_sizes_of_locks_are_not_known(updated: Update) -> None:
+    for options in ((), ("--markdown",)):
+        lines = updated.diff("old.lock.yaml", "app.yaml", *options).splitlines()
+        assert lines[-1] == "to download, on disk: unknown (compare two RPMs)"
 
 
 def test_for_a_pull_request(updated: Update) -> None:
