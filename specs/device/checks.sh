@@ -123,8 +123,8 @@ check_names() {
     fi
 }
 
-# Which of the lines $3 (an image ID and a name, as the tool $1 lists read-only images) come more
-# often than the image is in the stores $2?
+# Which of the lines $3 (an image ID and a name, as the tool $1 lists them) come more often than the
+# image is in the stores $2?
 check_twice() {
     twice=$({
         for listed in $2; do
@@ -160,7 +160,9 @@ check_images_of_crio() {
         return
     fi
     check_names cri-o "crictl inspecti says why; or systemctl restart crio"
-    check_twice cri-o "$crio_stores" "$(call_crictl images --quiet --no-trunc 2>/dev/null)"
+    # It also lists what was pulled, and does not tell that apart.
+    stores=$crio_stores$newline$(printf '%s\n' "$roots" | cut -f 1)
+    check_twice cri-o "$stores" "$(call_crictl images --quiet --no-trunc 2>/dev/null)"
 }
 
 check_images() {

@@ -14,12 +14,13 @@
 #           role=container CONTAINERS_JSON...
 #       What is wrong in the read-write storage below DIRECTORY; the files of the role store are
 #       those of additional stores; N are not empty. Lines of words with tabs between them:
-#         gone  KIND ID NAME LAYER FILE   a record in FILE that needs LAYER, which is nowhere
-#         part  KIND ID NAME LAYER FILE   the same, of a layer that is only part of such a record
-#         busy  KIND ID NAME LAYER FILE   the same, but it is mounted or among IDS
-#         spared KIND ID NAME LAYER FILE  the same, of a container, and spare is not empty
-#         alien KIND ID NAME LAYER FILE   the same, but its ID is none of podman or CRI-O
-#         name  image ID NAMES            no layer of its own: it has names for an image of a store
+#         gone   KIND ID NAME LAYER FILE OWN  a record in FILE, whose layer or parent is OWN, which
+#                                             needs LAYER, which is nowhere
+#         part   ...                          the same, of a layer that is only part of such a record
+#         busy   ...                          the same, but it is mounted or among IDS
+#         spared ...                          the same, of a container, and spare is not empty
+#         alien  ...                          the same, but its ID is none of podman or CRI-O
+#         name   image ID NAMES               no layer of its own: names for an image of a store
 #       and `odd FILE REASON` for a file that is not as containers/storage writes it.
 #
 # A string ends at each quote, so that no line of input is long: quotes separate awk's records.
@@ -241,7 +242,8 @@ records() {
         if (layer != "") {
             what = mark(kind, id)
             if (what == "") return
-            print what, kind, printable(id), name_of(kind, id, 0), printable(layer), file_of[kind, id]
+            print what, kind, printable(id), name_of(kind, id, 0), printable(layer), file_of[kind, id],
+                printable(needs[kind, id])
         } else if (kind == "image" && needs[kind, id] != "" && !(("layer", needs[kind, id]) in needs))
             print "name", kind, printable(id), name_of(kind, id, 1)
     }

@@ -99,7 +99,7 @@ split_line() {
     # shellcheck disable=SC2086
     set -- $1
     IFS=$newline
-    what=${1-} kind=${2-} id=${3-} name=${4-} layer=${5-} file=${6-}
+    what=${1-} kind=${2-} id=${3-} name=${4-} layer=${5-} file=${6-} own=${7-}
     thing="$kind $(short "$id") ($name)"
     [ "$name" != - ] || thing="$kind $(short "$id")"
 }
@@ -112,10 +112,12 @@ short() {
 report_plan() {
     cure="$library/doctor --repair"
     reason=$(doubt | head -n 1)
-    removal="$cure removes it, with what was written in it"
-    [ -z "$reason" ] || cure="unless it is there: $reason" removal=$cure
+    [ -z "$reason" ] || cure="unless it is there: $reason"
     for line in $plan; do
         split_line "$line"
+        removal=$cure
+        [ -n "$reason" ] || removal="$cure removes it, with what was written in it"
+        [ ! -d "$graph/overlay/$own/diff" ] || removal="$removal: $graph/overlay/$own/diff"
         needs="needs the layer $(short "$layer"), which is gone"
         case $what-$kind in
         gone-container) say FAIL records "$thing $needs" "$removal" ;;
@@ -124,8 +126,11 @@ report_plan() {
         busy-*) say WARN records "$thing $needs, but is in use" "it goes on; remove it when it has ended" ;;
         alien-*) say FAIL records "$thing $needs, but its ID is unusual" "remove it by what made it" ;;
         name-*)
+            removal="podman rmi --force $(short "$id") removes them, and containers of the image"
+            is_here podman ||
+                removal="crictl rmi $(short "$id") removes them, and then says: layer not known"
             say WARN records "$thing only has names, for the store's: no other is found, no pull works" \
-                "podman rmi --force $(short "$id") removes them, and containers of the image"
+                "$removal"
             ;;
         odd-*) say FAIL records "$kind is not as containers/storage writes it: $id" "it is left alone" ;;
         esac

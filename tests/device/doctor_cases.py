@@ -84,6 +84,7 @@ until grep -qx crio /proc/$!/comm; do :; done"""
 NO_CRICTL = (
     f"kill $(cat /run/crio.pid); rm -f /usr/sbin/crictl /run/ids /run/unknown /run/dead; {NO_CRIO}"
 )
+READ_WRITE = f"images=$(sed -n 's|^graphroot = \"\\(.*\\)\"|\\1|p' {CONF})/overlay-images"
 FILESYSTEMS = ("grep -v squashfs /proc/filesystems >/run/filesystems; "
                "mount --bind /run/filesystems /proc/filesystems")  # fmt: skip
 FILESYSTEMS_BACK = "umount /proc/filesystems; rm -f /usr/sbin/modprobe"
@@ -238,6 +239,14 @@ CASES = {
         f"{CRICTL}; head -n 1 /run/ids >>/run/ids",
         ("WARN images: cri-o lists twice: ...",),
         NO_CRICTL,
+    ),
+    "CRI-O lists an image twice that was pulled": Case(
+        f"{NO_PODMAN}; {CRICTL}; head -n 1 /run/ids >>/run/ids; {READ_WRITE}; "
+        "mkdir -p $images; mv $images/images.json /run/; "
+        "printf '[{\"id\":\"%s\"}]' $(head -n 1 /run/ids) >$images/images.json",
+        (),
+        f"{NO_CRICTL}; {PODMAN_BACK}; {READ_WRITE}; rm $images/images.json; "
+        "mv /run/images.json $images/",
     ),
     "images that are not there": Case(
         f"cp {SHARED}/images /run/; printf 'a.b/c:%s\\n' 1 2 3 >>{SHARED}/images",
