@@ -8,7 +8,7 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff test test-slow test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-slow test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
@@ -51,6 +51,9 @@ verify: deps ## prove that RPMS (default: all in _output/rpms) are as locked (KE
 
 diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
 	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown)
+
+report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and where the bytes are (BUDGET=300MB)
+	@$(PAACK) report $(RPMS) $(call flag,DEF,def) $(call flag,BUDGET,budget) --output $(OUTPUT)
 
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
 	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots)

@@ -32,9 +32,9 @@ class ImageFacts:
 def read_facts(config: bytes, layers: int) -> ImageFacts:
     """Read an image's config; ``layers`` is how many layers the image has."""
     try:
-        document = _object(json.loads(config))
+        document: dict[str, Any] = _object(json.loads(config))
     except (ValueError, RecursionError):
-        return ImageFacts()
+        document = {}
     runtime = _object(document.get("config"))
     labels = _object(runtime.get("Labels"))
     return ImageFacts(

@@ -1,4 +1,4 @@
-"""The demo is checked, verified and compared with no registry, in an empty network namespace."""
+"""The demo is checked, verified, compared and reported on with no registry, in an empty network namespace."""
 
 from __future__ import annotations
 
@@ -53,3 +53,16 @@ def test_diff(paack: Paack, rpms: list[Path]) -> None:
     assert {each["kind"] for each in found["changes"]} == {"added", "removed"}
     same = alone(paack, "diff", str(one), DEFINITION, "--files", *output)
     assert {each["arch"] for each in json.loads(same.stdout)["changes"]} == {"x86_64"}
+
+
+def test_report(paack: Paack, rpms: list[Path]) -> None:
+    output = ["--output", str(paack.output), "--json"]
+    (build,) = json.loads(alone(paack, "report", *output).stdout)
+    assert [rpm["file"] for rpm in build["rpms"]] == [path.name for path in rpms]
+    for rpm, path in zip(build["rpms"], rpms, strict=True):
+        assert sum(part["size"] for part in rpm["parts"]) == path.stat().st_size
+        # The layer that both images have comes once.
+        assert sorted(len(layer["images"]) for layer in rpm["layers"]) == [1, 1, 2]
+    page = Path(build["page"])
+    assert page == paack.output / "reports" / "paack-demo-containers-1.1.0-1.html"
+    assert page.read_text().startswith("<!doctype html>")

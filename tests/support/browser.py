@@ -139,7 +139,7 @@ class Browser:
 @contextmanager
 def chromium(home: Path) -> Iterator[Browser]:
     """Start Chromium with a new profile in ``home``, and end it after the block."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")  # Fedora
     assert program, "chromium is not installed: tools/install-deps test"
     home.mkdir()
     read_commands, commands = os.pipe()
