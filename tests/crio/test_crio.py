@@ -1,157 +1,161 @@
-"""CRI-O, the main consumer, with an installed package: from the first boot to the erase."""
+"""CRI-O, the main consumer, on a device with systemd: from the first boot to the erase."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-from tests.crio.crio import Crio, programs
-from tests.support.host import Host
-from tests.support.product import Paack, definition_text
-from tests.support.registry import Registry
-from tests.support.releases import Images, push_images
+from tests.crio.crio import CrioDevice
+from tests.device.doctor_host import DOCTOR, diagnosis
+from tests.device.packages import APP, OTHER, Packages
 
 pytestmark = pytest.mark.crio
 
-NAME = "app"
-STORE = f"/usr/lib/container-images/{NAME}.squashfs"
+PATH = f"/usr/lib/container-images/{APP}"
+MOUNT = "run-paack-app\\x2dcontainers.mount"
+REPAIR = f"paack-{APP}-repair.service"
 
 
-@dataclass(frozen=True)
-class Site:
-    """A registry, two images and packages of them, on a host with CRI-O."""
-
-    registry: Registry
-    images: Images
-    packages: dict[str, Path]
-    host: Host
-    crio: Crio
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    path = programs()
-    if path is None:
-        pytest.skip("crio, crictl, crun, pinns or conmon is not installed (see PAACK_TEST_CRIO)")
-    base = tmp_path_factory.mktemp("crio")
-    with Registry(base) as registry, Host(Path("/"), shared=[base]) as host:
-        images = push_images(registry, base)
-        packages = build(base, registry, images)
-        storage = base / "storage"
-        storage.mkdir()
-        host.run(["mkdir", "--parents", "/etc/containers", "/var/lib/containers/storage"])
-        # Overlay does not work on overlay: the storage is on a plain directory of the machine.
-        host.run(["mount", "--bind", str(storage), "/var/lib/containers/storage"])
-        conf = registry.registries_conf.read_text()
-        host.outside(Path("/etc/containers/registries.conf")).write_text(conf)
-        policy = host.outside(Path("/etc/containers/policy.json"))
-        policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-        crio = Crio(host, path, base / "crio.log")
-        yield Site(registry, images, packages, host, crio)
-
-
-def build(base: Path, registry: Registry, images: Images) -> dict[str, Path]:
-    """Build app 1 (with the image app), app 2 (with other) and a second package with both."""
-    paack = Paack(base, registry.registries_conf)
-    wanted = {
-        "v1": (NAME, "1", [images.app]),
-        "v2": (NAME, "2", [images.other]),
-        "second": ("second", "1", [images.app, images.other]),
-    }
-    packages = {}
-    for key, (name, version, references) in wanted.items():
-        text = definition_text(name, references, version=f"'{version}'")
-        (packages[key],) = paack.build(paack.define(text, f"{key}.yaml"))
-    return packages
-
-
-def mount(host: Host, name: str = NAME) -> None:
-    """Mount as the unit says; no systemd runs on this host."""
-    host.run(["systemd-tmpfiles", "--create", f"/usr/lib/tmpfiles.d/paack-{name}.conf"])
-    file = Path(f"/usr/lib/container-images/{name}.squashfs")
-    host.mount_image(file, Path(f"/run/paack/{name}"), "squashfs")
-
-
-def skeleton(host: Host, name: str = NAME) -> None:
-    host.run(["systemd-tmpfiles", "--create", f"/usr/lib/tmpfiles.d/paack-{name}.conf"])
-
-
-def references(host: Host, name: str = NAME) -> list[str]:
-    text = host.outside(Path(f"/usr/share/paack/{name}/images")).read_text()
-    return text.split()
-
-
-def test_life_of_a_package(site: Site) -> None:
+def test_life_of_packages(device: CrioDevice, packages: Packages) -> None:
     """One long story, since each step starts from what the one before left."""
-    host, crio, images = site.host, site.crio, site.images
-    host.run(["rpm", "--install", "--nodeps", str(site.packages["v1"])])
-    crio.configure(images.app)
-    skeleton(host)
-    crio.start()
-    assert crio.images() == []
+    app, common, new, tool = (
+        packages.image(name) for name in ("app:1", "common:1", "app:2", "tool:1")
+    )
+    before = device.state()
+    assert device.crio_images() == []
+    device.rpm("--install", packages.v1, packages.other)
+    assert device.crio_images(pinned=True) == sorted([app, common, common, tool])
+    names = [app, *packages.by_digest("app:1")]
+    running = [device.run_pod(f"app-{number}", name) for number, name in enumerate(names)]
+    shared = device.run_pod("shared", common)
+    assert {device.name_of(each) for each in running} == {"app:1"}
+    assert doctor(device, APP) == doctor(device, OTHER) == (0, [])
+    assert device.crio_images(pinned=False) == []
 
-    mount(host)  # seen at once, with no restart and no signal
-    assert crio.images() == [images.app]
-    assert all(crio.knows(reference) for reference in references(host))
-    running = {
-        name: crio.run_pod(name, reference)
-        for name, reference in zip(("tag", "list", "arch"), by_kind(site), strict=True)
-    }
-    assert {crio.read(each, "/etc/motd") for each in running.values()} == {"app"}
+    # A crash while containers of the store's images run
+    device.kill_crio()
+    assert {device.name_of(each) for each in running} == {"app:1"}
+    starts = len(device.crio_log())
 
-    # A crash while containers of the store's image run.
-    crio.kill()
-    crio.start()
-    assert {crio.read(each, "/etc/motd") for each in running.values()} == {"app"}
+    # An upgrade that drops the image, while its containers run: CRI-O only reloads what is pinned
+    device.rpm("--upgrade", packages.v2)
+    assert device.crio_log()[starts:] == ["reload 9"]
+    assert device.crio_images(pinned=True) == sorted([new, common, tool])
+    assert not any(device.knows(name) for name in names)
+    assert {device.name_of(each) for each in running} == {"app:1"}
+    device.crictl("stop", "--timeout=0", running[0])
+    assert device.crictl("start", running[0], check=False).returncode
+    device.crictl("rm", running[0])
+    assert device.name_of(device.run_pod("new", new)) == "app:2"
+    device.kill_crio()
+    assert {device.name_of(each) for each in (*running[1:], shared)} == {"app:1", "common:1"}
 
-    # An upgrade that drops the image, while its containers run.
-    host.run(["rpm", "--upgrade", "--nodeps", str(site.packages["v2"])])
-    host.run(["umount", f"/run/paack/{NAME}"])
-    mount(host)
-    assert {crio.read(each, "/etc/motd") for each in running.values()} == {"app"}
-    assert crio.knows(images.other)
-    assert not crio.knows(images.app)
-    crio.crictl("stop", "--timeout=0", running["tag"])
-    assert crio.crictl("start", running["tag"], check=False).returncode
-    crio.crictl("rm", running["tag"])
-    assert crio.read(crio.run_pod("new", images.other), "/etc/motd") == "other"
+    # Pulls that share layers with the stores do not depend on them
+    online = [packages.image("online:1"), app, tool]
+    for each in online:
+        device.crictl("pull", each)
+    code, problems = doctor(device, OTHER)
+    assert code == 0
+    assert ["which is gone, but is in use" in line for line in problems] == [True, True]
+    device.rpm("--upgrade", "--oldpackage", packages.v1)
+    assert device.crio_images() == sorted([app, app, common, common, online[0], tool, tool])
 
-    # Pulls that share layers with the store do not depend on it.
-    crio.crictl("pull", images.app)
-    crio.crictl("pull", images.other)
-    assert crio.knows(images.app)
-
-    # A second package that shares layers and images.
-    host.run(["rpm", "--install", "--nodeps", str(site.packages["second"])])
-    skeleton(host, "second")
-    crio.stop()
-    crio.start()
-    mount(host, "second")
-    # Each store once: what was pulled, app 2 (only other), second (both).
-    assert crio.images() == sorted([*[images.app] * 2, *[images.other] * 3])
-    assert all(crio.knows(reference) for reference in references(host, "second"))
-
-    erase(host, NAME)
-    erase(host, "second")
-    crio.stop()
-    crio.start()
-    assert crio.read(crio.run_pod("pulled", images.app), "/etc/motd") == "app"
-    assert crio.read(crio.run_pod("pulled-2", images.other), "/etc/motd") == "other"
-    crio.crictl("rmp", "--force", "--all")
-    crio.stop()
-
-
-def by_kind(site: Site) -> list[str]:
-    """Return the references of app by tag, by the list's digest and by the arch's."""
-    digests = site.images.digests["app"]
-    repo = site.images.app.rpartition(":")[0]
-    return [site.images.app, f"{repo}@{digests.list}", f"{repo}@{digests.per_arch['amd64']}"]
+    # What is shared still runs when one of both is gone; and what was pulled without any
+    device.rpm("--erase", OTHER)
+    assert device.crio_images() == sorted([app, app, common, online[0], tool])
+    assert device.name_of(shared) == "common:1"
+    assert device.name_of(device.run_pod("shared-2", common)) == "common:1"
+    device.crictl("rmp", "--force", "--all")
+    device.rpm("--erase", APP)
+    assert device.crio_images() == sorted(online)
+    assert device.crio_images(pinned=True) == [tool]  # CRI-O pins its pause image
+    for number, each in enumerate(online):
+        container = device.run_pod(f"online-{number}", each)
+        assert device.name_of(container) == each.rpartition("/")[2]
+    device.crictl("rmp", "--force", "--all")
+    assert device.state() == before
 
 
-def erase(host: Host, name: str) -> None:
-    host.run(["rpm", "--erase", "--nodeps", name])
-    assert not host.outside(Path(f"/etc/crio/crio.conf.d/50-{name}.conf")).exists()
-    assert f"/run/paack/{name}" not in host.run(["cat", "/proc/self/mounts"]).stdout
+def test_store_comes_later(device: CrioDevice, packages: Packages) -> None:
+    """CRI-O starts on the empty store, and sees the real one at once when it is mounted."""
+    device.rpm("--install", packages.v1)
+    device.run(["systemctl", "stop", MOUNT])
+    device.run(["systemd-tmpfiles", "--create", f"/usr/lib/tmpfiles.d/paack-{APP}.conf"])
+    device.run(["systemctl", "restart", "crio.service"])
+    assert device.crio_images() == []
+    code, problems = doctor(device, APP)
+    assert code == 1
+    assert any(line.startswith("images: cri-o does not find") for line in problems)
+    device.run(["systemctl", "start", MOUNT])
+    assert device.knows(packages.image("app:1"))
+    assert doctor(device, APP) == (0, [])
+
+
+def test_power_is_cut(device: CrioDevice, packages: Packages) -> None:
+    """With pods of the store's images: CRI-O's own repair would wipe what was pulled."""
+    online = packages.image("online:1")
+    device.rpm("--install", packages.v1, packages.other)
+    device.crictl("pull", online)
+    device.run_pod("app", packages.image("app:1"))
+    listed = device.crio_images()
+    assert online in listed
+    device.restart()
+    assert device.crio_images() == listed
+    assert device.crictl("ps", "--all", "--quiet").stdout == ""
+    assert device.name_of(device.run_pod("again", packages.image("app:1"))) == "app:1"
+    assert doctor(device, APP) == (0, [])
+
+
+def test_records_that_an_update_left(device: CrioDevice, packages: Packages) -> None:
+    """They make CRI-O list nothing at all, until the boot that removes them."""
+    app = packages.image("app:1")
+    device.rpm("--install", packages.v1, packages.other)
+    device.run_pod("runs", app)
+    stopped = device.run_pod("stopped", app)
+    device.crictl("stop", "--timeout=0", stopped)
+    device.run(["rm", "/usr/bin/podman"])
+    device.crictl("rmi", packages.image("common:1"))  # which leaves its digest to it
+    device.rpm("--erase", OTHER)
+    device.rpm("--upgrade", packages.v2)
+    device.kill_crio()
+    listed = device.crictl("images", check=False)
+    assert (listed.returncode, "layer not known" in listed.stderr) == (1, True)
+    code, problems = doctor(device, APP)
+    assert code == 1
+    assert sum(line.startswith("records: image ") for line in problems) == 1
+    assert sum("(k8s_" in line for line in problems) == 4  # both pods have two containers
+
+    device.restart()
+    assert device.run(["systemctl", "is-system-running"]).stdout == "running\n"
+    log = device.run(["systemctl", "status", "--no-pager", REPAIR], check=False).stdout
+    assert "removed the image" in log
+    assert "it cannot start, but is kept" in log
+    # CRI-O itself removes its containers at a boot, also those
+    assert device.crio_images() == [packages.image("app:2")]
+    assert device.crictl("ps", "--all", "--quiet").stdout == ""
+    assert doctor(device, APP) == (0, [])
+
+
+def test_rmi_of_a_tag(device: CrioDevice, packages: Packages) -> None:
+    """It hides the tag and bars pulls of it; the doctor tells how to get rid of that."""
+    app = packages.image("app:1")
+    device.run(["rm", "/usr/bin/podman"])
+    device.rpm("--install", packages.v1, packages.other)
+    device.crictl("rmi", app)
+    assert not device.knows(app)
+    assert all(device.knows(name) for name in packages.by_digest("app:1"))
+    assert "that ID is already in use" in device.crictl("pull", app, check=False).stderr
+    code, problems = doctor(device, APP)
+    assert code == 1
+    (line,) = (line for line in problems if line.startswith("records: "))
+    cure = line.partition("(crictl ")[2].partition(" removes them")[0]
+    assert "layer not known" in device.crictl(*cure.split(), check=False).stderr
+    assert doctor(device, APP) == (0, [])
+    device.crictl("pull", app)
+    assert device.crio_images().count(app) == 2
+    assert doctor(device, APP) == (0, [])
+
+
+def doctor(device: CrioDevice, package: str) -> tuple[int, list[str]]:
+    """Return the exit code of a package's doctor, and what it says is not well."""
+    said = diagnosis(device.run([DOCTOR.replace(APP, package)], check=False))
+    return said.code, said.of("WARN") + said.of("FAIL")

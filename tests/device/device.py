@@ -14,6 +14,9 @@ from tests.support import debian13
 from tests.support.podman import Kind
 
 RUN: Final = ("--pull=never", "--network=none", "--cgroups=disabled")
+#: What writes the starts and reloads of CRI-O
+CRIO_START: Final = "/usr/local/bin/crio-start"
+CRIO_RELOAD: Final = "/usr/local/bin/crio-reload"
 _LOG: Final = "/var/lib/crio.log"
 # Like CRI-O it does not start when a listed store is missing. It is no container runtime.
 _CRIO_START: Final = f"""#!/bin/sh
@@ -27,13 +30,13 @@ echo start $stores >>{_LOG}
 _CRIO_RELOAD: Final = f"""#!/bin/sh
 echo reload $(grep -c '^    "' /etc/crio/crio.conf.d/99-paack-pinned-images.conf) >>{_LOG}
 """
-_CRIO_UNIT: Final = """[Unit]
+_CRIO_UNIT: Final = f"""[Unit]
 Description=Stand-in for CRI-O
 [Service]
 Type=exec
-ExecStartPre=/usr/local/bin/crio-start
+ExecStartPre={CRIO_START}
 ExecStart=/bin/sleep infinity
-ExecReload=/usr/local/bin/crio-reload
+ExecReload={CRIO_RELOAD}
 """
 #: Where a run of podman, rpm or dnf leaves things that are not the package's.
 _NOT_COMPARED: Final = (
@@ -69,8 +72,8 @@ class Device(System):
         super().__init__(self._lower, shared=[packages.repository])
         conf = packages.registry.registries_conf.read_text(encoding="utf-8")
         self.prepare("/etc/containers/registries.conf", conf)
-        self.prepare("/usr/local/bin/crio-start", _CRIO_START, 0o755)
-        self.prepare("/usr/local/bin/crio-reload", _CRIO_RELOAD, 0o755)
+        self.prepare(CRIO_START, _CRIO_START, 0o755)
+        self.prepare(CRIO_RELOAD, _CRIO_RELOAD, 0o755)
         self.prepare("/etc/systemd/system/crio.service", _CRIO_UNIT)
         self.link("/etc/systemd/system/multi-user.target.wants/crio.service", "../crio.service")
         self.run_beside(["rpm", "--root=@ROOT", "--install", str(packages.rpms[HOST, "1"])])

@@ -71,7 +71,7 @@ class Storage:
         """Return of what is dangling the containers, their layers, and images of those layers."""
         dangling = self.dangling(there)
         parents = {each["id"]: each.get("parent", "") for each in self.of("layer")}
-        layers = set()
+        layers: set[str] = set()
         for container in self.of("container"):
             layer = container.get("layer", "")
             while ("container", container["id"]) in dangling and layer in parents.keys() - layers:
