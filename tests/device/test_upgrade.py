@@ -49,7 +49,15 @@ def test_container_that_runs(versions: tuple[str, str], device: Device, packages
     device.podman("stop", "--time=0", "stopped")
     started = device.podman("start", "stopped", check=False)
     assert started.returncode != 0
+    assert "mounting storage for container " in started.stderr.splitlines()[-1]
     assert "no such file or directory" in started.stderr.splitlines()[-1]
+    device.podman("logs", "stopped")
+    for failing in (
+        ["cp", "stopped:/name", "/run/"],
+        ["inspect", "stopped"],
+        ["export", "stopped"],
+    ):
+        assert device.podman(*failing, check=False).returncode
     assert device.podman("exec", "kept", "cat", "/name").stdout == f"app:{old}\n"
     device.podman("rm", "--force", "--time=0", "kept", "stopped")
     assert device.podman("ps", "--all", "--quiet").stdout == ""
