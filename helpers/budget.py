@@ -49,10 +49,11 @@ class Budget:
         )
         for image in rpm.images[:_SHOWN]:
             own = f"{human(image.own)} of its own, {human(image.shared)} shared"
-            yield f"  image {human(image.size)}: {image.name} ({own})"
+            yield f"  image {human(image.size)} in the store: {image.name} ({own})"
         for layer in rpm.layers[:_SHOWN]:
             made = printable(layer.made_by, _TEXT_LIMIT) or "no history"
-            yield f"  layer {human(layer.size)}: {layer.stored.locked.digest[:19]} ({made})"
+            digest = layer.stored.locked.digest[:19]
+            yield f"  layer {human(layer.size)} in the store: {digest} ({made})"
 
 
 def parse_budget(text: str) -> Budget:

@@ -70,7 +70,7 @@ def _open(image: Path) -> Iterator[_Image]:
     ):
         try:
             yield _Image(data)
-        except (struct.error, IndexError) as error:
+        except (struct.error, IndexError, OverflowError) as error:
             raise ValueError(f"damaged EROFS image: {error}") from error
 
 

@@ -16,7 +16,7 @@ from helpers.store_usage import LayerFiles, StoreUsage
 class ReportedLayer:
     """A layer of a store, once, and the images (their numbers) that have it.
 
-    ``own`` are the bytes in the RPM that only this layer has; ``common`` those that other layers
+    ``own`` are the bytes in the store that only this layer has; ``common`` those that other layers
     have, too (the same files), which are stored once.
     """
 
@@ -29,13 +29,13 @@ class ReportedLayer:
 
     @property
     def size(self) -> int:
-        """Bytes in the RPM of all its files."""
+        """Bytes in the store of all its files."""
         return self.own + self.common
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedImage:
-    """An image: ``own`` are the bytes in the RPM that no other image has, ``shared`` the others."""
+    """An image: ``own`` are the bytes in the store that no other image has, ``shared`` others."""
 
     locked: LockedImage
     facts: ImageFacts
@@ -49,7 +49,7 @@ class ReportedImage:
 
     @property
     def size(self) -> int:
-        """Bytes in the RPM of all its layers."""
+        """Bytes in the store of all its layers."""
         return self.own + self.shared
 
 

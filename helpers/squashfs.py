@@ -63,7 +63,7 @@ def open_squashfs(image: Path) -> Iterator[Squashfs]:
     ):
         try:
             yield Squashfs(data)
-        except (struct.error, IndexError, zstandard.ZstdError, MemoryError) as error:
+        except (struct.error, OverflowError, zstandard.ZstdError, MemoryError) as error:
             raise ValueError(f"damaged squashfs: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""The demo is checked, verified, compared and reported on with no registry, in an empty network namespace."""
+"""check, verify, diff and report on the demo: no registry, in an empty network namespace."""
 
 from __future__ import annotations
 

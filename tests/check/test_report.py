@@ -218,8 +218,10 @@ def test_a_budget_to_the_byte(built: Reported, rpm: Path, over: int) -> None:
     assert ("exceeded" in built.page("app-1.0-1").read_text()) == bool(over)
     if over:
         assert f"app-1.0-1.x86_64.rpm has {size / 1e6:.1f} MB: 1 B (1 bytes) over" in error
-        assert re.search(r"  image 3\.\d MB: localhost/db:1 \(2\.1 MB of its own, ", error)
-        assert re.search(r"  layer 2\.1 MB: sha256:\w{12} \(paack\)", error)
+        assert re.search(
+            r"  image 3\.\d MB in the store: localhost/db:1 \(2\.1 MB of its own, ", error
+        )
+        assert re.search(r"  layer 2\.1 MB in the store: sha256:\w{12} \(paack\)", error)
         assert "  hint: " in error
 
 
