@@ -31,8 +31,11 @@ from helpers.lock import (
 from helpers.manifests import read_manifests
 from helpers.product import Product, Products, digest_of_text
 from helpers.progress import Reporter
+from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
+from helpers.sbom import LAYOUT as SBOM_LAYOUT
+from helpers.sbom import Subject, make_sbom
 from helpers.spec import Contents, Spec, render_spec
 from helpers.workspace import sweep
 
@@ -178,11 +181,23 @@ class Builder:
         for source in spec.sources_of(contents.arch):
             if source.content is not None:
                 sources[source.name] = source.content
+            elif source.kind == "sbom":
+                sources[source.name] = self._sbom(definition, spec, contents)
             else:
                 maker = image_maker(spec.package.filesystem)
                 store = self._store(definition, source.name, contents, maker)
                 sources[source.name] = stores.enter_context(store).content
         return sources
+
+    def _sbom(self, definition: Definition, spec: Spec, contents: Contents) -> bytes:
+        """Return the bill of materials of one arch; configs that the cache lacks are fetched."""
+        registry, package = self.registry(definition), spec.package
+        for image in contents.images:
+            if not self.cache.has(image.config):
+                registry.fetch(image, parse_source(image.source, image.names[0]))
+        configs = {image.config: self.cache.read(image.config) for image in contents.images}
+        identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
+        return make_sbom(Subject(*identity), contents.images, configs)
 
     def _store(
         self, definition: Definition, name: str, contents: Contents, maker: ImageMaker
@@ -237,6 +252,7 @@ def _inputs(
         "rpm": rpmbuild_version(),
         "libzstd": libzstd_version(),
         "epoch": spec.epoch,
+        "sbom": SBOM_LAYOUT,
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],
         "sources": {

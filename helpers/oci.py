@@ -26,6 +26,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _SIZE_LIMIT = 1 << 63
+_LICENSES = "org.opencontainers.image.licenses"
 _NO_TIME = "1970-01-01T00:00:00Z"
 
 
@@ -49,12 +50,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The parts of an image config that a store needs; ``created`` is RFC 3339."""
+    """The parts of an image config that matter here; ``created`` is RFC 3339.
+
+    ``licenses`` is what the label org.opencontainers.image.licenses says: any text.
+    """
 
     architecture: str
     os: str
     created: str
     diff_ids: tuple[str, ...]
+    licenses: str = ""
 
 
 def is_index(raw: bytes) -> bool:
@@ -118,6 +123,7 @@ def parse_config(raw: bytes) -> Config:
         os=_text(document, "os"),
         created=_created(document),
         diff_ids=tuple(diff_ids),
+        licenses=_text(_member(_member(document, "config"), "Labels"), _LICENSES),
     )
 
 
@@ -143,6 +149,11 @@ def _created(config: dict[str, Any]) -> str:
     except ValueError:
         return _NO_TIME
     return created
+
+
+def _member(document: dict[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(document: dict[str, Any], key: str) -> str:

@@ -47,7 +47,8 @@ class Contents:
 class Source:
     """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
 
-    ``kind`` is "store" (``content`` is made later), "manifests" (a tar to unpack) or "file".
+    ``kind`` is "store" or "sbom" (``content`` is made later), "manifests" (a tar to unpack) or
+    "file".
     """
 
     number: int
@@ -137,6 +138,8 @@ def _sources(
             add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
             names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
             add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
+            bill = f"{shared}/sbom.spdx.json"
+            add(f"{base}.sbom.spdx.json", each.arch, "sbom", bill, None)
         if each.manifests:
             archive = each.manifests.archive
             add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)

@@ -10,21 +10,35 @@ from helpers.definition_document import FILESYSTEMS
 from helpers.errors import VerificationError
 from helpers.progress import count
 from helpers.run import reading, run
+from helpers.sbom import Subject
 
 PROVIDED = "container-image("
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackedRpm:
-    """An unpacked RPM: its name, what it provides, its store image, lock and list of images."""
+    """An unpacked RPM: who it is, what it provides, its store image, lock and list of images.
 
-    name: str
-    arch: str
+    ``sbom`` need not be there.
+    """
+
+    subject: Subject
     provides: tuple[str, ...]
     store: Path
     filesystem: str
     lock: Path
     images: Path
+    sbom: Path
+
+    @property
+    def name(self) -> str:
+        """The RPM's name."""
+        return self.subject.name
+
+    @property
+    def arch(self) -> str:
+        """The RPM's arch."""
+        return self.subject.arch
 
 
 def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
@@ -32,11 +46,11 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
 
     Raises VerificationError when it has only some of what belongs together.
     """
-    query = ["rpm", "-qp", "--nosignature", "--qf", r"%{NAME}\n%{ARCH}\n[%{PROVIDES}\n]"]
-    said = run([*query, str(rpm.resolve())], quiet=True).stdout.decode()
-    name, arch, *provides = said.splitlines()
-    shared = f"usr/share/paack/{name}"
-    wanted = {f"{shared}/lock.yaml": work / "lock.yaml", f"{shared}/images": work / "images"}
+    subject, provides = _ask(rpm)
+    shared = f"usr/share/paack/{subject.name}"
+    wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
+    bill = work / "sbom.spdx.json"
+    targets = {**wanted, f"{shared}/{bill.name}": bill}
     stores: list[Path] = []
     with (
         rpm.open("rb") as file,
@@ -45,7 +59,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     ):
         for member in archive:
             path = PurePosixPath("/", member.name).relative_to("/")
-            target = wanted.get(str(path))
+            target = targets.get(str(path))
             if target is None and path.suffix[1:] in FILESYSTEMS and member.isreg():
                 target = work / f"{len(stores)}.{path.suffix[1:]}"
                 stores.append(target)
@@ -66,4 +80,15 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         )
     filesystem = stores[0].suffix[1:]
     lock, images = wanted.values()
-    return UnpackedRpm(name, arch, tuple(provides), stores[0], filesystem, lock, images)
+    return UnpackedRpm(subject, provides, stores[0], filesystem, lock, images, bill)
+
+
+def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...]]:
+    """Return who an RPM is, and what it provides; its time is that of its changelog."""
+    tags = ("NAME", "VERSION", "RELEASE", "ARCH", "CHANGELOGTIME")
+    form = "".join(rf"%{{{tag}}}\n" for tag in tags) + r"[%{PROVIDES}\n]"
+    query = ["rpm", "-qp", "--nosignature", "--qf", form, str(rpm.resolve())]
+    said = run(query, quiet=True).stdout.decode().splitlines()
+    name, version, release, arch, time = said[: len(tags)]
+    epoch = int(time) if time.isdigit() else 0
+    return Subject(name, version, release, arch, epoch), tuple(said[len(tags) :])

@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from helpers.cache import Cache
 from helpers.device import image_names
-from helpers.errors import BuildError, LockError, UsageError, VerificationError
+from helpers.errors import BuildError, LockError, RegistryError, UsageError, VerificationError
 from helpers.lock import LockedImage, read_lock
 from helpers.lock_chain import chain_problems
 from helpers.origin import ask_origins, check_cached
@@ -22,6 +23,7 @@ from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.run import run
+from helpers.sbom import make_sbom
 from helpers.signature import signature_of
 from helpers.store import stored_layers, write_store
 from helpers.store_image import read_image
@@ -152,6 +154,7 @@ class Verifier:
                 Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
                 for problem in chain_problems(image, self.cache)
             ]
+        found += _sbom_differences(package, images, self.cache)
         found += self.verify_store(package.store, package.filesystem, images, work)
         if self.demands.against == "registry":
             self._ask(images, verdict)
@@ -244,6 +247,26 @@ def _list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> It
     lock = f"/usr/share/paack/{package.name}/lock.yaml"
     for arch in sorted({image.arch for image in images} - {package.arch}):
         yield Difference(lock, f"names images for {arch}; the RPM is for {package.arch}")
+
+
+def _sbom_differences(
+    package: UnpackedRpm, images: Sequence[LockedImage], cache: Cache
+) -> Iterator[Difference]:
+    """Compare the bill of materials with what it would be made of the lock."""
+    where = f"/usr/share/paack/{package.name}/{package.sbom.name}"
+    if not package.sbom.exists():
+        yield Difference(where, "is missing")
+        return
+    configs = {image.config: cache.read(image.config) for image in images}
+    try:
+        wanted = make_sbom(package.subject, images, configs).splitlines()
+    except RegistryError:
+        return  # a config that is none was found by its chain
+    there = package.sbom.read_bytes().splitlines()
+    for number, (one, other) in enumerate(zip_longest(wanted, there), 1):
+        if one != other:
+            yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
+            return
 
 
 def _compare(where: str, wanted: Sequence[str], found: Sequence[str]) -> Iterator[Difference]:

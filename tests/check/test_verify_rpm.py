@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,9 +10,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from helpers.oci_layout import ImageSpec, Packing, write_image
 from tests.support import oddities
@@ -101,6 +105,35 @@ def test_a_rebuild_without_a_change_passes(built: Built, tmp_path: Path) -> None
     assert built.verify(rpm).returncode == 0
 
 
+def test_the_bill_of_materials(built: Built, tmp_path: Path) -> None:
+    """It is in every RPM, and spdx-tools finds in it what skopeo finds in the sources."""
+    for number, rpm in enumerate(built.rpms):
+        name, arch = rpm.name.split("-")[0], rpm.parent.name
+        tree = unpack_rpm(rpm, tmp_path / str(number))
+        bill = tree / "usr/share/paack" / name / "sbom.spdx.json"
+        document = parse_file(str(bill))
+        assert not validate_full_spdx_document(document, "SPDX-2.3")
+        digests = {one.value for each in document.packages for one in each.checksums}
+        expected = set()
+        for image in ("app:1", "other:2", "files:3"):
+            goarch = {"x86_64": "amd64", "aarch64": "arm64"}[arch]
+            inspect = ["skopeo", "--override-arch", goarch, "inspect"]
+            where = f"oci:{built.paack.home}/layout:localhost/{image}"
+            config = json.loads(run([*inspect, "--config", where]).stdout)
+            expected |= set(config["rootfs"]["diff_ids"])
+            index = json.loads(run([*inspect, "--raw", where]).stdout)
+            expected |= {
+                each["digest"]
+                for each in index["manifests"]
+                if each["platform"]["architecture"] == goarch
+            }
+        assert {f"sha256:{each}" for each in digests} == expected
+        made = int(run(["rpm", "-qp", "--qf", "%{BUILDTIME}", str(rpm)]).stdout)
+        assert document.creation_info.created == datetime.fromtimestamp(made, UTC).replace(
+            tzinfo=None
+        )
+
+
 def through_tar(image: Path, change: Callable[[bytes], bytes]) -> None:
     """Rewrite the tar stream of a store image."""
     stream = subprocess.run(
@@ -172,6 +205,31 @@ def no_list(sources: Path) -> None:
     spec.write_text("".join(line for line in lines if "/usr/share/paack/app/images" not in line))
 
 
+def a_digest_in_the_bill(sources: Path) -> None:
+    bill = sources / "app-x86_64.sbom.spdx.json"
+    text = bill.read_text()
+    found = re.findall(r'"checksumValue": "(\w+)"', text)
+    bill.write_text(text.replace(found[-1], found[0]))
+
+
+def a_licence_in_the_bill(sources: Path) -> None:
+    bill = sources / "app-x86_64.sbom.spdx.json"
+    head, key, rest = bill.read_text().rpartition('"licenseDeclared": "NOASSERTION"')
+    assert key
+    bill.write_text(head + '"licenseDeclared": "MIT"' + rest)
+
+
+def a_line_more_in_the_bill(sources: Path) -> None:
+    bill = sources / "app-x86_64.sbom.spdx.json"
+    bill.write_text(bill.read_text() + "{}\n")
+
+
+def no_bill(sources: Path) -> None:
+    spec = sources / "app.spec"
+    lines = spec.read_text().splitlines(keepends=True)
+    spec.write_text("".join(line for line in lines if "/app/sbom.spdx.json" not in line))
+
+
 def no_squashfs(sources: Path) -> None:
     (sources / "app-x86_64.squashfs").write_bytes(b"not a store")
 
@@ -189,6 +247,10 @@ def no_squashfs(sources: Path) -> None:
         (the_other_arch, r"lock.yaml: names images for aarch64; the RPM is for x86_64"),
         (the_other_archs_store, r"overlay-images/images.json: "),
         (no_list, r"holds 1 store image, a lock and no list of images"),
+        (a_digest_in_the_bill, r"app/sbom.spdx.json: line \d+ is not of the lock:  +.*"),
+        (a_licence_in_the_bill, r'app/sbom.spdx.json: line \d+ is not .*"licenseDeclared": "MIT"'),
+        (a_line_more_in_the_bill, r"app/sbom.spdx.json: line \d+ is not of the lock: {}"),
+        (no_bill, r"app/sbom.spdx.json: is missing"),
         (no_squashfs, r"cannot be read: no squashfs"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

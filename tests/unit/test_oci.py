@@ -162,6 +162,22 @@ def test_configs_are_parsed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "licenses"),
+    [
+        ({"Labels": {"org.opencontainers.image.licenses": "MIT"}}, "MIT"),
+        ({"Labels": {"org.opencontainers.image.licenses": 5}}, ""),
+        ({"Labels": ["org.opencontainers.image.licenses"]}, ""),
+        ({"Labels": None}, ""),
+        ({}, ""),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_licences_are_a_label(settings: object, licenses: str) -> None:
+    assert oci.parse_config(as_bytes({**CONFIG, "config": settings})).licenses == licenses
+
+
+@pytest.mark.parametrize(
     ("created", "kept"),
     [
         ("2024-05-06T07:08:09Z", True),

@@ -22,8 +22,8 @@ LONGER_FUNCTIONS = {
 #: Modules that need no tool and no network, whose tests are in the module of the same name.
 PURE = {
     "arch", "blob", "cache", "definition", "document", "errors", "fetch", "image", "layer", "lock",
-    "manifests", "oci", "oci_layout", "progress", "reference", "run", "skopeo_errors", "spec",
-    "store", "tar", "tarsplit", "tarstream", "tree", "workspace",
+    "manifests", "oci", "oci_layout", "progress", "reference", "run", "sbom", "skopeo_errors",
+    "spec", "store", "tar", "tarsplit", "tarstream", "tree", "workspace",
 }  # fmt: skip
 #: Parts of another module that were split off, tested with it.
 PARTS = {"tarheader": "tar", "definition_document": "definition", "schema": "definition"}
