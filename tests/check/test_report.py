@@ -22,6 +22,7 @@ from tests.check import reported
 from tests.check.reported import IMAGES, MIB, Reported
 from tests.support import rpm_query
 from tests.support.commands import run
+from tests.support.gpg import Gpg
 from tests.support.product import Paack, definition_text, store_image, unpack_rpm
 from tests.support.tiny_rpm import Tiny
 
@@ -236,6 +237,22 @@ def test_without_a_network_and_without_root(built: Reported, rpm: Path) -> None:
         run([*alone, *command], env={**env, "HOME": "/"})
         page = (home / "out/reports/app-1.0-1.html").read_text()
     assert "there is no record of this build beside the RPM" in page
+
+
+def test_a_signed_rpm(built: Reported, rpm: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(rpm, tmp_path))
+    shutil.copy(f"{rpm}.buildinfo.json", tmp_path)
+    with Gpg() as gpg:
+        key = gpg.key("reporter", algorithm="rsa2048")
+        values = (f"__gpg {shutil.which('gpg')}", f"_gpg_name {key.fingerprint}")
+        defines = [word for value in values for word in ("--define", value)]
+        env = {**os.environ, **gpg.environment}
+        run(["rpmsign", "--addsign", *defines, str(copy)], env=env)
+    _, said, _ = built.report(str(copy), "--json")
+    (found,) = json.loads(said)[0]["rpms"]
+    assert found["signer"] == key.fingerprint[-16:].lower()
+    assert sum(part["size"] for part in found["parts"]) == copy.stat().st_size > rpm.stat().st_size
+    assert found["tools"] is None  # the record is of other bytes
 
 
 def test_an_rpm_without_images(built: Reported, tmp_path: Path) -> None:
