@@ -251,7 +251,7 @@ def test_a_signed_rpm(built: Reported, rpm: Path, tmp_path: Path) -> None:
     _, said, _ = built.report(str(copy), "--json")
     (found,) = json.loads(said)[0]["rpms"]
     assert found["signer"] == key.fingerprint[-16:].lower()
-    assert sum(part["size"] for part in found["parts"]) == copy.stat().st_size > rpm.stat().st_size
+    assert sum(part["size"] for part in found["parts"]) == copy.stat().st_size
     assert found["tools"] is None  # the record is of other bytes
 
 
