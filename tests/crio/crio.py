@@ -31,6 +31,8 @@ Delegate=yes
 TimeoutStartSec=60
 """
 _NETWORK_OF_NODE: Final = {"network": 2, "pid": 1, "ipc": 2}
+_MAPS: Final = [{"container_id": 0, "host_id": 100000, "length": 65536}]
+_MAPPED: Final = {"ipc": 0, "userns_options": {"mode": 0, "uids": _MAPS, "gids": _MAPS}}
 
 
 def programs() -> dict[str, str] | None:
@@ -78,9 +80,13 @@ class CrioDevice(Device):
         """Tell whether an image resolves."""
         return self.crictl("inspecti", "--quiet", image, check=False).returncode == 0
 
-    def run_pod(self, name: str, image: str) -> str:
-        """Run a pod with one container of ``image`` that sleeps; return the container's ID."""
-        linux = {"security_context": {"namespace_options": _NETWORK_OF_NODE}}
+    def run_pod(self, name: str, image: str, *, mapped: bool = False) -> str:
+        """Run a pod with one container of ``image`` that sleeps; return the container's ID.
+
+        It may have a user namespace of its own.
+        """
+        options = {**_NETWORK_OF_NODE, **(_MAPPED if mapped else {})}
+        linux = {"security_context": {"namespace_options": options}}
         pod = {
             "metadata": {"name": name, "namespace": "test", "uid": name, "attempt": 1},
             "log_directory": f"/var/log/pods/{name}",

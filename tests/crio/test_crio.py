@@ -6,7 +6,7 @@ import pytest
 
 from tests.crio.crio import CrioDevice
 from tests.device.doctor_host import DOCTOR, diagnosis
-from tests.device.packages import APP, OTHER, Packages
+from tests.device.packages import APP, EROFS, OTHER, Packages
 
 pytestmark = pytest.mark.crio
 
@@ -153,6 +153,18 @@ def test_rmi_of_a_tag(device: CrioDevice, packages: Packages) -> None:
     device.crictl("pull", app)
     assert device.crio_images().count(app) == 2
     assert doctor(device, APP) == (0, [])
+
+
+def test_user_namespaces(device: CrioDevice, packages: Packages) -> None:
+    device.rpm("--install", packages.v1, str(packages.rpms[EROFS, "1.0"]))
+    for name in ("app:1", "tool:1"):
+        container = device.run_pod(name.partition(":")[0], packages.image(name), mapped=True)
+        assert device.name_of(container) == name
+        words = ["stat", "-c", "%u", "/name"]
+        assert device.crictl("exec", "--sync", container, *words).stdout.strip() == "0"
+        words = ["cat", "/proc/self/uid_map"]
+        map_ = device.crictl("exec", "--sync", container, *words).stdout.split()
+        assert map_ == ["0", "100000", "65536"]
 
 
 def doctor(device: CrioDevice, package: str) -> tuple[int, list[str]]:

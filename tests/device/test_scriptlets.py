@@ -40,6 +40,9 @@ def host(packages: Packages) -> Iterator[Host]:
     """A host without systemd's programs."""
     with Host(Path("/"), shared=[packages.repository]) as host:
         host.run(["rm", "/usr/bin/systemctl", "/usr/bin/systemd-tmpfiles"])
+        # podman's storage cannot be on an overlay
+        host.run(["mkdir", "--parents", "/var/lib/containers"])
+        host.run(["mount", "--types=tmpfs", "tmpfs", "/var/lib/containers"])
         yield host
 
 
