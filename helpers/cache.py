@@ -62,6 +62,23 @@ class Cache:
         file.chmod(0o644)
         file.rename(target)
 
+    def admit(self, where: str, manifest: str) -> None:
+        """Note that the signature policy admits the image ``manifest`` from ``where``."""
+        mark = self._mark(where, manifest)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        with workspace(self.scratch()) as work:
+            file = work / "mark"
+            file.touch()
+            file.rename(mark)
+
+    def is_admitted(self, where: str, manifest: str) -> bool:
+        """Tell whether the signature policy admitted it, when it came."""
+        return self._mark(where, manifest).exists()
+
+    def _mark(self, where: str, manifest: str) -> Path:
+        name = digest_of(f"{where}@{manifest}".encode()).removeprefix("sha256:")
+        return self.root / "admitted" / name
+
     def scratch(self) -> Path:
         """Return the directory of workspaces for files on their way in (not made here)."""
         return self.root / "scratch"

@@ -8,7 +8,6 @@ are not fetched again.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from helpers import oci
 from helpers.arch import oci_arch
+from helpers.arrival import watching
 from helpers.blob import digest_of, is_digest
 from helpers.cache import Cache
 from helpers.errors import LockError, RegistryError, UsageError, VerificationError
@@ -29,7 +29,6 @@ from helpers.workspace import workspace
 
 _RETRIES = "2"  # skopeo waits 1 s, then 2 s
 _PARALLEL = 4
-_POLL = 0.2  # seconds between looks at the files that skopeo writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +56,26 @@ class Registry:
                 pool.shutdown(cancel_futures=True)
 
     def fetch(self, image: LockedImage, source: Source) -> None:
-        """Bring every blob of ``image`` that the cache lacks; raise RegistryError."""
+        """Bring every blob of ``image`` that the cache lacks; raise RegistryError.
+
+        skopeo also asks the signature policy, once for an image from a repository: even when its
+        layers are there, for other images had them.
+        """
         layers = {layer.digest: layer for layer in image.layers}
         lacking = [each for each in layers.values() if not self.cache.has(each.digest, each.size)]
         metadata = [image.manifest, image.config, *([image.list] if image.list else [])]
         label = f"fetch   {image.source} ({image.arch})"
         total = sum(layer.size for layer in lacking)
+        needed = bool(lacking) or not self.cache.is_admitted(_from(source), image.manifest)
         with self.reporter.step(label, total) as meter:
             if source.origin is None:
-                if lacking or not all(map(self.cache.has, metadata)):
+                if needed or not all(map(self.cache.has, metadata)):
                     self._check_same(image, self._resolve_local(source, image.arch))
             else:
                 self._fetch_metadata(image, source)
-                if lacking:
+                if needed:
                     self._fetch_layers(image, source, lacking, meter)
+                    self.cache.admit(_from(source), image.manifest)
             cached = len(layers) - len(lacking)
             layer_count = count(len(layers), "layer")
             meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
@@ -119,7 +124,7 @@ class Registry:
             raw = (target / "manifest.json").read_bytes()
             with _naming(source, arch):
                 manifest = oci.parse_manifest(raw)
-            self.cache.put(raw)
+            self.cache.admit(_from(source), self.cache.put(raw))
             for digest in {manifest.config.digest, *(each.digest for each in manifest.layers)}:
                 self.cache.adopt(target / digest.removeprefix("sha256:"), digest)
             index = None
@@ -139,7 +144,10 @@ class Registry:
     def _fetch_layers(
         self, image: LockedImage, source: Source, lacking: list[LockedLayer], meter: Meter
     ) -> None:
-        """Copy into an OCI layout whose blob directory already holds what the cache has."""
+        """Copy into an OCI layout whose blob directory already holds what the cache has.
+
+        With nothing lacking, only the signature policy is asked.
+        """
         manifest = oci.parse_manifest(self.cache.read(image.manifest))
         with workspace(self.cache.scratch()) as stage:
             blobs = stage / "blobs" / "sha256"
@@ -153,10 +161,10 @@ class Registry:
             if manifest.media_type == oci.OCI_MANIFEST:
                 # Otherwise skopeo would gzip a layer that the image holds uncompressed.
                 target.insert(0, "--preserve-digests")
-            elif any(not each.media_type.endswith("gzip") for each in manifest.layers):
+            elif lacking and any(not each.media_type.endswith("gzip") for each in manifest.layers):
                 target = ["--preserve-digests", "dir:blobs/sha256"]
             command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
-            with _watching(stage, lacking, meter):
+            with watching(stage, lacking, meter):
                 self._skopeo(
                     source, [*command, _docker(source, image.manifest), *target], cwd=stage
                 )
@@ -222,6 +230,11 @@ def credentials(authfile: str | None) -> Path | None:
     return Path(name) if name else None
 
 
+def _from(source: Source) -> str:
+    """Return what a signature policy tells sources apart by: a repository, or a local place."""
+    return source.origin.repo if source.origin else f"{source.transport}:{source.location}"
+
+
 def _docker(source: Source, tag_or_digest: str) -> str:
     """Return the skopeo name of an image in the repository that ``source`` names."""
     assert source.origin is not None
@@ -274,34 +287,3 @@ def _naming(source: Source, arch: str) -> Iterator[None]:
         yield
     except RegistryError as error:
         raise RegistryError(f"{source.text} ({arch}): {error.message}", hint=error.hint) from error
-
-
-@contextmanager
-def _watching(directory: Path, layers: list[LockedLayer], meter: Meter) -> Iterator[None]:
-    """Report the bytes and ``layers`` that arrive in ``directory`` while the block runs."""
-    done = threading.Event()
-    names = {layer.digest.removeprefix("sha256:") for layer in layers}
-
-    def look() -> None:
-        total = arrived = 0
-        for path in directory.rglob("*"):
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue  # renamed under our eyes
-            if status.st_nlink == 1 and path.is_file():
-                total += status.st_size
-                arrived += path.name in names
-        meter.update(total, f"{arrived}/{count(len(layers), 'layer')}")
-
-    def watch() -> None:
-        while not done.wait(_POLL):
-            look()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()

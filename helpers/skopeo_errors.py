@@ -11,8 +11,18 @@ from helpers.run import Result
 
 _REFUSED = "{registry} refuses access"
 _GONE = "there is no such image"
+_REJECTED = "the signature policy rejects it"
+_POLICY = (
+    "see containers-policy.json(5): /etc/containers/policy.json or "
+    "~/.config/containers/policy.json; where signatures are: containers-registries.d(5)"
+)
 # (what skopeo's message contains, what we say, what to do); the first that fits is taken.
 _CAUSES = (
+    (
+        r"Source image rejected|rejected by policy",
+        _REJECTED,
+        _POLICY,
+    ),
     (
         r"no space left on device",
         "the disk is full",
@@ -64,9 +74,9 @@ _CAUSES = (
         "run the command again; if it stays, do not trust that registry or mirror",
     ),
     (
-        r"rejected by policy|signature",
-        "the signature policy rejects it",
-        "see containers-policy.json(5): /etc/containers/policy.json",
+        r"signature",
+        _REJECTED,
+        _POLICY,
     ),
 )
 _MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')

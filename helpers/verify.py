@@ -179,6 +179,7 @@ class Verifier:
         """Bring what the cache lacks of the images."""
         if self.demands.against == "cache":
             check_cached(images, self.registry)
+            return
         for image in images:
             self.registry.fetch(image, parse_source(image.source, image.names[0]))
 

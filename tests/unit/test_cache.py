@@ -75,3 +75,13 @@ def test_the_cache_is_where_the_xdg_specification_says(
     else:
         monkeypatch.setenv("XDG_CACHE_HOME", xdg)
     assert default_cache().root == Path(root)
+
+
+def test_what_was_admitted_is_kept_by_place_and_digest(tmp_path: Path) -> None:
+    cache, digest = Cache(tmp_path), "sha256:" + "a" * 64
+    assert not cache.is_admitted("quay.io/a", digest)
+    cache.admit("quay.io/a", digest)
+    cache.admit("quay.io/a", digest)
+    assert cache.is_admitted("quay.io/a", digest)
+    assert not cache.is_admitted("quay.io/b", digest)
+    assert not cache.is_admitted("quay.io/a", "sha256:" + "b" * 64)
