@@ -80,6 +80,8 @@ def test_a_healthy_host(packages: Packages, combination: Combination) -> None:
         repaired = host.doctor("--repair")
         assert (repaired.code, repaired.errors, repaired.of("ok")) == (0, "", [nothing])
         assert host.files() == before
+        greenboot = host.host.run([f"/usr/lib/greenboot/check/wanted.d/50_{APP}.sh"])
+        assert diagnosis(greenboot) == said
         assert host.doctor("--quiet").lines == []
         printed = json.loads(host.host.run([DOCTOR, "--json"]).stdout)
         assert (printed["package"], printed["ok"]) == (APP, True)

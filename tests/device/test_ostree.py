@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest
 
 from tests.device.device import Device
 from tests.device.packages import APP, EROFS, OTHER, Packages
-from tests.support.commands import run
+from tests.support.commands import MINIMAL_ENVIRONMENT, run
+from tests.support.product import REPOSITORY
 from tests.support.tree import Tree, diff_trees, read_tree
 
 STORE = f"/usr/lib/container-images/{APP}"
@@ -21,6 +25,7 @@ PINNED = "etc/crio/crio.conf.d/99-paack-pinned-images.conf"
 #: Scriptlets that paack has. rpm-ostree refuses Lua and triggers, and never runs %preun, %postun.
 SCRIPTLETS = {"postinstall", "preuninstall", "postuninstall", "posttrans"}
 OBJECT = "/usr/share/object"
+DOCUMENTATION = REPOSITORY / "docs" / "device.md"
 ORIGINAL = """[storage]
 driver = "overlay"
 runroot = "/run/containers/storage"
@@ -126,6 +131,104 @@ def test_commit(composed: Device, packages: Packages, tmp_path: Path) -> None:
         assert device.names() == {packages.image("app:1"), packages.image("common:1")}
         assert device.name_in(packages.image("app:1")) == "app:1"
         assert device.crio_log() == [f"start {STORE}"]
+
+
+def test_merge_of_etc(composed: Device, tmp_path: Path) -> None:
+    """A rollback, and an uninstall, leave nothing of the package."""
+    sysroot = Sysroot(composed, tmp_path)
+    before = sysroot.deploy("before", package=False)
+    with_package = sysroot.deploy("with", package=True)
+    assert STORE in (with_package / "containers/storage.conf").read_text()
+    assert (with_package / "crio/crio.conf.d").is_dir()
+    # What a rollback boots, and what comes after an uninstall
+    assert_clean(before)
+    assert_clean(sysroot.deploy("after", package=False))
+
+
+def test_merge_of_an_edited_etc(composed: Device, tmp_path: Path) -> None:
+    """ostree keeps a file that was edited. docs/device.md says what to do, the doctor warns."""
+    sysroot = Sysroot(composed, tmp_path)
+    sysroot.deploy("before", package=False)
+    edited = sysroot.deploy("with", package=True) / "containers/storage.conf"
+    listed = "additionalimagestores = ["
+    edited.write_text(edited.read_text().replace(listed, f"{listed}'/mine', "))
+    after = sysroot.deploy("after", package=False)
+    assert not (after / "crio/crio.conf.d").exists()
+    conf = after / "containers/storage.conf"
+    assert stores(conf) == ["/mine", STORE]
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    (command,) = re.findall(r"`(sed -i .*PATH.*storage\.conf)`", text)
+    words = shlex.split(command.replace("PATH", STORE))
+    assert words.pop() == "/etc/containers/storage.conf"
+    run([*words, str(conf)])
+    assert stores(conf) == ["/mine"]
+    conf.write_text(f'[storage.options]\nadditionalimagestores = [ "{STORE}", "/mine", ]\n')
+    run([*words, str(conf)])
+    assert stores(conf) == ["/mine"]
+
+
+def test_etc_that_was_edited_before(composed: Device, tmp_path: Path) -> None:
+    """podman before 6 does not see the store; CRI-O has a file of its own."""
+    sysroot = Sysroot(composed, tmp_path)
+    mine = sysroot.deploy("before", package=False) / "containers/storage.conf"
+    mine.write_text(f"{ORIGINAL}# mine\n")
+    etc = sysroot.deploy("with", package=True)
+    assert (etc / "containers/storage.conf").read_text() == f"{ORIGINAL}# mine\n"
+    assert STORE in (etc.parent / CRIO_CONF).read_text()
+
+
+class Sysroot:
+    """A root filesystem of ostree that is not booted; /etc is merged as on a booted one."""
+
+    def __init__(self, composed: Device, home: Path) -> None:
+        self._composed = composed
+        self._home = home
+        self._sysroot = home / "sysroot"
+        self._sysroot.mkdir()
+        self._admin("init-fs", str(self._sysroot))
+        self._admin("os-init", "device")
+        repository = f"--repo={self._sysroot}/ostree/repo"
+        run(["ostree", repository, "config", "set", "core.fsync", "false"])
+
+    def deploy(self, name: str, *, package: bool) -> Path:
+        """Commit and deploy a tree with the files of the package or without; return its /etc."""
+        tree = self._home / name
+        modules = tree / "usr/lib/modules/1"
+        modules.mkdir(parents=True)
+        for file in ("vmlinuz", "initramfs.img"):
+            (modules / file).write_text(file)
+        (tree / "usr/lib/os-release").write_text("ID=device\n")
+        (tree / "usr/etc/containers").mkdir(parents=True)
+        if package:
+            for directory in ("crio", "containers"):
+                source = self._composed.written / "etc" / directory
+                etc = tree / "usr/etc" / directory
+                shutil.copytree(source, etc, symlinks=True, dirs_exist_ok=True)
+        else:
+            (tree / "usr/etc/containers/storage.conf").write_text(ORIGINAL)
+        ostree = ["ostree", f"--repo={self._sysroot}/ostree/repo", "commit"]
+        commit = run([*ostree, f"--branch={name}", f"--subject={name}", f"--tree=dir={tree}"])
+        self._admin("deploy", "--os=device", name)
+        deployed = self._sysroot / "ostree/deploy/device/deploy"
+        return deployed / f"{commit.stdout.strip()}.0/etc"
+
+    def _admin(self, command: str, *arguments: str) -> None:
+        # Nothing may be immutable, or pytest cannot remove it
+        environment = {**MINIMAL_ENVIRONMENT, "OSTREE_SYSROOT_DEBUG": "mutable-deployments"}
+        sysroot = f"--sysroot={self._sysroot}"
+        run(["ostree", "admin", command, sysroot, *arguments], env=environment)
+
+
+def assert_clean(etc: Path) -> None:
+    """Nothing of the package is there."""
+    assert (etc / "containers/storage.conf").read_text() == ORIGINAL
+    assert [path for path in etc.rglob("*") if "crio.conf.d" in path.parts and path.is_file()] == []
+
+
+def stores(conf: Path) -> list[str]:
+    """Return the additional image stores that are listed in a file."""
+    options: dict[str, list[str]] = tomllib.loads(conf.read_text())["storage"]["options"]
+    return options["additionalimagestores"]
 
 
 def kept(tree: Tree) -> Tree:
