@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from helpers import trial
 from helpers.oci_layout import ImageSpec, write_image
+from helpers.run import Result
+from tests.support.additional_store import AdditionalStore
 from tests.support.commands import run
 from tests.support.debian import busybox_rootfs, text_layer
 from tests.support.host import Host
 from tests.support.oddities import LayerTar
-from tests.support.podman import containers_conf
+from tests.support.podman import Podman, containers_conf
 from tests.support.product import REPOSITORY, Paack, definition_text, newer_erofs_utils
 
 PYTHON = REPOSITORY / ".venv"
@@ -153,6 +156,40 @@ def test_images_that_do_not_start(machine: Machine, layout: Path) -> None:
     ):
         assert re.search(f"^{line}$", errors, re.M), errors
     assert machine.mounts() == before
+
+
+def test_another_podman_says_the_same(
+    machine: Machine, layout: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 13's podman 5, on the stores of the RPMs above."""
+    build(machine, layout, "good", *GOOD[:2])
+    build(machine, layout, "bad", "short", "gone", "interpreter", "user")
+    with Podman("debian13", home, shared=[machine.paack.output]) as podman:
+
+        def there(*words: str) -> Result:
+            done = podman.podman("--events-backend=none", *words, check=False)
+            return Result(words, done.returncode, done.stdout.encode(), done.stderr)
+
+        monkeypatch.setattr(trial, "_podman", there)
+        found = {}
+        for store, names in (
+            ("bad-x86_64", ("short", "gone", "interpreter", "user")),
+            ("good-aarch64", ("server",)),
+        ):
+            image = machine.paack.output / "stores" / f"{store}.squashfs"
+            with AdditionalStore.of(podman, image):
+                for name in names:
+                    why = "another arch" if store == "good-aarch64" else ""
+                    outcome = trial._outcome(trial.Candidate((f"localhost/{name}:1",), why))
+                    found[name] = (outcome.good, outcome.what.partition(":")[0])
+                podman.podman("rm", "--all", "--force", "--time=0")
+    assert found == {
+        "short": (True, "started"),
+        "gone": (False, "does not start"),
+        "interpreter": (False, "does not start"),
+        "user": (False, "does not start"),
+        "server": (True, "mounted, not run"),
+    }
 
 
 def test_killed_in_the_middle(machine: Machine, layout: Path) -> None:

@@ -134,6 +134,20 @@ def test_the_bill_of_materials(built: Built, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("epoch", [1_700_000_000, 1_699_963_200, 1_699_920_000])
+def test_whatever_time_it_is_of(
+    built: Built, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is in the bill; noon and midnight are what rpm takes for no time in a changelog."""
+    monkeypatch.setitem(built.paack.environment, "SOURCE_DATE_EPOCH", str(epoch))
+    source = f"oci:{built.paack.home}/layout:localhost/app:1"
+    definition = built.paack.define(definition_text("timed", [source]), "timed.yaml")
+    (rpm,) = built.paack.build(definition)
+    monkeypatch.delitem(built.paack.environment, "SOURCE_DATE_EPOCH")
+    done = built.verify(rpm)
+    assert done.returncode == 0, done.stderr
+
+
 def through_tar(image: Path, change: Callable[[bytes], bytes]) -> None:
     """Rewrite the tar stream of a store image."""
     stream = subprocess.run(
