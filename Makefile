@@ -31,7 +31,7 @@ test-deps: deps
 	@tools/install-deps test
 
 demo: deps ## build images/demo for x86_64 and aarch64, with no registry, and show it
-	$(PAACK) demo
+	$(PAACK) demo --output $(OUTPUT)
 
 lock: deps ## resolve every image of DEF to digests (UPDATE=1: anew)
 	$(PAACK) lock $(call flag,DEF,def) $(if $(UPDATE),--update)
@@ -40,23 +40,23 @@ check: deps ## all problems of DEF, its manifests and its lock (WHY=IMAGE: who n
 	@$(PAACK) check $(call flag,DEF,def) $(call flag,WHY,why) $(if $(ADD),--add)
 
 srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one)
-	$(PAACK) srpm $(call flag,DEF,def) $(call flags,ARCH,arch)
+	$(PAACK) srpm $(call flag,DEF,def) $(call flags,ARCH,arch) --output $(OUTPUT)
 
 rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one; TARGET=…: with mock)
-	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target)
+	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target) --output $(OUTPUT)
 
 verify: deps ## prove that RPMS (default: all in _output/rpms) are as locked (KEY, AGAINST=registry, RUN=1)
 	$(PAACK) verify $(or $(RPMS),$(wildcard $(OUTPUT)/rpms/*/*.rpm)) $(call flags,KEY,key) \
 	  $(call flag,AGAINST,against) $(if $(RUN),--run) --output $(OUTPUT)
 
 diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
-	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown)
+	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown) --output $(OUTPUT)
 
 report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and where the bytes are (BUDGET=300MB)
 	@$(PAACK) report $(RPMS) $(call flag,DEF,def) $(call flag,BUDGET,budget) --output $(OUTPUT)
 
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
-	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots)
+	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots) --output $(OUTPUT)
 
 microshift-containers: deps ## MicroShift's own images (VERSION, ARCH, COMPONENTS=olm,multus, AUTHFILE=pull secret, SRPM=1)
 	$(PAACK) microshift --output $(OUTPUT) $(call flag,VERSION,version) $(call flag,COMPONENTS,components) \

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,18 +32,28 @@ def command(**options: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 body(*args, **kwargs)
             except PaackError as error:
-                raise Exit(mask(f"error: {error}"), error.exit_code) from error
+                raise Exit(mask(f"error: {as_called(str(error))}"), error.exit_code) from error
             except OSError as error:
                 known = from_os_error(error)
                 if known is None:
                     raise
-                raise Exit(mask(f"error: {known}"), known.exit_code) from error
+                raise Exit(mask(f"error: {as_called(str(known))}"), known.exit_code) from error
             except KeyboardInterrupt as error:
                 raise Exit("interrupted", 130) from error
 
-        return task(**options)(safely)
+        # Short flags would be what letters are left: -u for one task's --run, another's --url.
+        return task(auto_shortflags=False, **options)(safely)
 
     return wrap
+
+
+def as_called(text: str) -> str:
+    """Return a message whose hints name the program so that they can be pasted."""
+    program = Path(sys.argv[0])
+    if program.name != "paack" or shutil.which("paack"):
+        return text
+    called = os.path.relpath(program) if program.is_absolute() else str(program)
+    return re.sub(r"(?:(?<=hint: )|(?<=, ))paack (?=[a-z-])", f"{called} ", text)
 
 
 def builder_of(output: str | None = None, authfile: str | None = None, frozen: bool = False) -> Any:

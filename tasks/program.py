@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any
 
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
@@ -10,6 +12,9 @@ from invoke.parser.context import to_flag
 from invoke.program import Program
 
 from tasks.collection import ns
+from tasks.command import as_called
+
+_PIPE_CLOSED = 141  # as a shell says of a program that SIGPIPE ended
 
 # What `paack rpm app.yaml centos-stream-9-aarch64` means: the words after a task, in order.
 POSITIONAL = {
@@ -41,7 +46,14 @@ class PaackProgram(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            raise Exit(f"error: {error}\n  hint: paack --list, paack --help TASK", 2) from error
+            hint = as_called("hint: paack --list, paack --help TASK")
+            raise Exit(f"error: {error}\n  {hint}", 2) from error
+
+    def print_version(self) -> None:
+        """Print the version of the package that is installed."""
+        from importlib.metadata import version
+
+        print(f"paack {version('paack')}")
 
 
 def name_positional(argv: list[str]) -> list[str]:
@@ -64,13 +76,21 @@ def name_positional(argv: list[str]) -> list[str]:
 
 def _flags_with_values() -> set[str]:
     """Return the flags of all tasks that a value follows: ``--def``, but not ``--update``."""
-    arguments = [
-        argument
-        for name in ns.task_names
-        for argument in ns[name].get_arguments()
+    arguments = [argument for name in ns.task_names for argument in arguments_of(ns[name])]
+    return {
+        to_flag(name)
+        for argument in arguments
         if argument.kind is not bool
-    ]
-    return {to_flag(name) for argument in arguments for name in argument.names}
+        for name in argument.names
+    }
+
+
+def arguments_of(task: Any) -> list[Any]:
+    """Return a task's arguments; ``--help`` still finds their texts, which invoke uses up."""
+    texts = dict(task.help)
+    arguments: list[Any] = task.get_arguments()
+    task.help = texts
+    return arguments
 
 
 class _Config(Config):
@@ -79,4 +99,13 @@ class _Config(Config):
 
 def main() -> None:
     """Run the program ``paack``."""
-    PaackProgram(namespace=ns, binary="paack", name="paack", config_class=_Config).run()
+    program = PaackProgram(namespace=ns, binary="paack", name="paack", config_class=_Config)
+    try:
+        try:
+            program.run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has read enough (`paack --list | head`). Python would flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_PIPE_CLOSED)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -16,8 +19,8 @@ from helpers import errors
 from helpers.definition import definition_schema
 from helpers.run import secret
 from tasks.collection import ns
-from tasks.command import command
-from tasks.program import POSITIONAL, name_positional
+from tasks.command import as_called, command
+from tasks.program import POSITIONAL, arguments_of, name_positional
 from tests.support.product import Paack
 
 NAMED = {
@@ -81,13 +84,45 @@ def test_the_program_may_be_called_with_nothing() -> None:
 def test_positional_words_are_of_tasks_that_there_are() -> None:
     for name, flags in POSITIONAL.items():
         task = ns[name]
-        known = {flag for argument in task.get_arguments() for flag in argument.names}
+        known = {flag for argument in arguments_of(task) for flag in argument.names}
         assert {flag.removeprefix("--") for flag in flags} <= known, name
 
 
 def test_every_task_says_what_it_does() -> None:
     for name in ns.task_names:
         assert ns[name].__doc__, name
+
+
+def test_every_flag_is_explained() -> None:
+    """Once the words are named, too: invoke uses the texts up."""
+    name_positional(["paack", "lock", "app.yaml"])
+    for name in ns.task_names:
+        for argument in arguments_of(ns[name]):
+            assert argument.help, f"{name} {argument.name}"
+            assert len(argument.names) == 1, "no short flags"
+
+
+def test_hints_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "error: paack is red\n  hint: paack --list, paack --help TASK"
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", [".venv/bin/paack"])
+    pasted = "error: paack is red\n  hint: .venv/bin/paack --list, .venv/bin/paack --help TASK"
+    assert as_called(text) == pasted
+    monkeypatch.setattr("sys.argv", ["invoke"])
+    assert as_called(text) == text
+
+
+def test_version(paack: Paack) -> None:
+    assert re.fullmatch(r"paack \d+\.\d+\.\d+\n", paack.call("--version").stdout)
+
+
+def test_a_reader_that_has_read_enough(paack: Paack) -> None:
+    command, env = paack.command("--list")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(command, env=env, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def run_body(body: Callable[[], None]) -> Exit:
