@@ -56,7 +56,7 @@ OUTCOMES = {
     2: Outcome(ToolError, "mock was started without its setuid wrapper", hint="use /usr/bin/mock"),
     3: Outcome(UsageError, "mock finds the configuration of TARGET invalid"),
     4: Outcome(BuildError, "mock built only some of the packages", "build.log"),
-    5: Outcome(ToolError, "mock does not understand the command", hint="mock 2.0 or newer is needed"),
+    5: Outcome(ToolError, "mock does not understand the command", hint="update mock: 2.0 or newer"),
     6: Outcome(ToolError, "mock cannot build for this architecture here", hint=_AGAIN),
     10: Outcome(BuildError, "rpmbuild failed in the chroot", "build.log"),
     11: Outcome(BuildTimeout, "the build took too long", "build.log", "--timeout SECONDS"),

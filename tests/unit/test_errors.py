@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from helpers import errors
-from helpers.errors import EXIT_CODES, DefinitionError, DefinitionErrors, PaackError, Place
+from helpers.errors import (
+    EXIT_CODES,
+    DefinitionError,
+    DefinitionErrors,
+    NoSuchImage,
+    PaackError,
+    Place,
+    RegistryError,
+)
 from tests.support.product import REPOSITORY
 
 CLASSES = [
@@ -23,8 +31,9 @@ CLASSES = [
 def test_every_kind_has_a_code_of_its_own() -> None:
     kinds = [each for each in CLASSES if each.__base__ is PaackError]
     codes = [each.exit_code for each in kinds]
-    assert len(set(codes)) == len(codes) == len(CLASSES) - 1
-    assert DefinitionErrors.__base__ is DefinitionError
+    assert len(set(codes)) == len(codes)
+    special = {each: each.__base__ for each in CLASSES if each not in kinds}
+    assert special == {DefinitionErrors: DefinitionError, NoSuchImage: RegistryError}
     assert set(codes) == EXIT_CODES.keys() - {0, 1, 130}
     assert all(each.__doc__ for each in CLASSES)
 
