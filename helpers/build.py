@@ -17,6 +17,7 @@ from helpers.definition import Definition, Package, load_definition
 from helpers.errors import LockError, Place, UsageError
 from helpers.fetch import fetch_images
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
+from helpers.kustomize_paths import unapplied
 from helpers.lock import (
     Lock,
     changes,
@@ -133,6 +134,8 @@ class Builder:
                 lock = make_lock(definition, Lock(), self.registry(definition).resolve)
             write_lock(lock, path)
         check_lock(definition, lock)
+        for problem in unapplied(definition):
+            self.reporter.say(f"warning {problem.place}: {problem.message}   (paack check)")
         return definition, lock
 
     def _tidy(self, file: Path) -> None:

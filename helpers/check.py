@@ -22,6 +22,7 @@ from helpers.errors import (
 )
 from helpers.findings import Finding, as_findings, place_json, use_findings
 from helpers.kubernetes import full_name
+from helpers.kustomize_paths import unapplied
 from helpers.lock import Lock, lock_path, read_lock
 from helpers.lock_check import lock_problems
 from helpers.needs import Need, needs_of
@@ -113,6 +114,7 @@ def check(file: Path) -> Report:
     lock, damage = _lock(definition)
     needs = needs_of(definition)
     findings += [Finding("manifest", error) for error in needs.problems]
+    findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += [Finding("lock", error) for error in damage]
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)

@@ -33,6 +33,7 @@ def report_of(home: Path, case: Path) -> dict[str, Any]:
         "version: '1'",
         "arches: [x86_64]",
         f"manifests: {case / 'manifests'}",
+        "manifestPath: /usr/lib/app/manifests",  # not all have a kustomization for MicroShift
     ]
     if paths:
         lines.append("imagePaths: " + json.dumps(paths))

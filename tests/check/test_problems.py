@@ -37,11 +37,11 @@ class Project:
         lines = ["kind: Pod", "metadata: {name: app}", "spec:", "  containers:", "  - name: app"]
         self.manifest("\n".join([*lines, f"    image: {image}", *more, ""]), name)
 
-    def define(self, *images: str, more: str = "") -> Path:
-        """Write a definition; its first image stands on line 7."""
+    def define(self, *images: str, more: str = "", path: str = "/usr/lib/app/manifests") -> Path:
+        """Write a definition; its first image stands on line 7. No MicroShift reads ``path``."""
         head = ["packages:", "- name: app", "  version: '1'", "  arches: [x86_64, aarch64]"]
         lines = [*head, "  manifests: manifests", "  images:", *(f"  - {each}" for each in images)]
-        return self.paack.define("\n".join(lines) + f"\n{more}")
+        return self.paack.define("\n".join([*lines, f"  manifestPath: {path}", more]))
 
     def lock(self, *images: LockedImage) -> None:
         lock = Lock({(image.source, image.arch): image for image in images})
@@ -104,7 +104,8 @@ def in_another_package(project: Project) -> None:
     good(project)
     project.paack.define(
         f"packages:\n- {{name: a, version: '1', arches: [x86_64], images: ['{IMAGE}']}}\n"
-        "- {name: b, version: '1', arches: [x86_64], manifests: manifests}\n"
+        "- {name: b, version: '1', arches: [x86_64], manifests: manifests, "
+        "manifestPath: /usr/lib/app/manifests}\n"
     )
     project.lock(locked(IMAGE, "x86_64"))
 
@@ -155,7 +156,8 @@ def other_tag(project: Project) -> None:
 
 def for_one_arch_only(project: Project) -> None:
     project.paack.define(
-        f"name: app\nversion: '1'\narch:\n- {{name: x86_64, images: ['{IMAGE}'], "
+        "name: app\nversion: '1'\nmanifestPath: /usr/lib/app/manifests\n"
+        f"arch:\n- {{name: x86_64, images: ['{IMAGE}'], "
         "manifests: manifests}\n- {name: aarch64, manifests: manifests}\n"
     )
     project.pod(IMAGE)
@@ -357,7 +359,7 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
                 ("error", "missing", "manifests/other.yaml", 6),
             ],
         ),
-        (bad_image_paths, 3, [("error", "definition", APP, line) for line in (9, 10, 11, 12)]),
+        (bad_image_paths, 3, [("error", "definition", APP, line) for line in (10, 11, 12, 13)]),
         (no_yaml_at_all, 3, [("error", "definition", APP, 1)]),
         (no_lock, 4, [("error", "lock", LOCK, 0)]),
         (damaged_lock, 4, [("error", "lock", LOCK, 0)]),
