@@ -26,7 +26,6 @@ from helpers.kustomize_paths import unapplied
 from helpers.lock import Lock, lock_path, read_lock
 from helpers.lock_check import lock_problems
 from helpers.needs import Need, needs_of
-from helpers.reference import Reference
 from helpers.shelf import Shelf, wanted_name
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
@@ -86,12 +85,14 @@ class Report:
         return list(found.values())
 
     def why(self, image: str) -> str:
-        """Return every place that needs ``image`` (a full or short name, or a repository)."""
-        asked = full_name(image)
+        """Return every place that needs ``image``: a name or the end of one, with or without tag.
+
+        Raises UsageError when there is none.
+        """
         lines = [
             f"{need.use.place}: {need.use.where} ({', '.join(need.arches)}): {need.use.image}"
             for need in self.needs
-            if need.use.image == image or _is_same(full_name(need.use.image), asked, image)
+            if _is_named(need.use.image, image)
         ]
         if not lines:
             known = sorted({need.use.image for need in self.needs})
@@ -223,9 +224,11 @@ def _by_arch(report: Report) -> Iterator[Finding]:
             yield Finding("differs", error, warning=True)
 
 
-def _is_same(found: Reference | None, asked: Reference | None, text: str) -> bool:
-    if found is None or asked is None:
-        return False
-    if wanted_name(found) == wanted_name(asked):
-        return True
-    return found.repo == asked.repo and ":" not in text.rpartition("/")[2] and "@" not in text
+def _is_named(use: str, asked: str) -> bool:
+    """Tell whether ``asked`` is an image, or the end of its name from some ``/`` on."""
+    found = full_name(use)
+    if found is None:
+        return use == asked
+    tagged = f"{found.repo}:{found.tag}" if found.tag else found.repo
+    names = {found.repo, tagged, str(found), wanted_name(found)}
+    return any(f"/{name}".endswith(f"/{asked}") for name in names)

@@ -411,7 +411,17 @@ def test_why(project: Project) -> None:
 
     assert why(IMAGE) == ["manifests/app.yaml:6"]
     assert why("quay.io/acme/app") == ["manifests/app.yaml:6", "manifests/b.yaml:6"]
-    assert why("docker.io/library/nginx:1") == ["manifests/c.yaml:6"]
+    for name in ("docker.io/library/nginx:1", "nginx", "nginx:1", "library/nginx"):
+        assert why(name) == ["manifests/c.yaml:6"]
+    assert why(f"quay.io/acme/app@{A}") == why(f"app@{A}") == ["manifests/b.yaml:6"]
+    assert why("acme/app:1") == why("app:1") == ["manifests/app.yaml:6"]
+    assert why("app") == why("acme/app") == ["manifests/app.yaml:6", "manifests/b.yaml:6"]
+    project.pod("127.0.0.1:5791/me/web:1.0", name="d.yaml")
+    for name in ("me/web", "web", "web:1.0", "127.0.0.1:5791/me/web"):
+        assert why(name) == ["manifests/d.yaml:6"]
+    for name in ("eb", "me", "web:1", "pp", "/", "$(X)"):
+        done = project.paack.call("check", "app.yaml", f"--why={name}", check=False)
+        assert done.returncode == 2
     done = project.paack.call("check", "app.yaml", "--why", "quay.io/no/such:1", check=False)
     assert done.returncode == 2
     assert "nginx:1" in done.stderr
