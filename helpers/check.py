@@ -121,7 +121,7 @@ def check(file: Path) -> Report:
     findings += _missing(report)
     for need in report.needs:
         findings += use_findings(need)
-    if not needs.problems:  # else nobody knows what is needed
+    if needs.are_known:
         findings += _unused(report)
     findings += _by_arch(report)
     unique = {str(each): each for each in findings}.values()

@@ -7,7 +7,7 @@ The YAML format is the first paack's, which loads unchanged, plus what ``Package
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,19 +150,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
             f"{path}: both 'arch' and 'arches', 'images' or 'manifests'",
             "use either the list 'arch', or 'arches' with 'images' and 'manifests'",
         )
-    entries = document.arch or tuple(
-        ArchDocument(name, None, document.images, document.manifests, document.line)
-        for name in document.arches
-    )
-    if not entries:
-        problems.add(
-            document.line, f"{path}: no architecture", "add: arches: [x86_64, aarch64], or 'arch'"
-        )
-    arches = tuple(
-        _package_arch(entry, f"{path}.arch[{number}]", problems)
-        for number, entry in enumerate(entries)
-    )
-    _check_arches(arches, entries, path, problems)
+    arches = _package_arches(document, path, problems)
     name = document.name
     return Package(
         name=name,
@@ -183,6 +171,33 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         conflicts=document.conflicts,
         image_paths=tuple(map(_image_path, document.image_paths)),
     )
+
+
+def _package_arches(
+    document: PackageDocument, path: str, problems: Problems
+) -> tuple[PackageArch, ...]:
+    names = [(each.name, each.line) for each in document.arch]
+    if document.arch:
+        arches = tuple(
+            _package_arch(entry, f"{path}.arch[{number}]", problems)
+            for number, entry in enumerate(document.arch)
+        )
+    elif document.arches:
+        names = [(name, document.line) for name in document.arches]
+        # Looked at once, under the keys that the file has.
+        shared = ArchDocument("", None, document.images, document.manifests, document.line)
+        contents = _package_arch(shared, path, problems)
+        arches = tuple(replace(contents, name=name) for name in document.arches)
+    else:
+        hint = "add: arches: [x86_64, aarch64], or 'arch'"
+        problems.add(document.line, f"{path}: no architecture", hint)
+        return ()
+    seen: set[str] = set()
+    for name, line in names:
+        if name and name in seen:
+            problems.add(line, f"{path}: arch {name} comes twice", "merge the entries")
+        seen.add(name)
+    return arches
 
 
 def _image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
@@ -260,19 +275,6 @@ def _manifests(document: ArchDocument, path: str, problems: Problems) -> Path | 
             f"it is looked for beside the definition: {directory}",
         )
     return directory
-
-
-def _check_arches(
-    arches: tuple[PackageArch, ...],
-    entries: tuple[ArchDocument, ...],
-    path: str,
-    problems: Problems,
-) -> None:
-    seen: set[str] = set()
-    for arch, entry in zip(arches, entries, strict=True):
-        if arch.name and arch.name in seen:
-            problems.add(entry.line, f"{path}: arch {arch.name} comes twice", "merge the entries")
-        seen.add(arch.name)
 
 
 def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:

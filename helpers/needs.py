@@ -35,10 +35,19 @@ class Need:
 
 @dataclass
 class Needs:
-    """What all manifests of a definition need, and what is wrong with them."""
+    """What all manifests of a definition need, and what is wrong with them.
+
+    ``absent`` are directories that are not there: problems of the definition.
+    """
 
     found: list[Need] = field(default_factory=list)
     problems: list[PaackError] = field(default_factory=list)
+    absent: set[Path] = field(default_factory=set)
+
+    @property
+    def are_known(self) -> bool:
+        """Whether ``found`` is all."""
+        return not self.problems and not self.absent
 
 
 def needs_of(definition: Definition) -> Needs:
@@ -49,6 +58,8 @@ def needs_of(definition: Definition) -> Needs:
         for arch in package.arches:
             if arch.manifests and arch.manifests.is_dir():
                 arches.setdefault(arch.manifests, []).append(arch.name)
+            elif arch.manifests:
+                needs.absent.add(arch.manifests)
         for directory, names in arches.items():
             needs.problems += manifest_problems(directory)
             for use in uses_in(directory, needs.problems, package.image_paths):

@@ -56,7 +56,7 @@ class Project:
             (each["level"], each["kind"], each.get("file", ""), each.get("line", 0))
             for each in problems
         ]
-        return done.returncode, list(dict.fromkeys(found))  # a problem may come for each arch
+        return done.returncode, found
 
 
 def locked(source: str, arch: str, digest: str | None = A, manifest: str = B) -> LockedImage:
@@ -249,6 +249,11 @@ def no_manifest(project: Project) -> None:
     (project.paack.home / MANIFEST).unlink()
 
 
+def no_directory(project: Project) -> None:
+    project.define(IMAGE, "quay.io/acme/old:1")
+    project.lock(*both(IMAGE), *both("quay.io/acme/old:1"))
+
+
 def remote_resource(project: Project) -> None:
     good(project)
     project.manifest("resources:\n- app.yaml\n- https://example.com/x.yaml\n", "kustomization.yaml")
@@ -343,6 +348,7 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
             ],
         ),
         (no_manifest, 3, [("error", "manifest", "manifests", 0)]),
+        (no_directory, 3, [("error", "definition", APP, 5)]),
         (remote_resource, 3, [("error", "manifest", "manifests/kustomization.yaml", 3)]),
         (
             resource_that_is_not_there,

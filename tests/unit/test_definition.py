@@ -208,27 +208,44 @@ WRONG = {
     ),
     "no such manifests": (
         HEAD + "manifests: nowhere\n" + TAIL,
-        ["3: packages[0].arch[0].manifests: 'nowhere' is no directory"],
+        ["3: packages[0].manifests: 'nowhere' is no directory"],
     ),
     "manifests is a file": (
         HEAD + "manifests: manifests/a.yaml\n" + TAIL,
-        ["3: packages[0].arch[0].manifests: 'manifests/a.yaml' is no directory"],
+        ["3: packages[0].manifests: 'manifests/a.yaml' is no directory"],
+    ),
+    "no such manifests, two arches": (
+        HEAD + "arches: [x86_64, aarch64]\nimages: [nginx]\nmanifests: nowhere\n",
+        ["4: packages[0].images[0]: not a full", "5: packages[0].manifests: 'nowhere' is no"],
+    ),
+    "no such manifests of an arch": (
+        HEAD + "arch:\n- name: x86_64\n  images: [quay.io/a/b:1]\n"
+        "- name: aarch64\n  manifests: nowhere\n",
+        ["7: packages[0].arch[1].manifests: 'nowhere' is no directory"],
+    ),
+    "nothing inside two arches": (
+        HEAD + "arches: [x86_64, aarch64]\n",
+        ["1: packages[0]: neither images nor manifests"],
+    ),
+    "short arch twice": (
+        HEAD + "arches: [x86_64, x86_64]\nimages: [quay.io/a/b:1]\n",
+        ["1: packages[0]: arch x86_64 comes twice"],
     ),
     "short name of an image": (
         HEAD + "arches: [x86_64]\nimages:\n- quay.io/a/b:1\n- nginx\n",
-        ["6: packages[0].arch[0].images[1]: not a full image name: 'nginx'"],
+        ["6: packages[0].images[1]: not a full image name: 'nginx'"],
     ),
     "image twice": (
         HEAD + "arches: [x86_64]\nimages:\n- quay.io/a/b:1\n- docker://quay.io/a/b:1\n",
-        ["6: packages[0].arch[0].images[1]: quay.io/a/b:1 is listed twice (line 5)"],
+        ["6: packages[0].images[1]: quay.io/a/b:1 is listed twice (line 5)"],
     ),
     "image twice, once pinned": (
         HEAD + f"arches: [x86_64]\nimages:\n- quay.io/a/b:1\n- quay.io/a/b:1@{DIGEST}\n",
-        ["6: packages[0].arch[0].images[1]: quay.io/a/b:1 is listed twice (line 5)"],
+        ["6: packages[0].images[1]: quay.io/a/b:1 is listed twice (line 5)"],
     ),
     "image that looks like an option": (
         HEAD + "arches: [x86_64]\nimages: ['oci:-x:localhost/a:1']\n",
-        ["4: packages[0].arch[0].images[0]: a path may not begin with '-'"],
+        ["4: packages[0].images[0]: a path may not begin with '-'"],
     ),
     "arch twice": (
         HEAD + "arch:\n- {name: x86_64, images: [quay.io/a/b:1]}\n"
