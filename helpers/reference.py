@@ -104,7 +104,7 @@ def parse_source(text: str, name: str | None = None) -> Source:
         origin = parse_reference(location)
         reference = parse_reference(name) if name else origin
         return Source(text, transport, location, reference, origin)
-    return Source(text, transport, location, parse_reference(name or _inner(transport, location)))
+    return Source(text, transport, location, _local_name(text, transport, location, name))
 
 
 def _split_transport(text: str) -> tuple[str, str]:
@@ -116,13 +116,21 @@ def _split_transport(text: str) -> tuple[str, str]:
     return "docker", text
 
 
-def _inner(transport: str, location: str) -> str:
-    """Return the image name that a local source carries in itself, as in ``oci:PATH:NAME``."""
+def _local_name(text: str, transport: str, location: str, name: str | None) -> Reference:
+    """Return the name of a local image: as given, or as in ``oci:PATH:NAME``."""
+    if name:
+        return parse_reference(name)
     if transport == "containers-storage":
-        return re.sub(r"^\[[^]]*\]", "", location)
-    if transport != "dir" and ":" in location:
-        return location.partition(":")[2]
-    raise ReferenceProblem(
-        f"{transport}:{location} does not say what the image is called",
-        "write it as a mapping: {source: %s:%s, name: localhost/NAME:TAG}" % (transport, location),  # noqa: UP031
-    )
+        return parse_reference(re.sub(r"^\[[^]]*\]", "", location))
+    _, colon, inner = location.partition(":")
+    if not colon or transport == "dir":
+        raise ReferenceProblem(f"{text} does not say what the image is called", _mapping(text))
+    try:
+        return parse_reference(inner)
+    except ReferenceProblem as problem:
+        # Any text may tell the images of a layout apart; most often it is a tag.
+        raise ReferenceProblem(f"{problem} in {text}", _mapping(text)) from problem
+
+
+def _mapping(text: str) -> str:
+    return f"write it as a mapping: {{source: {text}, name: localhost/NAME:TAG}}"

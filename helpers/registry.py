@@ -206,9 +206,8 @@ class Registry:
 
     def _skopeo(self, source: Source, arguments: list[str], cwd: Path | None = None) -> Result:
         """Run skopeo; relative sources are found from the definition's directory."""
-        options = []
-        if registries := os.environ.get("CONTAINERS_REGISTRIES_CONF"):
-            options = ["--registries-conf", registries]
+        registries = registries_conf()
+        options = ["--registries-conf", str(registries)] if registries else []
         env = {"REGISTRY_AUTH_FILE": str(self.authfile.resolve())} if self.authfile else {}
         # The digest of everything is checked here, and its echo would be a line per image.
         command = ["skopeo", *options, *arguments]
@@ -228,6 +227,18 @@ def credentials(authfile: str | None) -> Path | None:
         hint = "--authfile, or REGISTRY_AUTH_FILE: what podman login writes, or a pull secret"
         raise UsageError(f"{name}: there is no such file", hint=hint)
     return Path(name) if name else None
+
+
+def registries_conf() -> Path | None:
+    """Return the file that CONTAINERS_REGISTRIES_CONF names, absolute; None without.
+
+    Raises UsageError when it is not there: skopeo would say so as of the image.
+    """
+    name = os.environ.get("CONTAINERS_REGISTRIES_CONF")
+    if name and not Path(name).exists():
+        hint = "CONTAINERS_REGISTRIES_CONF names it: correct that, or unset it"
+        raise UsageError(f"{name}: there is no such file", hint=hint)
+    return Path(name).absolute() if name else None  # skopeo is started in other directories
 
 
 def _from(source: Source) -> str:

@@ -6,7 +6,7 @@ import re
 
 from helpers import pull_secret
 from helpers.errors import BuildError, NoSuchImage, PaackError, RegistryError
-from helpers.reference import Source
+from helpers.reference import FILE_TRANSPORTS, Source
 from helpers.run import Result
 
 _REFUSED = "{registry} refuses access"
@@ -18,6 +18,11 @@ _POLICY = (
 )
 # (what skopeo's message contains, what we say, what to do); the first that fits is taken.
 _CAUSES = (
+    (
+        r"loading registries configuration",
+        "registries.conf cannot be used",
+        "correct the file that skopeo names (containers-registries.conf(5))",
+    ),
     (
         r"Source image rejected|rejected by policy",
         _REJECTED,
@@ -79,6 +84,15 @@ _CAUSES = (
         _POLICY,
     ),
 )
+#: What to do when an image on this machine is not there.
+_LOCAL = {
+    "oci": "see the names, org.opencontainers.image.ref.name, in {path}/index.json",
+    "oci-archive": "see the names, org.opencontainers.image.ref.name: tar -xOf {path} index.json",
+    "docker-archive": "see the names: skopeo list-tags docker-archive:{path}",
+    "dir": "see whether there is a {path}/manifest.json",
+    "containers-storage": "see the names: podman images",
+}
+_PATHS = "; a path starts at the directory of the definition"
 _MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -97,14 +111,24 @@ def explain(source: Source, result: Result) -> PaackError:
             kind = BuildError if full else missing
             if what == _REFUSED and pull_secret.wants_pull_secret(reference.repo):
                 hint = pull_secret.HINT
+            elif what == _GONE and source.origin is None:
+                hint = _local_hint(source)
+            else:
+                hint = hint.format(registry=registry)
             return kind(
-                f"{source.text}: {what.format(registry=registry)}\n  skopeo: {said}",
-                hint=hint.format(registry=registry),
+                f"{source.text}: {what.format(registry=registry)}\n  skopeo: {said}", hint=hint
             )
     return RegistryError(
         f"{source.text}: cannot be fetched\n{result.explain()}",
         hint="run the skopeo command by hand to see more (skopeo --debug …)",
     )
+
+
+def _local_hint(source: Source) -> str:
+    path = source.location.partition(":")[0]
+    text = _LOCAL[source.transport].format(path=path)
+    is_relative = source.transport in FILE_TRANSPORTS and not path.startswith("/")
+    return text + _PATHS if is_relative else text
 
 
 def _fatal(stderr: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.reference import ReferenceProblem, parse_reference, parse_source
+from helpers.reference import FILE_TRANSPORTS, ReferenceProblem, parse_reference, parse_source
 from tests.support.commands import run
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -184,7 +185,9 @@ def test_a_source_may_be_given_another_name(text: str) -> None:
     [
         ("dir:./x", "does not say what the image is called"),
         ("oci:./layout", "does not say what the image is called"),
-        ("oci:./layout:latest", "not a full image name"),
+        ("oci:./layout:latest", "not a full image name: 'latest' in oci:./layout:latest"),
+        ("docker-archive:x.tar:nginx:1.2", "not a full image name: 'nginx:1.2'"),
+        ("oci-archive:x.tar:library/nginx", "names no registry in oci-archive:x.tar:library/ng"),
         ("http://quay.io/a", "unknown transport 'http'"),
         ("docker-daemon://x:1", "unknown transport 'docker-daemon'"),
         ("docker:quay.io/a", "not a full image name"),
@@ -196,3 +199,8 @@ def test_bad_sources(text: str, said: str) -> None:
     with pytest.raises(ReferenceProblem, match=said) as caught:
         parse_source(text)
     assert caught.value.hint
+    if text.startswith(FILE_TRANSPORTS):
+        written = caught.value.hint.removeprefix("write it as a mapping: ")
+        entry = yaml.safe_load(written.replace("NAME:TAG", "name:tag"))
+        assert entry["source"] == text
+        assert parse_source(entry["source"], entry["name"]).location == text.partition(":")[2]

@@ -11,11 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from helpers.cache import Cache
+from helpers.errors import NoSuchImage, RegistryError, UsageError
+from helpers.oci_layout import ImageSpec, write_image
+from helpers.progress import Reporter
 from helpers.reference import parse_source
+from helpers.registry import Registry
 from helpers.run import Result
 from helpers.skopeo_errors import explain
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
+from tests.unit.images import small_layer
 
 NAME = "HOST/team/app:1"
 PREFIX = 'Error parsing image name \\"docker://HOST/team/app:1\\": '
@@ -215,17 +221,69 @@ def test_what_skopeo_says_of_an_unknown_authority(tmp_path: Path) -> None:
     assert f"{host} has no certificate that this machine trusts" in message
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "oci:{}/none:localhost/x:1",
-        "oci-archive:{}/none.tar:localhost/x:1",
-        "docker-archive:{}/none.tar:localhost/x:1",
-        "containers-storage:[vfs@{}/root+{}/run]localhost/x:1",
-    ],
-)
-def test_what_skopeo_says_of_local_images_that_are_not_there(tmp_path: Path, source: str) -> None:
-    assert "there is no such image" in said_by_skopeo(source.format(tmp_path, tmp_path))
+#: (source, what it is called, where to look).
+LOCAL = [
+    ("oci:{}/none:localhost/x:1", None, "org.opencontainers.image.ref.name, in {}/none/index.json"),
+    ("oci:{}/layout:latest", "localhost/x:1", "in {}/layout/index.json"),
+    ("oci-archive:{}/none.tar:localhost/x:1", None, "tar -xOf {}/none.tar index.json"),
+    ("docker-archive:{}/none.tar:localhost/x:1", None, "list-tags docker-archive:{}/none.tar"),
+    ("dir:{}/none", "localhost/x:1", "{}/none/manifest.json"),
+    ("containers-storage:[vfs@{}/root+{}/run]localhost/x:1", None, "podman images"),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "hint"), LOCAL)
+def test_what_skopeo_says_of_local_images_that_are_not_there(
+    tmp_path: Path, source: str, name: str | None, hint: str
+) -> None:
+    write_image(tmp_path / "layout", "localhost/x:1", [ImageSpec("x86_64", [small_layer("x")])])
+    text = source.format(tmp_path, tmp_path)
+    done = run(["skopeo", "inspect", "--raw", text], check=False)
+    error = explain(parse_source(text, name), result(done.stderr))
+    assert error.message.startswith(f"{text}: there is no such image\n")
+    assert error.hint is not None
+    assert error.hint.endswith(hint.format(tmp_path))  # nothing of relative paths
+
+
+def test_relative_paths_start_at_the_definition() -> None:
+    gone = result('level=fatal msg="open a{b}/index.json: no such file or directory"')
+    hint = explain(parse_source("oci:a{b}:localhost/x:1"), gone).hint
+    assert hint is not None
+    assert hint.endswith("in a{b}/index.json; a path starts at the directory of the definition")
+
+
+def ask(home: Path, source: str) -> bytes:
+    """Ask for a manifest as a lock does, from another directory."""
+    (home / "base").mkdir()
+    registry = Registry(Cache(home / "cache"), home / "base", Reporter())
+    return registry.manifest(parse_source(source), "1")
+
+
+def test_registries_conf_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", "no.conf")
+    with pytest.raises(UsageError, match=r"^no\.conf: there is no such file\n.*REGISTRIES_CONF"):
+        ask(tmp_path, "127.0.0.1:1/a/b:1")
+
+
+def test_registries_conf_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bad.conf").write_text("[[registry]\n")
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(tmp_path / "bad.conf"))
+    with pytest.raises(RegistryError, match=r"registries\.conf cannot be used\n.*bad\.conf"):
+        ask(tmp_path, "127.0.0.1:1/a/b:1")
+
+
+def test_registries_conf_from_here(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path of it starts where paack is called, wherever skopeo is started."""
+    host = f"127.0.0.1:{server.server_port}"
+    (tmp_path / "my.conf").write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", "my.conf")
+    with pytest.raises(NoSuchImage):  # it answers: without TLS
+        ask(tmp_path, f"{host}/a/404-name_unknown:1")
 
 
 def test_what_skopeo_says_when_nobody_listens() -> None:
