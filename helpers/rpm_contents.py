@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from helpers.definition_document import FILESYSTEMS
 from helpers.errors import BuildError, PublishError, UsageError, VerificationError
-from helpers.rpm_header import Header, read_headers
-from helpers.run import reading, run
+from helpers.payload import packed_files
+from helpers.rpm_header import Header, check_is_rpm, read_headers
+from helpers.run import run
 
 _LEAD, _SECTION, _ALIGNMENT = 96, struct.Struct(">3sB4xII"), 8
 _SECTION_MAGIC = b"\x8e\xad\xe8"
@@ -115,8 +115,7 @@ def read_facts(rpm: Path) -> RpmFacts:
 
 def _checked(rpm: Path) -> Header:
     """Return the header of a binary RPM whose digests are right."""
-    if not rpm.is_file():
-        raise UsageError(f"{rpm} is no file", hint="paack report _output/rpms/*/*.rpm")
+    check_is_rpm(rpm)
     command = ["rpmkeys", "--checksig", "--nosignature", str(rpm.resolve())]
     if run(command, check=False, quiet=True).status != 0:
         raise VerificationError(f"{rpm}: rpm says that its digests are wrong", hint=_HINT)
@@ -134,22 +133,11 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
     files: dict[str, int] = {}
     taken: dict[str, Path] = {}
     lock = f"/usr/share/paack/{name}/lock.yaml"
-    try:
-        with (
-            rpm.open("rb") as file,
-            reading(["rpm2archive", "--nocompression", "-"], file) as out,
-            tarfile.open(fileobj=out, mode="r|*") as archive,
-        ):
-            for member in archive:
-                if not member.isreg():
-                    continue
-                path = "/" + str(PurePosixPath("/", member.name).relative_to("/"))
-                files[path] = member.size
-                if path == lock or _is_store(path) or _is_manifest(path, member.size):
-                    taken[path] = work / str(len(taken))
-                    _copy(archive.extractfile(member), taken[path])
-    except tarfile.TarError as error:
-        raise VerificationError(f"{rpm}: cannot be unpacked: {error}", hint=_HINT) from error
+    for file in packed_files(rpm):
+        files[file.path] = file.size
+        if file.path == lock or _is_store(file.path) or _is_manifest(file.path, file.size):
+            taken[file.path] = work / str(len(taken))
+            file.copy(taken[file.path])
     stores = [path for path in taken if _is_store(path)]
     if len(stores) > 1 or bool(stores) != (lock in taken):
         raise VerificationError(
@@ -186,10 +174,3 @@ def _is_store(path: str) -> bool:
 def _is_manifest(path: str, size: int) -> bool:
     ours = path.startswith("/usr/share/paack/")
     return path.endswith(_MANIFEST_SUFFIXES) and size <= _MANIFEST_LIMIT and not ours
-
-
-def _copy(content: IO[bytes] | None, target: Path) -> None:
-    assert content is not None
-    with target.open("wb") as copy:
-        while chunk := content.read(1 << 20):
-            copy.write(chunk)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from helpers.errors import PublishError
+from helpers.errors import PublishError, UsageError
 from helpers.run import run
 
 _AT_ONCE = 200
+_MAGIC = b"\xed\xab\xee\xdb"  # of the lead, which all RPM files still have
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+~^-]*\.rpm")
 _SIGNATURE = "%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{-}|}|"
 _FORMAT = (
@@ -40,6 +41,16 @@ class Header:
     def file(self) -> str:
         """The name that the file has in a repository: NAME-VERSION-RELEASE.ARCH.rpm."""
         return f"{self.nvr}.{self.arch}.rpm"
+
+
+def check_is_rpm(path: Path) -> None:
+    """Raise UsageError unless ``path`` is a file that starts as an RPM does."""
+    hint = "name RPMs: _output/rpms/*/*.rpm"
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file", hint=hint)
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise UsageError(f"{path} is no RPM", hint=hint)
 
 
 def read_headers(paths: Iterable[Path]) -> list[Header]:

@@ -62,6 +62,7 @@ def signature_of(rpm: Path, keys: Sequence[str], work: Path) -> Signature:
 
 def key_database(ring: Keyring, directory: Path) -> Path:
     """Return an rpm database in ``directory`` (made here) that knows the keys of ``ring``."""
+    directory = directory.resolve()  # rpmkeys takes no relative --dbpath
     if not directory.exists():
         directory.mkdir()
         keys = directory.with_name(f"{directory.name}.keys")
@@ -74,7 +75,7 @@ def key_database(ring: Keyring, directory: Path) -> Path:
 
 def check_rpm(file: Path, database: Path) -> None:
     """Raise VerificationError unless ``file`` has a good signature of a key in ``database``."""
-    words = ("rpmkeys", "--dbpath", database.resolve(), "-Kv", file.name)
+    words = ("rpmkeys", "--dbpath", database, "-Kv", file.name)
     result = run(words, cwd=file.parent, check=False, quiet=True)
     said = result.stdout.decode("utf-8", "replace")
     if result.status != 0 or not _GOOD.search(said):

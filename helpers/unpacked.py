@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from helpers.definition_document import FILESYSTEMS
 from helpers.errors import VerificationError
+from helpers.payload import packed_files
 from helpers.progress import count
-from helpers.run import reading, run
+from helpers.run import run
 from helpers.sbom import Subject
 
 PROVIDED = "container-image("
@@ -47,27 +47,19 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     Raises VerificationError when it has only some of what belongs together.
     """
     subject, provides = _ask(rpm)
-    shared = f"usr/share/paack/{subject.name}"
+    shared = f"/usr/share/paack/{subject.name}"
     wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
     bill = work / "sbom.spdx.json"
     targets = {**wanted, f"{shared}/{bill.name}": bill}
     stores: list[Path] = []
-    with (
-        rpm.open("rb") as file,
-        reading(["rpm2archive", "--nocompression", "-"], file) as out,
-        tarfile.open(fileobj=out, mode="r|*") as archive,
-    ):
-        for member in archive:
-            path = PurePosixPath("/", member.name).relative_to("/")
-            target = targets.get(str(path))
-            if target is None and path.suffix[1:] in FILESYSTEMS and member.isreg():
-                target = work / f"{len(stores)}.{path.suffix[1:]}"
-                stores.append(target)
-            content = archive.extractfile(member) if target else None
-            if target and content:
-                with target.open("wb") as copy:
-                    while chunk := content.read(1 << 20):
-                        copy.write(chunk)
+    for file in packed_files(rpm):
+        target = targets.get(file.path)
+        suffix = PurePosixPath(file.path).suffix[1:]
+        if target is None and suffix in FILESYSTEMS:
+            target = work / f"{len(stores)}.{suffix}"
+            stores.append(target)
+        if target:
+            file.copy(target)
     claims = any(each.startswith(PROVIDED) for each in provides)
     if not stores and not claims and not any(each.exists() for each in wanted.values()):
         return None

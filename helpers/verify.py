@@ -16,12 +16,14 @@ from pathlib import Path
 from helpers.cache import Cache
 from helpers.device import image_names
 from helpers.errors import BuildError, LockError, RegistryError, UsageError, VerificationError
+from helpers.fetch import fetch_images
 from helpers.lock import LockedImage, read_lock
 from helpers.lock_chain import chain_problems
 from helpers.origin import ask_origins, check_cached
 from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
+from helpers.rpm_header import check_is_rpm
 from helpers.run import run
 from helpers.sbom import make_sbom
 from helpers.signature import signature_of
@@ -34,6 +36,10 @@ from helpers.workspace import workspace
 
 _SHOWN = 50
 _HINT = "do not ship it: build it again, and see who changed it"
+_HINT_UNSIGNED = "sign it: make repo SIGN=KEY, and verify what is in _output/repo then"
+_HINT_RUN = (
+    "the store is as locked: try `podman run` of another image on this machine, then the image"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class _Verdict:
     images: list[LockedImage] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hint: str = _HINT
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,8 @@ class Verifier:
 
     def verify_all(self, rpms: Sequence[Path]) -> Iterator[str]:
         """Yield what was proved of each RPM; at the end, raise VerificationError for the others."""
+        for rpm in rpms:
+            check_is_rpm(rpm)
         failed: list[VerificationError] = []
         for rpm in rpms:
             try:
@@ -111,8 +120,6 @@ class Verifier:
 
     def verify(self, rpm: Path) -> str:
         """Return what was proved; raise VerificationError with every difference."""
-        if not rpm.is_file():
-            raise VerificationError(f"{rpm} is no file", hint="paack verify _output/rpms/*/*.rpm")
         self.scratch.mkdir(parents=True, exist_ok=True)
         verdict = _Verdict(differences=list(_rpm_differences(rpm)))
         with workspace(self.scratch) as work:
@@ -120,6 +127,7 @@ class Verifier:
                 signature = signature_of(rpm, self.demands.keys, work)
                 if signature.problem:
                     verdict.differences.append(Difference(rpm.name, signature.problem))
+                    verdict.hint = _HINT if signature.signer else _HINT_UNSIGNED
                 package = unpack(rpm, work)
                 if package:
                     self._judge(package, work, verdict)
@@ -127,7 +135,8 @@ class Verifier:
             lines = [f"  {each}" for each in found[:_SHOWN]]
             lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
             raise VerificationError(
-                f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines), hint=_HINT
+                f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
+                hint=verdict.hint,
             )
         what = "no images inside"
         if package:
@@ -174,14 +183,15 @@ class Verifier:
                 verdict.notes.append(f"{each.name}: {each.what}")
             else:
                 verdict.differences.append(Difference(each.name, each.what))
+                verdict.hint = _HINT_RUN
 
     def fetch(self, images: Sequence[LockedImage]) -> None:
         """Bring what the cache lacks of the images."""
         if self.demands.against == "cache":
             check_cached(images, self.registry)
             return
-        for image in images:
-            self.registry.fetch(image, parse_source(image.source, image.names[0]))
+        sources = (parse_source(image.source, image.names[0]) for image in images)
+        fetch_images(self.registry, zip(images, sources, strict=True))
 
     def verify_store(
         self, store: Path, filesystem: str, images: Sequence[LockedImage], work: Path

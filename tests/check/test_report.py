@@ -296,7 +296,7 @@ def cut_off(rpm: Path, work: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     ("make", "status"),
-    [(a_copy, 2), (a_source_rpm, 2), (nothing, 2), (no_rpm, 7), (damaged, 7), (cut_off, 7)],
+    [(a_copy, 2), (a_source_rpm, 2), (nothing, 2), (no_rpm, 2), (damaged, 7), (cut_off, 7)],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_cannot_be_reported_on(

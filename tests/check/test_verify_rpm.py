@@ -307,7 +307,11 @@ def test_an_rpm_without_images(built: Built, tmp_path: Path) -> None:
 
 def test_no_rpm(built: Built, tmp_path: Path) -> None:
     assert built.verify().returncode == 2
-    assert built.verify(tmp_path / "gone.rpm").returncode == 7
+    text = tmp_path / "text.rpm"
+    text.write_text("no RPM")
+    for path, said in ((tmp_path / "gone.rpm", "there is no such file"), (text, "is no RPM")):
+        done = built.verify(path)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
 @dataclass
@@ -358,6 +362,15 @@ def test_a_signature_is_checked(built: Built, signed: Signed, tmp_path: Path) ->
     done = built.verify(signed.rpm, options=[f"--key={key}" for key in keys])
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f": as locked, signed by {signed.ours.fingerprint}\n")
+
+
+def test_a_signature_is_checked_wherever_the_output_is(
+    built: Built, signed: Signed, tmp_path: Path
+) -> None:
+    key = signed.public(signed.ours, tmp_path)
+    words = ("verify", str(signed.rpm), "--key", key, "--output", "relative")
+    done = built.paack.call(*words, "--base", str(built.paack.home), cwd=tmp_path)
+    assert done.stdout.endswith(f", signed by {signed.ours.fingerprint}\n")
 
 
 def test_a_fingerprint_is_a_key_of_the_users(
