@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.definition import Definition, Package, definition_schema, load_definition
+from helpers.definition_document import (
+    ArchDocument,
+    DefinitionDocument,
+    ImageDocument,
+    ImagePathDocument,
+    PackageDocument,
+)
 from helpers.errors import DefinitionError, DefinitionErrors
+from helpers.schema import json_schema
 from tests.support.product import REPOSITORY
 
 SCHEMA = REPOSITORY / "schema" / "definition.schema.json"
@@ -378,6 +387,50 @@ def test_paths_are_plain(file: Path, written: str, path: str) -> None:
 def test_the_schema_in_the_repository_is_that_of_the_loader() -> None:
     assert json.loads(SCHEMA.read_text("utf-8")) == definition_schema(), "make schema"
     jsonschema.Draft202012Validator.check_schema(definition_schema())
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Return the tables of docs/definition.md: heading, key, default."""
+    text = (REPOSITORY / "docs" / "definition.md").read_text("utf-8")
+    tables: dict[str, dict[str, str]] = {}
+    for section in text.split("\n## ")[1:]:
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE)
+        if rows:
+            tables[section.splitlines()[0]] = dict(rows)
+    return tables
+
+
+def test_every_key_is_documented() -> None:
+    tables = documented()
+    documents: dict[str, type] = {
+        "The file": DefinitionDocument,
+        "A package": PackageDocument,
+        "An image": ImageDocument,
+        "An entry of arch": ArchDocument,
+        "An entry of imagePaths": ImagePathDocument,
+    }
+    assert tables.keys() == documents.keys()
+    for heading, document in documents.items():
+        schema = json_schema(document)
+        assert tables[heading].keys() == schema["properties"].keys()
+        required = {key for key, default in tables[heading].items() if default == "required"}
+        assert required - {"arches"} == set(schema["required"])  # or else arch
+
+
+def test_the_documented_defaults_are_those_of_the_loader(file: Path) -> None:
+    (package,) = load(file, "name: NAME\nversion: '1'\n" + TAIL).packages
+    table = documented()["A package"]
+    found = {
+        "release": package.release,
+        "license": package.license,
+        "summary": package.summary,
+        "path": package.path,
+        "filesystem": package.filesystem,
+        "manifestPath": package.manifest_path,
+    }
+    assert {key: f"`{value}`" for key, value in found.items()} == {key: table[key] for key in found}
+    others = {default for key, default in table.items() if key not in found}
+    assert others == {"required", "none", "the summary"}
 
 
 DEFINITIONS = sorted(
