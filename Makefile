@@ -8,7 +8,7 @@ OUTPUT ?= _output
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-slow test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
@@ -76,18 +76,15 @@ publish-job: deps ## for cron and CI: build, sign, publish what of DEF is not pu
 	$(PAACK) publish-job $(call flag,DEF,def) $(call flag,TO,to) $(call flag,VERSIONS,versions) \
 	  $(call flag,AUTHFILE,authfile) $(if $(SOURCES),--sources) $(signing)
 
-blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL)
-	$(PAACK) blueprint $(call flag,DEF,def) $(call flag,URL,url) $(call flag,NAME,name) --output $(OUTPUT)
+blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL, KEY=FILE)
+	$(PAACK) blueprint $(call flag,DEF,def) $(call flag,URL,url) $(call flag,NAME,name) $(call flag,KEY,key) --output $(OUTPUT)
 
 schema: deps ## write schema/definition.schema.json
 	$(PAACK) schema > schema/definition.schema.json.new
 	mv schema/definition.schema.json.new schema/definition.schema.json
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile -m "not slow" $(PYTEST)
-
-test-slow: test-deps ## the tests that take too long for every run
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio
