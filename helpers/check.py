@@ -26,6 +26,7 @@ from helpers.kustomize_paths import unapplied
 from helpers.lock import Lock, lock_path, read_lock
 from helpers.lock_check import lock_problems
 from helpers.needs import Need, needs_of
+from helpers.progress import count
 from helpers.shelf import Shelf, wanted_name
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
@@ -63,7 +64,7 @@ class Report:
         errors = [each.error for each in self.findings if not each.warning]
         for kind in _GRAVEST:
             if any(isinstance(error, kind) for error in errors):
-                raise kind(f"{len(errors)} error{'s' * (len(errors) > 1)} in {self.file}")
+                raise kind(f"{count(len(errors), 'error')} in {self.file}")
 
     @property
     def file(self) -> Path:

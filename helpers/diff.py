@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.errors import LockError, Place, UsageError
 from helpers.lock import Lock, LockedImage, lock_path, read_lock
-from helpers.progress import human
+from helpers.progress import count, human
 from helpers.reference import parse_reference
 from helpers.rootfs import Rootfs, file_changes
+from helpers.rpm_header import check_is_rpm
 from helpers.run import run
 from helpers.store_image import read_image
 from helpers.store_table import Table
@@ -45,10 +46,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Change:
-    """An image that differs: None on the side where it is not. ``files`` are lines, if asked."""
+    """An image that differs: None on the side where it is not. ``files`` are lines, if asked.
+
+    ``added`` are digests of its layers that no image of the old side has, ``removed`` of those
+    that none of the new side has: a layer that images share is fetched and dropped once.
+    """
 
     old: LockedImage | None
     new: LockedImage | None
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
     files: tuple[str, ...] | None = None
 
     @property
@@ -62,16 +69,6 @@ class Change:
         names = [each.names[0] for each in (self.old, self.new) if each]
         arch = (self.new or self.old).arch  # type: ignore[union-attr]
         return f"{' -> '.join(dict.fromkeys(names))} ({arch})"
-
-    @property
-    def added(self) -> list[str]:
-        """Digests of layers that only the new image has."""
-        return _only(self.new, self.old)
-
-    @property
-    def removed(self) -> list[str]:
-        """Digests of layers that only the old image has."""
-        return _only(self.old, self.new)
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class Diff:
         """Yield the difference for a terminal."""
         for change in self.changes:
             sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
-            layers = f"{len(change.added)} layers new, {len(change.removed)} gone"
+            layers = f"{count(len(change.added), 'layer')} new, {len(change.removed)} gone"
             yield f"{sign} {change.title}: {layers}"
             for line in change.files or ():
                 yield f"    {line}"
@@ -132,8 +129,8 @@ class Diff:
                 "arch": (each.new or each.old).arch,  # type: ignore[union-attr]
                 "old": list(each.old.names) if each.old else None,
                 "new": list(each.new.names) if each.new else None,
-                "layersAdded": each.added,
-                "layersRemoved": each.removed,
+                "layersAdded": list(each.added),
+                "layersRemoved": list(each.removed),
                 **({"files": list(each.files)} if each.files is not None else {}),
             }
             for each in self.changes
@@ -149,7 +146,7 @@ class Diff:
             return "no image changes"
         fetched, dropped = self.fetched, self.dropped
         return (
-            f"{len(fetched)} layers new ({human(sum(fetched.values()))} compressed), "
+            f"{count(len(fetched), 'layer')} new ({human(sum(fetched.values()))} compressed), "
             f"{len(dropped)} gone ({human(sum(dropped.values()))})"
         )
 
@@ -167,14 +164,13 @@ class Diff:
 
 def diff(old: Side, new: Side, *, files: bool = False) -> Diff:
     """Compare two sides; with ``files``, every file of the images that changed, too."""
-    changes = list(_changes(old.images, new.images))
+    changes = list(_changes(old, new))
     if files and changes:
         before, after = old.rootfs(), new.rootfs()
         changes = [
-            Change(
-                each.old,
-                each.new,
-                tuple(
+            replace(
+                each,
+                files=tuple(
                     file_changes(
                         before.files(each.old) if each.old else {},
                         after.files(each.new) if each.new else {},
@@ -187,10 +183,14 @@ def diff(old: Side, new: Side, *, files: bool = False) -> Diff:
 
 
 def side_of(text: str, verifier: Verifier, work: Path) -> Side:
-    """Return what a word of the command line names; ``work`` must live as long as the Side."""
+    """Return what a word of the command line names; ``work`` must live as long as the Side.
+
+    Raises UsageError when there is no such thing, LockError when a definition has no lock.
+    """
     work.mkdir()
     path = Path(text)
     if path.suffix == ".rpm":
+        check_is_rpm(path)
         package = unpack(path, work)
         download = path.stat().st_size
         if package is None:
@@ -206,6 +206,9 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         file.write_bytes(_from_git(revision, path))
     else:
         file = _lock_file(path)
+        if not file.is_file() and not path.is_file():
+            hint = "name an RPM, a lock, a definition, or REVISION:FILE as for git show"
+            raise UsageError(f"{path}: there is no such file", hint=hint)
     images = _images(file, read_lock(file))
     # Sources that are relative paths start at the definition.
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
@@ -238,7 +241,19 @@ def _images(file: Path, lock: Lock | None) -> tuple[LockedImage, ...]:
     return tuple(lock.images.values())
 
 
-def _changes(old: Sequence[LockedImage], new: Sequence[LockedImage]) -> Iterator[Change]:
+def _changes(old: Side, new: Side) -> Iterator[Change]:
+    """Yield a change for each pair of images that differ, sorted."""
+    old_layers, new_layers = old.layers(), new.layers()
+    found = [
+        Change(before, after, _only(after, old_layers), _only(before, new_layers))
+        for before, after in _pairs(old.images, new.images)
+    ]
+    yield from sorted(found, key=lambda each: (each.kind, each.title))
+
+
+def _pairs(
+    old: Sequence[LockedImage], new: Sequence[LockedImage]
+) -> Iterator[tuple[LockedImage | None, LockedImage | None]]:
     """Pair images by name; those that are left, by repository, where that is not ambiguous."""
     before = {(each.names[0], each.arch): each for each in old}
     after = {(each.names[0], each.arch): each for each in new}
@@ -248,16 +263,15 @@ def _changes(old: Sequence[LockedImage], new: Sequence[LockedImage]) -> Iterator
     for side, images in enumerate((before, after)):
         for image in images.values():
             left[parse_reference(image.names[0]).repo, image.arch][side].append(image)
-    found = [Change(one, other) for one, other in pairs if one.manifest != other.manifest]
+    yield from ((one, other) for one, other in pairs if one.manifest != other.manifest)
     for gone, come in left.values():
         if len(gone) == len(come) == 1:
-            found.append(Change(gone[0], come[0]))
+            yield gone[0], come[0]
         else:
-            found += [Change(each, None) for each in gone] + [Change(None, each) for each in come]
-    yield from sorted(found, key=lambda each: (each.kind, each.title))
+            yield from ((each, None) for each in gone)
+            yield from ((None, each) for each in come)
 
 
-def _only(one: LockedImage | None, other: LockedImage | None) -> list[str]:
-    known = {layer.digest for layer in other.layers} if other else set()
-    layers = one.layers if one else ()
-    return list(dict.fromkeys(each.digest for each in layers if each.digest not in known))
+def _only(image: LockedImage | None, known: Mapping[str, int]) -> tuple[str, ...]:
+    layers = image.layers if image else ()
+    return tuple(dict.fromkeys(each.digest for each in layers if each.digest not in known))

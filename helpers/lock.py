@@ -17,6 +17,7 @@ from helpers.blob import is_digest
 from helpers.definition import Definition
 from helpers.errors import LockError, Place
 from helpers.oci import parse_time
+from helpers.progress import count
 from helpers.reference import Source, parse_reference
 from helpers.workspace import workspace
 
@@ -120,16 +121,17 @@ def changes(old: Lock, new: Lock) -> list[str]:
         before, after = old.images.get(key), new.images.get(key)
         what = f"{key[0]} ({key[1]})"
         if before is None and after is not None:
-            lines.append(f"+ {what}: {_short(after.manifest)}, {len(after.layers)} layers")
+            lines.append(f"+ {what}: {_short(after.manifest)}, {count(len(after.layers), 'layer')}")
         elif before is not None and after is None:
             lines.append(f"- {what}")
         elif before is not None and after is not None and before != after:
             known = {layer.digest for layer in before.layers}
             fresh = [layer for layer in after.layers if layer.digest not in known]
+            total, size = count(len(after.layers), "layer"), sum(layer.size for layer in fresh)
             lines.append(
                 f"~ {what}: {_short(before.manifest)} of {before.created[:10]} -> "
-                f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of "
-                f"{len(after.layers)} layers new ({sum(layer.size for layer in fresh)} bytes)"
+                f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of {total} new "
+                f"({size} bytes)"
             )
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import tarfile
@@ -11,9 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from helpers.diff import Side, diff
+from helpers.lock import LockedImage, LockedLayer
 from helpers.oci_layout import ImageSpec, Packing, write_image
 from helpers.progress import human
+from helpers.rootfs import Rootfs
+from helpers.store_table import Table
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text
@@ -187,8 +194,8 @@ def test_what_changed_is_said_exactly(updated: Update, way: str) -> None:
 def test_for_a_terminal(updated: Update) -> None:
     lines = updated.diff(updated.rpms[0], updated.rpms[1]).splitlines()
     assert lines[:3] == [
-        "+ localhost/come:1 (x86_64): 1 layers new, 0 gone",
-        "~ localhost/app:1 -> localhost/app:2 (x86_64): 1 layers new, 0 gone",
+        "+ localhost/come:1 (x86_64): 1 layer new, 0 gone",
+        "~ localhost/app:1 -> localhost/app:2 (x86_64): 1 layer new, 0 gone",
         "- localhost/gone:1 (x86_64): 0 layers new, 1 gone",
     ]
     assert lines[3].startswith("2 layers new (")
@@ -231,13 +238,69 @@ def test_nothing_changed(updated: Update, way: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "status"),
     [
-        ("no.yaml", "app.yaml", 4),
+        ("unlocked.yaml", "app.yaml", 4),
+        ("no.yaml", "app.yaml", 2),
+        ("app.yaml", "no.lock.yaml", 2),
+        ("app.yaml", "no.rpm", 2),
+        ("directory.rpm", "app.yaml", 2),
+        ("text.rpm", "app.yaml", 2),
         ("HEAD:no.yaml", "app.yaml", 2),
         ("nowhere:app.yaml", "app.yaml", 2),
         ("app.yaml", "", 2),
     ],
 )
 def test_what_is_not_there(updated: Update, old: str, new: str, status: int) -> None:
+    updated.paack.define("", "unlocked.yaml")
+    (updated.paack.home / "directory.rpm").mkdir(exist_ok=True)
+    (updated.paack.home / "text.rpm").write_text("no RPM")
     done = updated.paack.call("diff", old, *([new] if new else []), check=False)
     assert done.returncode == status, done.stderr
     assert "  hint: " in done.stderr
+    assert "exit status" not in done.stderr
+    wrong = new if old == "app.yaml" else old
+    if status == 2 and wrong and ":" not in wrong:
+        what = " is no RPM" if wrong == "text.rpm" else ": there is no such file"
+        assert f"{wrong}{what}" in done.stderr
+
+
+def image(name: str, arch: str, layers: str) -> LockedImage:
+    """Return an image of a lock: with a layer of 10 bytes for each letter."""
+    digests = [f"sha256:{letter * 64}" for letter in layers]
+    locked = tuple(LockedLayer(each, 10, each) for each in digests)
+    manifest = f"sha256:{hashlib.sha256(f'{arch} {layers}'.encode()).hexdigest()}"
+    created = "2024-01-01T00:00:00Z"
+    return LockedImage(name, arch, (name,), None, manifest, manifest, created, locked)
+
+
+def side(*images: LockedImage) -> Side:
+    return Side("", images, lambda: Rootfs(Table()))
+
+
+def test_two_arches_that_share_layers() -> None:
+    old = side(image("a.b/app:1", "x86_64", "ab"), image("a.b/other:1", "x86_64", "a"))
+    new = side(image("a.b/app:1", "aarch64", "ab"), image("a.b/other:1", "aarch64", "ac"))
+    assert list(diff(old, new).lines())[:-1] == [
+        "+ a.b/app:1 (aarch64): 0 layers new, 0 gone",
+        "+ a.b/other:1 (aarch64): 1 layer new, 0 gone",
+        "- a.b/app:1 (x86_64): 0 layers new, 0 gone",
+        "- a.b/other:1 (x86_64): 0 layers new, 0 gone",
+        "1 layer new (10 B compressed), 0 gone (0 B)",
+    ]
+
+
+images = st.builds(
+    image,
+    st.sampled_from(["a.b/one:1", "a.b/one:2", "a.b/two:1"]),
+    st.sampled_from(["x86_64", "aarch64"]),
+    st.text("abcde", max_size=3),
+)
+sides = st.lists(images, max_size=4, unique_by=lambda each: (each.source, each.arch))
+
+
+@given(sides, sides)
+def test_the_sum_is_of_the_layers_of_the_images(
+    old: list[LockedImage], new: list[LockedImage]
+) -> None:
+    found = diff(side(*old), side(*new))
+    assert {digest for each in found.changes for digest in each.added} == found.fetched.keys()
+    assert {digest for each in found.changes for digest in each.removed} == found.dropped.keys()
