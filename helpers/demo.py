@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from helpers.arch import OCI_ARCH
@@ -14,9 +15,14 @@ ARCHES = tuple(OCI_ARCH)[:2]
 
 
 def run_demo(builder: Builder) -> str:
-    """Build the demo's RPMs and return a description of what is in them."""
+    """Build the demo's RPMs and return a description of what is in them.
+
+    They have an output directory of their own below the builder's, so that they are not
+    published with what was built for devices.
+    """
     layout_of(DEMO / "rootfs", Path("_output/demo/layout"), ARCHES)
-    rpms = builder.rpms(DEMO / "demo.yaml")
+    apart = replace(builder, output=builder.output / "demo")
+    rpms = apart.rpms(DEMO / "demo.yaml")
     return "\n".join(describe(rpm) for rpm in rpms)
 
 

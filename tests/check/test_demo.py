@@ -22,12 +22,19 @@ def paack(tmp_path_factory: pytest.TempPathFactory) -> Paack:
 @pytest.fixture(scope="module")
 def rpms(paack: Paack) -> list[Path]:
     alone(paack, "demo", "--output", str(paack.output))
-    return sorted(paack.output.glob("rpms/*/*.rpm"))
+    return sorted((paack.output / "demo").glob("rpms/*/*.rpm"))
 
 
 def alone(paack: Paack, *arguments: str) -> subprocess.CompletedProcess[str]:
     command, env = paack.command(*arguments)
     return run(["unshare", "--net", "env", "--chdir", str(REPOSITORY), *command], env=env)
+
+
+def test_it_is_not_published(paack: Paack, rpms: list[Path]) -> None:
+    """What is for devices is in the output directory itself, and the demo is not."""
+    assert {path.name for path in paack.output.iterdir()} == {"demo"}
+    done = paack.call("repo", "--output", str(paack.output), check=False)
+    assert (done.returncode, "there is no RPM in" in done.stderr) == (20, True)
 
 
 def test_check(paack: Paack) -> None:
@@ -56,7 +63,7 @@ def test_diff(paack: Paack, rpms: list[Path]) -> None:
 
 
 def test_report(paack: Paack, rpms: list[Path]) -> None:
-    output = ["--output", str(paack.output), "--json"]
+    output = ["--output", str(paack.output / "demo"), "--json"]
     (build,) = json.loads(alone(paack, "report", *output).stdout)
     assert [rpm["file"] for rpm in build["rpms"]] == [path.name for path in rpms]
     for rpm, path in zip(build["rpms"], rpms, strict=True):
@@ -64,5 +71,5 @@ def test_report(paack: Paack, rpms: list[Path]) -> None:
         # The layer that both images have comes once.
         assert sorted(len(layer["images"]) for layer in rpm["layers"]) == [1, 1, 2]
     page = Path(build["page"])
-    assert page == paack.output / "reports" / "paack-demo-containers-1.1.0-1.html"
+    assert page == paack.output / "demo" / "reports" / "paack-demo-containers-1.1.0-1.html"
     assert page.read_text().startswith("<!doctype html>")
