@@ -26,6 +26,8 @@ from helpers.repodata import (
 from helpers.sign import Keyring, Signer, sign_file
 from helpers.site import File, Site
 
+_ELSEWHERE = "publish to another, empty directory"
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -67,8 +69,8 @@ class Generation:
 def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False) -> State:
     """Return what is published in ``directory``; raise PublishError or VerificationError.
 
-    With ``ring`` it must be signed by one of these keys (with ``unsigned``: or by none), without
-    it must not be signed.
+    With ``ring`` it must be signed by one of these keys, without it must not be signed. With
+    ``unsigned``, for a repository that can be made anew, not being signed is as good.
     """
     numbers = _numbers(directory)
     whole = [number for number in numbers if (directory / _path(number) / REPOMD).is_file()]
@@ -76,21 +78,27 @@ def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False)
         if (directory / "repodata").exists():
             raise PublishError(
                 f"{directory}: has a repository that paack did not make",
-                hint="publish to an empty directory",
+                hint=_ELSEWHERE,
             )
         return State(numbers=numbers)
     current = directory / _path(whole[-1])
     signed = (current / SIGNATURE).exists()
     signer = ""
     if ring is None and signed:
-        raise PublishError(f"{directory.name}: is signed", hint="go on signing it: --sign KEY")
-    if ring is not None and (signed or not unsigned):
+        other = f"make it anew: rm -r {directory.parent}" if unsigned else _ELSEWHERE
+        raise PublishError(
+            f"{directory}: is signed",
+            hint=f"go on signing it: --sign KEY (make: SIGN=KEY); or {other}",
+        )
+    if ring is not None and not signed and not unsigned:
+        raise PublishError(f"{directory}: is not signed", hint=_ELSEWHERE)
+    if ring is not None and signed:
         try:
             signer = ring.check(current / REPOMD, current / SIGNATURE)
         except VerificationError as error:
             raise PublishError(
                 error.message,
-                hint="name the key that signed it: --old-key KEY; or publish to another directory",
+                hint=f"name the key that signed it: --old-key KEY; or {_ELSEWHERE}",
             ) from error
     return State(whole[-1], read_repodata(current), signer, numbers)
 
@@ -112,10 +120,10 @@ def next_generation(
     With ``url`` it has a mirror list.
     """
     fingerprint = signer.key.fingerprint if signer else ""
-    published = {entry.sha256 for entry in state.entries.values()}
+    published = _contents(state.entries)
     if (
         state.number > 0
-        and published == {entry.sha256 for entry in entries.values()}
+        and published == _contents(entries)
         and state.repodata.compression == compression
         and state.signer == fingerprint
         and _mirrors(tree / directory, state.number) == _mirror_list(url, directory, state.number)
@@ -135,6 +143,10 @@ def next_generation(
     base = f"{directory}/{_path(number)}"
     placed = {f"{base}/{name}": file for name, file in files.items()}
     return Generation(directory, number, entries, kept, placed)
+
+
+def _contents(entries: Mapping[str, Entry]) -> set[tuple[str, str]]:
+    return {(entry.sha256, entry.inputs) for entry in entries.values()}
 
 
 def _kept_files(directory: Path, kept: Mapping[int, Repodata]) -> dict[str, File]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.errors import PublishError, UsageError, VerificationError, from_os_error
@@ -83,8 +83,16 @@ Offers = Mapping[str, Sequence[Offer]]
 Choice = Callable[[Mapping[str, State]], Offers]
 
 
-def publish(site: Site, choose: Choice, settings: Settings) -> list[str]:
-    """Bring ``site`` up to date; return the paths of the packages that it got.
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published: the paths of new packages, and the URL of the .repo file."""
+
+    packages: list[str]
+    repo: str
+
+
+def publish(site: Site, choose: Choice, settings: Settings) -> Publication:
+    """Bring ``site`` up to date; return what it got.
 
     Raises PublishError: a package with other content than its published namesake, a repository
     that is not ours to continue, a transfer that failed. What was published stays whole.
@@ -101,14 +109,21 @@ def publish(site: Site, choose: Choice, settings: Settings) -> list[str]:
         raise PublishError(error.message, hint=error.hint or "see: paack repo.verify") from error
 
 
-def read_states(tree: Path, settings: Settings) -> dict[str, State]:
-    """Return what is published below ``tree``, by directory."""
-    there = [name for name in DIRECTORIES if (tree / name).is_dir()]
-    if settings.signer is None:
-        return {name: read_state(tree / name, None) for name in there}
-    keys = (settings.signer.key.fingerprint, *settings.old_keys)
-    with keyring(*map(public_key, keys)) as ring:
-        return {name: read_state(tree / name, ring, unsigned=settings.exact) for name in there}
+def read_states(site: Site, settings: Settings) -> dict[str, State]:
+    """Return what is published, by directory; raise PublishError or VerificationError."""
+    there = [name for name in DIRECTORIES if (site.tree / name).is_dir()]
+    signer = settings.signer
+    keys = (signer.key.fingerprint, *settings.old_keys) if signer else ()
+    try:
+        with keyring(*map(public_key, keys)) as ring:
+            known = ring if signer else None
+            return {
+                name: read_state(site.tree / name, known, unsigned=settings.exact) for name in there
+            }
+    except (PublishError, VerificationError) as error:
+        # The metadata of another host is read from a copy, whose path would say nothing.
+        message = error.message.replace(str(site.tree), site.where)
+        raise type(error)(message, hint=error.hint) from error
 
 
 def built_offers(directory: Path) -> Offers:
@@ -123,8 +138,8 @@ def built_offers(directory: Path) -> Offers:
     return offers
 
 
-def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> list[str]:
-    states = read_states(site.tree, settings)
+def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publication:
+    states = read_states(site, settings)
     offers = choose(states)
     names = sorted({*states, *(name for name, some in offers.items() if some)})
     states = {name: states.get(name, State()) for name in names}
@@ -155,7 +170,7 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> list
         switch(site, generation)
     for generation in generations:
         prune(site, generation, states[generation.directory].numbers)
-    return sorted(packages)
+    return Publication(sorted(packages), f"{url}/{repo_path(settings.name)}")
 
 
 def _merge(
@@ -168,13 +183,16 @@ def _merge(
         entries = {} if settings.exact else dict(state.entries)
         for offer in offers.get(name, ()):
             new, old = offer.entry, entries.get(offer.entry.file)
-            if old is None or (old.header == new.header and new.signer and not old.signer):
+            if old is None:
                 entries[new.file] = new
             elif old.header != new.header:
                 refused.append(
                     f"{name}/{new.file} is published with other content: "
                     f"header sha256 {old.header} there, {new.header} here"
                 )
+            else:
+                better = new if new.signer and not old.signer else old
+                entries[new.file] = replace(better, inputs=old.inputs or new.inputs)
         wanted[name] = _newest(entries, settings.versions)
     if refused:
         raise PublishError(

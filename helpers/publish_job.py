@@ -1,7 +1,8 @@
 """The publishing job: what a definition makes is built, signed and published, unless it is already.
 
 "Already" is told by name, version and arch, and by what went in; not by a digest of the RPM, which
-changes with the version of rpmbuild. So a job that finds nothing new builds nothing.
+changes with the version of rpmbuild. So a job that finds nothing new builds nothing. Only when it
+is not known what went in, as after `make rpm` and `make publish`, the package is built to compare.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from helpers.errors import LockError, Place, PublishError
 from helpers.generation import State
 from helpers.lock import Lock, check_lock, lock_path, read_lock
 from helpers.manifests import read_manifests
-from helpers.publish import Offers, Settings, built_offers, publish, read_states
+from helpers.publish import (
+    Offer,
+    Offers,
+    Publication,
+    Settings,
+    built_offers,
+    publish,
+    read_states,
+)
 from helpers.repo import make_repo, repo_path
 from helpers.repodata import SOURCE
 from helpers.site import Site
@@ -44,25 +53,33 @@ class Wanted:
 
 def publish_job(
     builder: Builder, file: Path, site: Site, settings: Settings, *, sources: bool = False
-) -> list[str]:
-    """Publish the packages of a definition that are not yet; return the paths of these.
+) -> Publication:
+    """Publish the packages of a definition that are not yet; return what was published.
 
     With ``sources`` their source RPMs, too. Raises LockError when the lock is not up to date,
-    PublishError when a published package was made from something else.
+    PublishError when a published package was made from something else, or has other content.
     """
     definition = load_definition(file)
     wanted = wanted_packages(definition, _read_lock(definition), sources=sources)
     with site.locked():
-        states = read_states(site.tree, settings)
-    missing = _missing(wanted, states)
-    for each in sorted(set(wanted) - set(missing), key=lambda each: each.files):
-        builder.reporter.say(f"same    {each.files[0]} is published")
+        states = read_states(site, settings)
+    missing, unknown = _missing(wanted, states)
+    same = [each for each in wanted if each not in missing and each not in unknown]
+    _say(builder, same, "same    {} is published")
+    _say(builder, unknown, "compare {}: it is not known what the published one was made from")
     offers: Offers = {}
-    if missing:
-        _build(builder, file, missing)
-        make_repo(builder.output, replace(settings, versions=0), builder.reporter)
-        offers = _offers(repo_path(builder.output), missing)
-    return publish(site, lambda _: offers, settings)
+    if to_build := [*missing, *unknown]:
+        _build(builder, file, to_build)
+        inputs = {name: each.inputs for each in to_build for name in each.files}
+        make_repo(builder.output, replace(settings, versions=0), builder.reporter, inputs)
+        offers = _offers(repo_path(builder.output), to_build)
+    done = publish(site, lambda _: offers, settings)
+    _say(builder, unknown, "same    {} is published")
+    added = {path.rpartition("/")[2] for path in done.packages}
+    if settings.versions:
+        old = [each for each in missing if not added.intersection(each.files)]
+        _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
+    return done
 
 
 def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False) -> list[Wanted]:
@@ -93,14 +110,25 @@ def _read_lock(definition: Definition) -> Lock:
     return lock
 
 
-def _missing(wanted: list[Wanted], states: Mapping[str, State]) -> list[Wanted]:
+def _say(builder: Builder, some: list[Wanted], line: str) -> None:
+    for each in sorted(some, key=lambda each: each.files):
+        builder.reporter.say(line.format(each.files[0]))
+
+
+def _missing(
+    wanted: list[Wanted], states: Mapping[str, State]
+) -> tuple[list[Wanted], list[Wanted]]:
+    """Return what is not published, and what is, made from we do not know what."""
     missing: list[Wanted] = []
+    unknown: list[Wanted] = []
     refused: list[str] = []
     for each in wanted:
         state = states.get(each.arch, State())
         there = [state.entries[name] for name in each.files if name in state.entries]
         if not there:
             missing.append(each)
+        elif not all(entry.inputs for entry in there):
+            unknown.append(each)
         refused += [
             f"{each.arch}/{entry.file} is published, made from something else"
             for entry in there
@@ -110,28 +138,31 @@ def _missing(wanted: list[Wanted], states: Mapping[str, State]) -> list[Wanted]:
         raise PublishError(
             "\n".join(refused), hint="raise the release: what is published never changes"
         )
-    return missing
+    return missing, unknown
 
 
-def _build(builder: Builder, file: Path, missing: list[Wanted]) -> None:
-    arches = sorted({each.arch for each in missing} - {SOURCE})
+def _build(builder: Builder, file: Path, wanted: list[Wanted]) -> None:
+    arches = sorted({each.arch for each in wanted} - {SOURCE})
     if arches:
         builder.rpms(file, arches)
-    if any(each.arch == SOURCE for each in missing):
+    if any(each.arch == SOURCE for each in wanted):
         builder.srpm(file)
 
 
-def _offers(repository: Path, missing: list[Wanted]) -> Offers:
-    """Return what is missing, with what it was made from."""
-    inputs = {(each.arch, name): each.inputs for each in missing for name in each.files}
-    return {
-        arch: [
-            replace(offer, entry=replace(offer.entry, inputs=inputs[arch, offer.entry.file]))
-            for offer in offers
-            if (arch, offer.entry.file) in inputs
-        ]
-        for arch, offers in built_offers(repository).items()
+def _offers(repository: Path, wanted: list[Wanted]) -> Offers:
+    """Return what was built, each for its arch; a package without an arch is the same for all."""
+    built = {
+        offer.entry.file: offer for some in built_offers(repository).values() for offer in some
     }
+    offers: dict[str, list[Offer]] = {}
+    for each in wanted:
+        found = [built[name] for name in each.files if name in built]
+        if not found:
+            raise PublishError(
+                f"{each.files[0]} was built, and is not in {repository}", hint="paack repo"
+            )
+        offers.setdefault(each.arch, []).extend(found)
+    return offers
 
 
 def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object]:

@@ -10,11 +10,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from helpers.errors import PublishError
 from helpers.generation import State
 from helpers.progress import Reporter
-from helpers.publish import Offer, Offers, Settings, publish
+from helpers.publish import Offer, Offers, Publication, Settings, publish
 from helpers.repodata import DIRECTORIES, SOURCE, entry_of
 from helpers.rpm_header import Header, read_headers
 from helpers.sign import Signer, sign_rpm
@@ -30,14 +31,20 @@ def repo_path(output: Path) -> Path:
     return output / "repo"
 
 
-def make_repo(output: Path, settings: Settings, reporter: Reporter) -> list[str]:
-    """Bring ``output``'s repository up to date; return the paths of the packages that it got.
+def make_repo(
+    output: Path,
+    settings: Settings,
+    reporter: Reporter,
+    inputs: Mapping[str, str] = MappingProxyType({}),
+) -> Publication:
+    """Bring ``output``'s repository up to date; return what it got.
 
+    ``inputs`` tells, by file name, what packages were made from; of others it stays what it was.
     Raises PublishError.
     """
     site = LocalSite(repo_path(output), reporter, hard_links=True)
     with workspace(output / "work") as work:
-        gathering = _Gathering(output, settings.signer, reporter, work)
+        gathering = _Gathering(output, settings.signer, reporter, inputs, work)
         return publish(site, gathering.offers, replace(settings, exact=True))
 
 
@@ -48,6 +55,7 @@ class _Gathering:
     output: Path
     signer: Signer | None
     reporter: Reporter
+    inputs: Mapping[str, str]
     work: Path
     _made: dict[str, Offer] = field(default_factory=dict)
 
@@ -76,15 +84,23 @@ class _Gathering:
         return _by_directory(found)
 
     def _offer(self, directory: str, header: Header, state: State) -> Offer:
-        old = state.entries.get(header.file)
-        if old and old.header == header.digest and self._is_signed(old.signer):
-            return Offer(old, repo_path(self.output) / directory / old.href)
-        if header.file not in self._made:
-            self._made[header.file] = self._make(header)
-        return self._made[header.file]
+        there = state.entries.get(header.file)
+        old = there if there and there.header == header.digest else None
+        if old and self._is_signed(old.signer):
+            offer = Offer(old, repo_path(self.output) / directory / old.href)
+        else:
+            if header.file not in self._made:
+                self._made[header.file] = self._make(header, replaces=there is not old)
+            offer = self._made[header.file]
+        inputs = self.inputs.get(header.file) or (old.inputs if old else "")
+        return replace(offer, entry=replace(offer.entry, inputs=inputs))
 
-    def _make(self, header: Header) -> Offer:
+    def _make(self, header: Header, *, replaces: bool) -> Offer:
         path, signer = header.path, header.signer
+        if replaces:
+            self.reporter.say(
+                f"replaced {header.file}, whose content changed without a new version or release"
+            )
         label = f"add     {header.file}"
         with self.reporter.step(label, path.stat().st_size):
             if self.signer and not self._is_signed(signer):

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.error import HTTPError
 
 from helpers.definition import load_definition
-from helpers.errors import PublishError, UsageError, VerificationError
+from helpers.errors import PublishError, RegistryError, UsageError, VerificationError
 from helpers.progress import Reporter
 from helpers.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
+from helpers.repo_trust import IN_ITSELF, Trust
 from helpers.repodata import (
     DIRECTORIES,
     REPOMD,
@@ -27,35 +29,12 @@ from helpers.repodata import (
     read_repomd,
 )
 from helpers.rpm_header import read_headers
-from helpers.sign import Keyring, is_fingerprint, keyring
+from helpers.sign import Keyring, UnknownKey, keyring
 from helpers.signature import check_rpm, key_database
 from helpers.web import Tree, is_url
 
 _GENERATION = re.compile(r"/generations/([0-9]+)/\s")
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """What the caller believes in: files of public keys, fingerprints, or (neither) the repository.
-
-    With ``unsigned`` a repository without any signature is as good.
-    """
-
-    files: tuple[Path, ...] = ()
-    fingerprints: tuple[str, ...] = ()
-    unsigned: bool = False
-
-
-def trust_of(keys: Sequence[str], *, unsigned: bool = False) -> Trust:
-    """Return the trust in ``keys``, each a fingerprint or a file of public keys."""
-    fingerprints = tuple(key for key in keys if is_fingerprint(key))
-    files = tuple(Path(key) for key in keys if not is_fingerprint(key))
-    for file in files:
-        if not file.is_file():
-            raise UsageError(
-                f"{file}: neither a file nor a fingerprint", hint="gpg --list-keys --fingerprint"
-            )
-    return Trust(files, fingerprints, unsigned)
+_NAMED = 2  # files of one problem; the number of the others is said
 
 
 @dataclass
@@ -94,14 +73,15 @@ def verify_repo(
     reporter: Reporter,
     *,
     name: str = "paack",
-    trust: Trust = Trust(),
+    trust: Trust = IN_ITSELF,
     definitions: Sequence[Path] = (),
     arches: Sequence[str] = (),
 ) -> Report:
     """Check the repository at ``where`` (a directory or a URL), all of it; return what was found.
 
     Packages of ``definitions`` must be there, for each of their arches. With ``arches`` only the
-    directories of these (and no sources) are looked at.
+    directories of these (and no sources) are looked at. Raises RegistryError when no server
+    answers.
     """
     if not is_url(where) and not Path(where).is_dir():
         raise UsageError(f"{where}: no directory", hint="a directory, or http(s)://HOST/PATH")
@@ -111,10 +91,12 @@ def verify_repo(
     report = Report(where)
     with tempfile.TemporaryDirectory(prefix="paack-verify-") as scratch, keyring() as ring:
         tree = Tree(where, Path(scratch))
+        _check_server(tree, repo_path(name))
         check = _Check(tree, ring, name, trust, reporter, report)
         signed = check.descriptions()
         for directory in arches or DIRECTORIES:
             check.directory(directory, signed)
+        check.strange_keys()
     if not report.packages:
         report.problems.append(f"no repository: no ARCH/repodata/{REPOMD}")
     for definition in definitions:
@@ -131,6 +113,8 @@ class _Check:
     reporter: Reporter
     report: Report
     published: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)  # IDs of the keys that count
+    strangers: dict[str, list[str]] = field(default_factory=dict)  # key ID: files
 
     def descriptions(self) -> bool:
         """Check the .repo file and the keys; return whether signatures are to be expected."""
@@ -144,19 +128,39 @@ class _Check:
             for file in self.trust.files:
                 self.ring.add(file.read_bytes())
         there = self.ring.public_keys()
-        wanted = {each.replace(" ", "").upper() for each in self.trust.fingerprints}
-        for lacking in sorted(wanted - {key.fingerprint for key in there}):
-            self.report.problems.append(f"{key_path(self.name)}: has no key {lacking}")
+        wanted = self.trust.names
+        for lacking in wanted:
+            if not any(key.is_called(lacking) for key in there):
+                only = ", ".join(key.fingerprint for key in there)
+                self.report.problems.append(
+                    f"{key_path(self.name)}: has no key {lacking}" + (only and f", only {only}")
+                )
         for key in there:
-            if wanted and key.fingerprint not in wanted:
+            if wanted and not any(map(key.is_called, wanted)):
                 self.ring.remove([key.fingerprint])
-            elif key.problem:
+                continue
+            self.known |= key.ids
+            if key.problem:
                 self.report.problems.append(f"the key {key.fingerprint} {key.problem}")
             else:
                 self.report.keys.append(key.fingerprint)
         if not there and not self.trust.unsigned:
             self.report.problems.append(f"not signed: there is no {key_path(self.name)}")
         return bool(there) or not self.trust.unsigned
+
+    def strange_keys(self) -> None:
+        """Report the keys that signed and do not count, each once."""
+        if self.trust.names and not self.known:
+            return  # reported by descriptions: it is the one cause
+        why = f"{key_path(self.name)} does not hold it"
+        if self.trust.names or self.trust.files:
+            why = "--key names others"
+        for key, files in sorted(self.strangers.items()):
+            more = f" and {len(files) - _NAMED} more files" if len(files) > _NAMED else ""
+            self.report.problems.append(
+                f"{', '.join(files[:_NAMED])}{more}: "
+                f"signed by {key}, which is not known here: {why}"
+            )
 
     def directory(self, directory: str, signed: bool) -> None:
         """Check the metadata and the packages of one arch."""
@@ -220,6 +224,9 @@ class _Check:
     def _signature(self, base: str, target: Path) -> None:
         try:
             signer = self.ring.check(target / REPOMD, target / SIGNATURE)
+        except UnknownKey as error:
+            self.strangers.setdefault(error.key, []).append(f"{base}/{REPOMD}")
+            return
         except VerificationError as error:
             raise VerificationError(error.message.replace(str(target), base)) from error
         if signer not in self.published:
@@ -263,10 +270,27 @@ class _Check:
             raise VerificationError(f"{path}: is {header.file}, header sha256 {header.digest}")
         if not signed:
             return
+        if header.signer and header.signer not in self.known:
+            self.strangers.setdefault(header.signer, []).append(path)
+            return
         try:
             check_rpm(file, key_database(self.ring, self.tree.scratch / "rpmdb"))
         except VerificationError as error:
             raise VerificationError(f"{path}: {error.message}") from error
+
+
+def _check_server(tree: Tree, path: str) -> None:
+    """Raise RegistryError when no server answers; whatever else it answers is checked later."""
+    try:
+        tree.read(path)
+    except VerificationError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, HTTPError):
+            reason = getattr(cause, "reason", cause)
+            raise RegistryError(
+                f"{tree.where} cannot be reached: {getattr(reason, 'strerror', None) or reason}",
+                hint="is the server up, and the address right?",
+            ) from error
 
 
 def _check_definition(file: Path, arches: Sequence[str], report: Report) -> None:

@@ -19,7 +19,7 @@ from helpers.rpm_header import read_headers
 from helpers.run import Result, require, run, secret
 
 _NAME = re.compile(r"(?:0x)?([0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{16})")
-_KEY_ID = 18  # digits, with 0x
+_KEY_ID = 16  # digits
 _RSA, _EDDSA = "1", "22"
 _RSA_BITS = 2048
 _ROLES = {"sec": True, "pub": True, "ssb": False, "sub": False}
@@ -30,7 +30,6 @@ _BAD = {
     "EXPSIG": "has expired",
     "EXPKEYSIG": "is of an expired key",
     "REVKEYSIG": "is of a revoked key",
-    "ERRSIG": "is of a key that is not known here",
 }
 
 
@@ -44,6 +43,18 @@ class Key:
     fingerprint: str
     ids: frozenset[str]
     problem: str = ""
+
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` (see key_name) is its fingerprint or one of its IDs."""
+        return name == self.fingerprint or name.lower() in self.ids
+
+
+class UnknownKey(VerificationError):
+    """A signature is of a key that is not in the keyring; ``key`` is its ID."""
+
+    def __init__(self, file: Path, key: str):
+        super().__init__(f"{file}: its signature is of a key that is not known here (key ID {key})")
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class Keyring:
     def check(self, file: Path, signature: Path) -> str:
         """Return the fingerprint of the key whose good signature ``file`` has.
 
-        Raises VerificationError: no signature, of other content, of an expired or unknown key.
+        Raises VerificationError: no signature, of other content, of an expired key; UnknownKey.
         """
         if not signature.is_file():
             raise VerificationError(f"{file}: has no signature ({signature.name})")
@@ -99,6 +110,8 @@ class Keyring:
             if status in words:
                 key = words[status][0] if words[status] else "?"
                 raise VerificationError(f"{file}: its signature {problem} (key ID {key.lower()})")
+        if "ERRSIG" in words:
+            raise UnknownKey(file, words["ERRSIG"][0].lower() if words["ERRSIG"] else "?")
         if "GOODSIG" not in words or "VALIDSIG" not in words:
             raise VerificationError(f"{file}: its signature cannot be read\n{result.explain()}")
         return words["VALIDSIG"][-1].upper()
@@ -108,10 +121,18 @@ class Keyring:
         return run(["gpg", *options, *words], stdin=stdin, check=False, quiet=True)
 
 
+def key_name(text: str) -> str:
+    """Return the key ID (16 digits) or fingerprint that this is, in capitals; "" for neither.
+
+    gpg writes fingerprints with spaces.
+    """
+    match = _NAME.fullmatch(text.replace(" ", ""))
+    return match[1].upper() if match else ""
+
+
 def is_fingerprint(text: str) -> bool:
-    """Whether this is the fingerprint of a key; gpg writes it with spaces."""
-    compact = text.replace(" ", "")
-    return len(compact) > _KEY_ID and _NAME.fullmatch(compact) is not None
+    """Whether this is the fingerprint of a key."""
+    return len(key_name(text)) > _KEY_ID
 
 
 @contextmanager
@@ -224,13 +245,13 @@ def _read_passphrase(descriptor: int) -> bytes:
 
 
 def _selector(name: str) -> str:
-    match = _NAME.fullmatch(name.replace(" ", ""))
-    if match is None:
+    selector = key_name(name)
+    if not selector:
         raise UsageError(
             f"{name!r} is neither the ID of a key (16 digits) nor a fingerprint",
             hint="gpg --list-secret-keys --keyid-format long",
         )
-    return match[1].upper()
+    return selector
 
 
 def _parse(listing: str) -> list[tuple[Key, list[tuple[str, int]]]]:

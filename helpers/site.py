@@ -37,6 +37,10 @@ class Site(Protocol):
     """A directory under publication. Paths are relative to it, with ``/``."""
 
     @property
+    def where(self) -> str:
+        """What a person calls it."""
+
+    @property
     def tree(self) -> Path:
         """Where all that is published can be read, but for the packages."""
 
@@ -70,6 +74,11 @@ class LocalSite:
         self._root = root
         self._reporter = reporter
         self._hard_links = hard_links
+
+    @property
+    def where(self) -> str:
+        """Its path, as given."""
+        return str(self._root)
 
     @property
     def tree(self) -> Path:

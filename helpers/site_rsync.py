@@ -45,6 +45,11 @@ class RsyncSite:
     _alive: Callable[[], bool] = field(init=False, repr=False)
     _rsh: list[str] = field(init=False, repr=False)
 
+    @property
+    def where(self) -> str:
+        """[USER@]HOST:DIR."""
+        return self.destination
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the directory there, which is made if need be, and bring its metadata here.

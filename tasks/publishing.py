@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, *
 
     descriptor = None if passphrase_fd < 0 else passphrase_fd
     signer = find_signer(sign, descriptor) if sign else None
+    if not signer:
+        _warn_unsigned()
     return Settings(signer=signer, old_keys=tuple(old_key or ()), **more)
 
 
@@ -48,8 +51,37 @@ def _site(to: str | None) -> Any:
     return site_of(to, Reporter())
 
 
-def _print_added(added: list[str]) -> None:
-    print("\n".join(added) if added else "no new package", file=sys.stdout if added else sys.stderr)
+def _read_keys(file: Path) -> str:
+    from helpers.errors import UsageError
+
+    try:
+        return file.read_text("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(
+            f"{file}: {error.strerror}",
+            hint="a file of public keys: gpg --export --armor KEY > FILE",
+        ) from error
+
+
+@cache  # several tasks of one run would
+def _warn_unsigned() -> None:
+    print(
+        "warning: unsigned: anyone who can change the repository can change devices; "
+        "--sign KEY (make: SIGN=KEY)",
+        file=sys.stderr,
+    )
+
+
+def _print_added(added: list[str], where: object) -> None:
+    if added:
+        print("\n".join(added))
+    else:
+        print(f"no new package in {where}", file=sys.stderr)
+
+
+def _print_published(done: Any, site: Any, name: str) -> None:
+    _print_added(done.packages, site.where)
+    print(f"devices: curl -o /etc/yum.repos.d/{name}.repo {done.repo}", file=sys.stderr)
 
 
 @command(iterable=["old_key"], help={**PUBLISHING, "output": OUTPUT})
@@ -66,18 +98,19 @@ def repo_build(
 ) -> None:
     """Make a dnf repository of all that was built: _output/repo."""
     from helpers.progress import Reporter
-    from helpers.repo import make_repo
+    from helpers.repo import make_repo, repo_path
 
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = _settings(sign, passphrase_fd, old_key, **how)
-    _print_added(make_repo(Path(output or "_output"), settings, Reporter()))
+    directory = Path(output or "_output")
+    _print_added(make_repo(directory, settings, Reporter()).packages, repo_path(directory))
 
 
 @command(
     iterable=["key", "def_", "arch"],
     help={
         "where": "The repository: a directory, or http(s)://HOST/PATH",
-        "key": "Trust only this key: a file, or a fingerprint (may be repeated)",
+        "key": "Trust only this key: a file, its ID (16 digits) or fingerprint (may be repeated)",
         "def": "A definition whose packages must be there (may be repeated)",
         "arch": "Only this arch, or source (may be repeated)",
         "unsigned": "Do not ask for signatures",
@@ -95,7 +128,8 @@ def repo_verify(
 ) -> None:
     """Check a published repository: signatures, checksums, .repo file, packages."""
     from helpers.progress import Reporter
-    from helpers.repo_verify import trust_of, verify_repo
+    from helpers.repo_trust import trust_of
+    from helpers.repo_verify import verify_repo
 
     report = verify_repo(
         where or "_output/repo",
@@ -134,7 +168,7 @@ def publish(
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
     offers = built_offers(repo_path(Path(output or "_output")))
-    _print_added(publish_to(site, lambda _: offers, settings))
+    _print_published(publish_to(site, lambda _: offers, settings), site, name)
 
 
 @command(
@@ -172,7 +206,8 @@ def publish_job(
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
     builder = builder_of(output, authfile, frozen=True)
-    _print_added(run_job(builder, definition, site, settings, sources=sources))
+    done = run_job(builder, definition, site, settings, sources=sources)
+    _print_published(done, site, name)
 
 
 @command(
@@ -200,6 +235,6 @@ def blueprint(
 
     if not url:
         raise UsageError("no repository is named", hint="--url https://HOST/PATH")
-    keys = Path(key).read_text("utf-8") if key else None
+    keys = _read_keys(Path(key)) if key else None
     repository = Repository(url, name, keys, signed=not unsigned)
     print_paths(write_blueprints(definition_of(def_), repository, Path(output or "_output")))

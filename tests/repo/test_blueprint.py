@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -13,8 +14,10 @@ import yaml
 
 from tests.repo.conftest import NewDnf, NewPublisher
 from tests.repo.publisher import Publisher
+from tests.support.commands import run
 from tests.support.debian import busybox_rootfs
 from tests.support.podman import Podman
+from tests.support.product import REPOSITORY
 from tests.support.tiny_rpm import Tiny
 
 DEFINITION = """\
@@ -92,6 +95,20 @@ def test_sources(mine: Publisher, tmp_path: Path) -> None:
     assert (source["check_gpg"], source["check_repogpg"]) == (False, False)
 
 
+def test_make(mine: Publisher, tmp_path: Path) -> None:
+    """The make target passes the key on."""
+    key = tmp_path / "key"
+    key.write_text(mine.gpg.export(mine.key))
+    definition = mine.paack.define(DEFINITION)
+    words = [f"DEF={definition}", f"URL={URL}", f"KEY={key}", f"OUTPUT={mine.output}"]
+    program = f"PAACK={Path(sys.executable).parent / 'paack'}"
+    run(["make", "-C", str(REPOSITORY), "-o", "deps", program, "blueprint", *words])
+    source = tomllib.loads(
+        (mine.output / "blueprints" / "app" / "x86_64" / "source.toml").read_text()
+    )
+    assert source["gpgkeys"] == [key.read_text()]
+
+
 def test_treefile(mine: Publisher) -> None:
     directory = write(mine)
     assert yaml.safe_load((directory / "x86_64" / "treefile.yaml").read_text()) == {
@@ -153,6 +170,8 @@ def test_what_is_pinned_is_what_dnf_installs(
         ([], "no repository is named"),
         (["--url", "not a url"], "not the address"),
         (["--url", URL, "--key", "app.yaml"], "no armored public key"),
+        (["--url", URL, "--key", "/proc/self/exe"], "no armored public key"),
+        (["--url", URL, "--key", "0123456789ABCDEF"], "a file of public keys"),
     ],
 )
 def test_wrong_usage(mine: Publisher, options: list[str], said: str) -> None:

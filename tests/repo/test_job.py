@@ -47,13 +47,16 @@ def define(mine: Publisher, release: int) -> None:
     mine.paack.define(DEFINITION.format(release=release))
 
 
-def job(mine: Publisher, to: Path, *options: str, check: bool = True) -> str:
+def job(
+    mine: Publisher, to: Path, *options: str, check: bool = True, status: int | None = None
+) -> str:
     """Run the job; return what it said."""
     words = ["publish-job", "--def", "app.yaml", "--output", str(mine.output), "--to", str(to)]
     signing = ["--sign", mine.key.fingerprint, "--url", f"{mine.url}/{to.name}"]
     mine.paack.environment.pop("PAACK_QUIET", None)
     done = mine.paack.call(*words, *signing, *options, check=check)
     assert check is (done.returncode == 0)
+    assert status in (None, done.returncode)
     return done.stderr
 
 
@@ -130,6 +133,72 @@ def test_something_else_of_the_same_version(base: Path, mine: Publisher, what: s
     assert "raise the release" in said
     assert "rpmbuild" not in said
     assert snapshot(repository) == before
+
+
+def published_by_hand(mine: Publisher, to: Path) -> None:
+    """`make rpm` and `make publish`: what the packages were made from is not published."""
+    mine.paack.call("build", "--def", "app.yaml", "--output", str(mine.output))
+    mine.publish(to)
+
+
+def test_what_it_was_made_from_is_not_known(base: Path, mine: Publisher) -> None:
+    """Then only building tells, once: other content is refused, the same is the same."""
+    repository, manifest = base / "by-hand", mine.home / "manifests" / "hello.yaml"
+    published_by_hand(mine, repository)
+    before = snapshot(repository)
+    manifest.write_text("kind: Pod\n")
+    said = job(mine, repository, check=False, status=20)
+    assert "/hello-manifests-1.0.0-1.noarch.rpm is published with other content" in said
+    assert "raise the release" in said
+    assert snapshot(repository) == before
+    manifest.write_text("kind: Namespace\n")
+    shutil.rmtree(mine.output)
+    said = job(mine, repository)
+    assert "rpmbuild" in said
+    for package in ("containers-1.0.0-1.x86_64", "manifests-1.0.0-1.aarch64"):
+        assert f"same    hello-{package}.rpm is published" in said
+    before = snapshot(repository)
+    shutil.rmtree(mine.output)
+    assert "rpmbuild" not in job(mine, repository)
+    assert snapshot(repository) == before
+    manifest.write_text("kind: Pod\n")
+    said = job(mine, repository, check=False, status=20)
+    assert "is published, made from something else" in said
+    assert "rpmbuild" not in said
+
+
+def test_what_it_was_made_from_goes_along(base: Path, mine: Publisher) -> None:
+    """What a job built, and `make publish` then sent elsewhere, is not built again there."""
+    first, second = base / "along-1", base / "along-2"
+    job(mine, first)
+    mine.publish(second)
+    mine.publish(second)  # nothing new, and nothing forgotten
+    shutil.rmtree(mine.output)
+    assert "rpmbuild" not in job(mine, second)
+    (mine.home / "manifests" / "hello.yaml").write_text("kind: Pod\n")
+    said = job(mine, second, check=False, status=20)
+    assert "is published, made from something else" in said
+    assert "rpmbuild" not in said
+
+
+def test_manifests_for_a_rare_arch(base: Path, mine: Publisher) -> None:
+    """A noarch package goes to the arch that the definition names."""
+    text = (mine.home / "app.yaml").read_text()
+    one = text[: text.index("- name: hello-containers")] + text[text.index("- name: hello-man") :]
+    mine.paack.define(one.replace("[x86_64, aarch64]", "[ppc64le]"))
+    mine.paack.call("lock", "--def", "app.yaml")
+    job(mine, base / "rare")
+    assert packages(base / "rare", "ppc64le") == ["hello-manifests-1.0.0-1.noarch.rpm"]
+
+
+def test_an_old_version_that_would_not_stay(base: Path, mine: Publisher) -> None:
+    """It is said."""
+    repository = base / "not-staying"
+    define(mine, 2)
+    job(mine, repository)
+    define(mine, 1)
+    said = job(mine, repository, "--versions", "1")
+    assert "hello-containers-1.0.0-1.x86_64.rpm is not published: newer versions are" in said
 
 
 def test_without_a_lock(base: Path, mine: Publisher) -> None:

@@ -14,7 +14,7 @@ from helpers.progress import Reporter
 from helpers.repo_file import check_name, check_url, dump_repo, mirror_list, published_url
 from helpers.rpm_header import read_headers
 from helpers.run import held
-from helpers.sign import is_fingerprint
+from helpers.sign import is_fingerprint, key_name
 from helpers.site import File, LocalSite
 from helpers.site_rsync import RsyncSite, site_of
 
@@ -94,6 +94,10 @@ def test_fingerprints() -> None:
     assert is_fingerprint("2641 9F42 236E 6DA1 4972  C3CE 9045 7B0E 1BF0 0555")
     for other in ("90457B0E1BF00555", "0x90457B0E1BF00555", "key.asc", ""):
         assert not is_fingerprint(other)
+    for name in ("90457B0E1BF00555", "0x90457b0e1bf00555", "9045 7B0E 1BF0 0555"):
+        assert key_name(name) == "90457B0E1BF00555"
+    for other in ("1BF00555", "key.asc", "", "90457B0E1BF00555.asc"):
+        assert key_name(other) == ""
 
 
 @pytest.mark.parametrize("name", ["a*.rpm", "a b.rpm", "-x.rpm", "a.txt", "a%b.rpm"])

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_again_changes_no_byte(base: Path, publisher: NewPublisher) -> None:
     before = snapshot(repository), snapshot(mine.output / "repo")
     second = mine.publish(repository)
     assert second.stdout == ""
+    for where in (mine.output / "repo", repository):
+        assert f"no new package in {where}\n" in second.stderr
+    for done in (first, second):
+        device = f"curl -o /etc/yum.repos.d/paack.repo {mine.url}/again/paack.repo"
+        assert done.stderr.count(device) == 1
+        assert "unsigned" not in done.stderr
     assert (snapshot(repository), snapshot(mine.output / "repo")) == before
 
 
@@ -217,7 +224,7 @@ def test_a_new_key_takes_over(
     assert fresh.installed() == ["app-1.1-1.x86_64"]
     assert new.verify(repository).returncode == 0
     only = new.verify(repository, "--key", other_key.fingerprint)
-    assert "app-1.0-1.x86_64.rpm: its signature is not good" in only.stderr
+    assert "app-1.0-1.x86_64.rpm: signed by " in only.stderr
     before = snapshot(repository)
     assert new.publish(repository).stdout == ""
     assert snapshot(repository) == before
@@ -232,6 +239,7 @@ def test_signed_stays_signed(base: Path, publisher: NewPublisher) -> None:
     unsigned.build(Tiny("app", "1.1", arches=["x86_64"]))
     done = unsigned.publish(repository, sign=False, check=False)
     assert (done.returncode, "--sign" in done.stderr) == (20, True)
+    assert f"error: {repository}/x86_64: is signed" in done.stderr
     done = unsigned.paack.call(*unsigned.publish_words(repository), check=False)
     assert (done.returncode, "app-1.1-1.x86_64.rpm is not signed" in done.stderr) == (20, True)
     assert snapshot(repository) == before
@@ -242,7 +250,8 @@ def test_unsigned(base: Path, publisher: NewPublisher, client: NewDnf) -> None:
     repository = base / "unsigned"
     mine = publisher()
     mine.build(Tiny("app", "1.0", arches=["x86_64"]))
-    mine.publish(repository, sign=False)
+    done = mine.publish(repository, sign=False)
+    assert done.stderr.count("unsigned: anyone who can change the repository") == 1
     repo = (repository / "paack.repo").read_text()
     assert "gpgcheck=0" in repo and "gpgkey" not in repo
     there = client(repo)
@@ -250,7 +259,34 @@ def test_unsigned(base: Path, publisher: NewPublisher, client: NewDnf) -> None:
     assert there.installed() == ["app-1.0-1.x86_64"]
     assert "not signed" in mine.verify(repository).stderr
     assert mine.verify(repository, "--unsigned").returncode == 0
-    assert mine.publish(repository, check=False).returncode == 20
+    done = mine.publish(repository, check=False)
+    assert (done.returncode, f"{repository}/x86_64: is not signed" in done.stderr) == (20, True)
+
+
+def test_what_was_made_signed_is_not_published_unsigned(
+    base: Path, publisher: NewPublisher
+) -> None:
+    """It is said where the signed repository is, and how to get rid of it."""
+    mine = publisher()
+    mine.build(Tiny("app", "1.0", arches=["x86_64"]))
+    mine.publish(base / "made-signed")
+    done = mine.publish(base / "made-unsigned", sign=False, check=False)
+    assert done.returncode == 20
+    assert f"error: {mine.output}/repo/x86_64: is signed" in done.stderr
+    assert f"rm -r {mine.output}/repo" in done.stderr
+    shutil.rmtree(mine.output / "repo")
+    mine.publish(base / "made-unsigned", sign=False)
+    assert packages(base / "made-unsigned") == ["app-1.0-1.x86_64.rpm"]
+
+
+def test_other_content_that_is_not_published_is_said(publisher: NewPublisher) -> None:
+    mine = publisher()
+    mine.build(Tiny("app", "1.0", arches=["noarch"], content="one"))
+    assert "replaced" not in mine.paack.call(*mine.repo_words()).stderr
+    mine.build(Tiny("app", "1.0", arches=["noarch"], content="two"))
+    said = mine.paack.call(*mine.repo_words()).stderr
+    assert said.count("replaced app-1.0-1.noarch.rpm, whose content changed without a new") == 1
+    assert "replaced" not in mine.paack.call(*mine.repo_words()).stderr
 
 
 def test_what_was_tampered_with_is_not_continued(base: Path, publisher: NewPublisher) -> None:
@@ -348,9 +384,9 @@ def test_two_publishers_at_once(base: Path, publisher: NewPublisher) -> None:
         (["publish", "--to", "x", "--name", "a/b"], 2, "cannot be a repository's name"),
         (["repo.verify", "nowhere"], 2, "no directory"),
         (["repo.verify", ".", "--arch", "i386"], 2, "unknown arch"),
-        (["repo.verify", ".", "--key", "nowhere"], 2, "neither a file nor a fingerprint"),
+        (["repo.verify", ".", "--key", "nowhere"], 2, "neither a file nor the ID"),
         (["repo.verify", "."], 7, "no repository"),
-        (["repo.verify", "http://127.0.0.1:1"], 7, "is the server up"),
+        (["repo.verify", "http://127.0.0.1:1"], 6, "cannot be reached: Connection refused"),
     ],
 )
 def test_wrong_usage(publisher: NewPublisher, words: list[str], status: int, said: str) -> None:

@@ -98,10 +98,8 @@ CASES = {
     "repomd": Case(repomd, "GPG", "its signature is not of this content"),
     "primary": Case(primary, "checksum", "-primary.xml.gz: has "),
     "no signature": Case(no_signature, "GPG", "has no signature"),
-    "wrong key": Case(wrong_key, "GPG", "is of a key that is not known here"),
-    "foreign package": Case(
-        foreign_package, "gpg", "app-1.1-1.x86_64.rpm: its signature is not good"
-    ),
+    "wrong key": Case(wrong_key, "GPG", "which is not known here"),
+    "foreign package": Case(foreign_package, "gpg", "app-1.1-1.x86_64.rpm: signed by "),
     "expired key": Case(expired_key, "GPG", "its signature is of an expired key"),
 }
 

@@ -69,6 +69,9 @@ def test_other_content_is_refused(base: Path, mine: Publisher, sshd: Sshd) -> No
     done = mine.publish(f"{sshd.host}:{repository}", check=False)
     assert done.returncode == 20
     assert done.stderr.count("header sha256 ") == 1
+    words = mine.publish_words(f"{sshd.host}:{repository}", sign=False)
+    done = mine.paack.call(*words, check=False)
+    assert f"error: {sshd.host}:{repository}/x86_64: is signed" in done.stderr
     assert snapshot(repository) == before
 
 

@@ -96,8 +96,9 @@ CASES: dict[str, tuple[Callable[[Path, Publisher, Key], None], list[str]]] = {
     "other key": (
         other_key,
         [
-            "x86_64/repodata/repomd.xml: its signature is of a key that is not known here",
-            "app-1.0-1.aarch64.rpm: its signature is not good",
+            "x86_64/repodata/repomd.xml, x86_64/Packages/",
+            " and 4 more files: signed by ",
+            f", which is not known here: {PUBLIC} does not hold it",
         ],
     ),
     "unsigned": (unsigned, [f"not signed: there is no {PUBLIC}", "has no signature"]),
@@ -123,8 +124,10 @@ def test_a_good_one(published: Path, publisher: NewPublisher, tmp_path: Path) ->
     mine = publisher()
     key = tmp_path / "key"
     key.write_text(mine.gpg.export(mine.key))
+    names = [mine.key.fingerprint, mine.key.fingerprint[-16:], f"0x{mine.key.fingerprint[-16:]}"]
+    trusts = [[], *(["--key", name] for name in [*names, f"0x{names[0].lower()}", str(key)])]
     for where in (str(published), f"{mine.url}/good", f"{mine.url}/good/"):
-        for trust in ([], ["--key", mine.key.fingerprint], ["--key", str(key)]):
+        for trust in trusts if where == str(published) else trusts[:2]:
             done = mine.verify(where, *trust)
             assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -150,10 +153,18 @@ def test_a_key_of_somebody_else_is_not_trusted(
     mine = publisher()
     key = tmp_path / "key"
     key.write_text(mine.gpg.export(other_key))
-    for trust in (other_key.fingerprint, str(key)):
+    other = other_key.fingerprint
+    for trust, said in (
+        (other, f"{PUBLIC}: has no key {other}, only {mine.key.fingerprint}"),
+        (other[-16:], f"{PUBLIC}: has no key {other[-16:]}, only {mine.key.fingerprint}"),
+        (str(key), "which is not known here: --key names others"),
+    ):
         done = mine.verify(published, "--key", trust)
         assert done.returncode == 7
-        assert "is of a key that is not known here" in done.stderr
+        assert said in done.stderr
+        # One cause, one line, whatever the number of files.
+        assert "1 problems" in done.stderr
+        assert len([line for line in done.stderr.splitlines() if "check  " not in line]) == 2
 
 
 def test_the_key_that_signed_is_not_published(
