@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from helpers.definition import load_definition
 from helpers.errors import PublishError, RegistryError, UsageError, VerificationError
-from helpers.progress import Reporter
+from helpers.progress import Reporter, count
 from helpers.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
 from helpers.repo_trust import IN_ITSELF, Trust
 from helpers.repodata import (
@@ -49,13 +49,12 @@ class Report:
     def check(self) -> None:
         """Raise VerificationError with all problems, if there are any."""
         if self.problems:
-            raise VerificationError(
-                "\n".join([f"{self.where}: {len(self.problems)} problems", *self.problems])
-            )
+            found = count(len(self.problems), "problem")
+            raise VerificationError("\n".join([f"{self.where}: {found}", *self.problems]))
 
     def __str__(self) -> str:
         lines = [f"{key} signs" for key in self.keys]
-        lines += [f"{name}: {len(files)} packages" for name, files in self.packages.items()]
+        lines += [f"{name}: {count(len(each), 'package')}" for name, each in self.packages.items()]
         return "\n".join([*lines, f"{self.where}: good"])
 
     def attempt(self, what: Callable[[], None]) -> bool:
@@ -287,10 +286,8 @@ def _check_server(tree: Tree, path: str) -> None:
         cause = error.__cause__
         if isinstance(cause, OSError) and not isinstance(cause, HTTPError):
             reason = getattr(cause, "reason", cause)
-            raise RegistryError(
-                f"{tree.where} cannot be reached: {getattr(reason, 'strerror', None) or reason}",
-                hint="is the server up, and the address right?",
-            ) from error
+            said = f"{tree.where} cannot be reached: {getattr(reason, 'strerror', None) or reason}"
+            raise RegistryError(said, hint="is the server up, and the address right?") from error
 
 
 def _check_definition(file: Path, arches: Sequence[str], report: Report) -> None:

@@ -19,7 +19,6 @@ from helpers.rpm_header import read_headers
 from helpers.run import Result, require, run, secret
 
 _NAME = re.compile(r"(?:0x)?([0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{16})")
-_KEY_ID = 16  # digits
 _RSA, _EDDSA = "1", "22"
 _RSA_BITS = 2048
 _ROLES = {"sec": True, "pub": True, "ssb": False, "sub": False}
@@ -128,11 +127,6 @@ def key_name(text: str) -> str:
     """
     match = _NAME.fullmatch(text.replace(" ", ""))
     return match[1].upper() if match else ""
-
-
-def is_fingerprint(text: str) -> bool:
-    """Whether this is the fingerprint of a key."""
-    return len(key_name(text)) > _KEY_ID
 
 
 @contextmanager

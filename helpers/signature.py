@@ -13,7 +13,7 @@ from pathlib import Path
 from helpers.errors import UsageError, VerificationError
 from helpers.rpm_header import read_headers
 from helpers.run import run
-from helpers.sign import Keyring, is_fingerprint, keyring, public_key
+from helpers.sign import Keyring, key_name, keyring, public_key
 
 _GOOD = re.compile(r"^ +.*\bSignature, key (?:ID|fingerprint:?) [0-9a-f]+: OK$", re.M | re.I)
 
@@ -35,8 +35,8 @@ class Signature:
 def signature_of(rpm: Path, keys: Sequence[str], work: Path) -> Signature:
     """Return the signature of ``rpm``, which must be good and of one of ``keys`` if there are any.
 
-    Keys are files of public keys, or fingerprints of the user's keyring. Raises UsageError for
-    what is neither. ``work`` is for links and a database.
+    Keys are files of public keys, or names (see key_name) of keys of the user's keyring. Raises
+    UsageError for what is neither. ``work`` is for links and a database.
     """
     link = work / "package.rpm"  # rpm reads no odd names
     link.symlink_to(rpm.resolve())
@@ -86,8 +86,9 @@ def _armored(key: str) -> bytes:
     path = Path(key)
     if path.is_file():
         return path.read_bytes()
-    if not is_fingerprint(key):
+    if not key_name(key):
         raise UsageError(
-            f"{key}: neither a file nor a fingerprint", hint="gpg --list-keys --fingerprint"
+            f"{key}: neither a file nor the ID (16 digits) or fingerprint of a key",
+            hint="gpg --list-keys --keyid-format long",
         )
     return public_key(key)

@@ -132,7 +132,7 @@ def test_a_good_one(published: Path, publisher: NewPublisher, tmp_path: Path) ->
             assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"{mine.key.fingerprint} signs",
-        *(f"{arch}: 1 packages" for arch in ("x86_64", "aarch64", "source")),
+        *(f"{arch}: 1 package" for arch in ("x86_64", "aarch64", "source")),
         f"{mine.url}/good/: good",
     ]
 
@@ -163,7 +163,7 @@ def test_a_key_of_somebody_else_is_not_trusted(
         assert done.returncode == 7
         assert said in done.stderr
         # One cause, one line, whatever the number of files.
-        assert "1 problems" in done.stderr
+        assert ": 1 problem" in done.stderr
         assert len([line for line in done.stderr.splitlines() if "check  " not in line]) == 2
 
 
@@ -188,4 +188,4 @@ def test_a_server_that_breaks_off(published: Path, publisher: NewPublisher, web:
         done = mine.verify(f"{mine.url}/good")
     assert done.returncode == 7
     assert "app-1.0-1.aarch64.rpm" in done.stderr
-    assert "1 problems" in done.stderr
+    assert ": 1 problem" in done.stderr
