@@ -50,7 +50,9 @@ class PackageArch:
 class Package:
     """One package. ``path`` and ``manifest_path`` are on the device, without a final slash.
 
-    ``image_paths`` are (kind, path) of images in custom resources.
+    ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
+    holds: "bundled" all, "shared" images whose layers are in other packages; "group" is such a
+    package of layers (no definition has one).
     """
 
     name: str
@@ -68,6 +70,7 @@ class Package:
     requires: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     image_paths: tuple[tuple[str, str], ...] = ()
+    layers: str = "bundled"
 
     @property
     def has_images(self) -> bool:
@@ -170,6 +173,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         requires=document.requires,
         conflicts=document.conflicts,
         image_paths=tuple(map(_image_path, document.image_paths)),
+        layers=document.layers,
     )
 
 

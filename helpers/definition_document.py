@@ -12,6 +12,7 @@ from helpers.arch import OCI_ARCH
 from helpers.document import Text, key
 
 FILESYSTEMS = ("squashfs", "erofs")
+LAYERS = ("bundled", "shared")
 
 _PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
 _VERSION = r"(?!.*\.\.)[A-Za-z0-9_.+~^]+"
@@ -129,6 +130,10 @@ class PackageDocument:
     filesystem: str = key(
         "Filesystem of the store image", choices=FILESYSTEMS, example="erofs", default="squashfs"
     )
+    layers: str = key(
+        "Where the layers are: in the package, or in packages of their own for thin updates",
+        choices=LAYERS, example="shared", default="bundled",
+    )  # fmt: skip
     manifest_path: str | None = key(
         "Where the manifests go", name="manifestPath", pattern=_PATH, hint=PATH_HINT,
         example="/usr/lib/microshift/manifests.d/my-app",

@@ -39,6 +39,7 @@ def _package(package: Package) -> dict[str, Any]:
         **({"url": package.url} if package.url else {}),
         "path": package.path,
         "filesystem": package.filesystem,
+        **({"layers": package.layers} if package.layers != "bundled" else {}),
         "manifestPath": package.manifest_path,
         **({"requires": list(package.requires)} if package.requires else {}),
         **({"conflicts": list(package.conflicts)} if package.conflicts else {}),

@@ -183,5 +183,7 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
 def _digest(package: Package, arches: list[dict[str, object]]) -> str:
     names = [each.name for each in fields(package) if each.name not in _NOT_INPUTS]
     plain = {name: getattr(package, name) for name in names}
+    if package.layers == "bundled":
+        del plain["layers"]  # what was published before this key existed is the same
     text = json.dumps([plain, arches], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

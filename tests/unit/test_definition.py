@@ -119,6 +119,9 @@ packages:
         "name: app\nversion: 1~rc1\nfilesystem: erofs\nrequires: [microshift = 4.20.26]\n"
         "conflicts: [other < 2]\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
     ),
+    "layers in packages of their own": (
+        "name: app\nversion: 1\nlayers: shared\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
+    ),
     "odd texts": (
         "name: app\nversion: 1\nlicense: 'a (b) % # c'\nsummary: '#1 100%% %(x) \"ü\"'\n"
         'description: "a\\n\\n  b %{b} \\\\ # c\\n\\n"\narches: [x86_64]\nimages: [quay.io/a/b:1]\n'
@@ -164,6 +167,8 @@ MALFORMED = {
         HEAD + "filesystem: ext4\n" + TAIL,
         ["3: packages[0].filesystem: 'ext4'"],
     ),
+    "unknown layers": (HEAD + "layers: share\n" + TAIL, ["3: packages[0].layers: 'share'"]),
+    "layers of the package": (HEAD + "layers: group\n" + TAIL, ["3: packages[0].layers: 'group'"]),
     "unknown arch": (
         HEAD + "arches: [amd64]\nimages: [quay.io/a/b:1]\n",
         ["1: packages[0]: no architecture", "3: packages[0].arches[0]: 'amd64' is not known"],
