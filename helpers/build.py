@@ -16,6 +16,7 @@ from helpers.cache import Cache, default_cache
 from helpers.definition import Definition, Package, load_definition
 from helpers.errors import LockError, Place, UsageError
 from helpers.fetch import fetch_images
+from helpers.group import check_groups, with_groups
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.kustomize_paths import unapplied
 from helpers.lock import (
@@ -67,18 +68,27 @@ class Builder:
         """Return the way to images whose sources, if they are relative paths, start at ``base``."""
         return Registry(self.cache, base, self.reporter, self.authfile)
 
-    def lock(self, what: Path | Definition, *, update: bool = False) -> tuple[Path, list[str]]:
-        """Write the lock of a definition; return its path and what changed, a line each."""
+    def lock(
+        self, what: Path | Definition, *, update: bool = False, regroup: bool = False
+    ) -> tuple[Path, list[str]]:
+        """Write the lock of a definition; return its path and what changed, a line each.
+
+        With ``update`` every image is resolved anew; with ``regroup`` shared layers are grouped
+        as if for the first time.
+        """
         definition = _load(what)
         self._tidy(definition.file)
         path = lock_path(definition.file)
         old = read_lock(path) or Lock()
-        with self.reporter.showing():
-            new = make_lock(
-                definition, Lock() if update else old, self.registry(definition).resolve
-            )
+        kept = Lock({} if update else old.images, () if regroup else old.groups)
+        new = self._make_lock(definition, kept)
         write_lock(new, path)
         return path, changes(old, new)
+
+    def _make_lock(self, definition: Definition, old: Lock) -> Lock:
+        with self.reporter.showing():
+            new = make_lock(definition, old, self.registry(definition).resolve)
+        return with_groups(definition, new, old.groups)
 
     def srpm(self, what: Path | Definition, arches: Sequence[str] = ()) -> list[Path]:
         """Make the source RPM of every package of a definition, all arches inside.
@@ -130,10 +140,10 @@ class Builder:
                     hint=f"paack lock --def {definition.file}   (and commit the lock)",
                 )
             self.reporter.say(f"lock    {path} does not exist: making it")
-            with self.reporter.showing():
-                lock = make_lock(definition, Lock(), self.registry(definition).resolve)
+            lock = self._make_lock(definition, Lock())
             write_lock(lock, path)
         check_lock(definition, lock)
+        check_groups(definition, lock)
         for problem in unapplied(definition):
             self.reporter.say(f"warning {problem.place}: {problem.message}   (paack check)")
         return definition, lock

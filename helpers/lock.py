@@ -6,6 +6,7 @@ follows is offline and reproducible.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 
 from helpers.blob import is_digest
 from helpers.definition import Definition
+from helpers.definition_document import FILESYSTEMS
 from helpers.errors import LockError, Place
 from helpers.oci import parse_time
 from helpers.progress import count
@@ -22,6 +24,7 @@ from helpers.reference import Source, parse_reference
 from helpers.workspace import workspace
 
 FORMAT = 1
+_ID = re.compile(r"[0-9a-f]{64}")
 _HEAD = "# Made by paack lock. Commit it; change it with: paack lock --def FILE --update\n"
 
 
@@ -54,10 +57,20 @@ class LockedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedGroup:
+    """Layers that are a package of their own: their IDs in the store, parents first."""
+
+    arch: str
+    filesystem: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
-    """All images, by (source as the definition writes it, RPM arch)."""
+    """All images, by (source as the definition writes it, RPM arch), and groups of layers."""
 
     images: Mapping[tuple[str, str], LockedImage] = field(default_factory=dict)
+    groups: tuple[LockedGroup, ...] = ()
 
     def of(self, source: Source, arch: str) -> LockedImage:
         """Return the locked image of a source; KeyError when it is not there."""
@@ -133,6 +146,19 @@ def changes(old: Lock, new: Lock) -> list[str]:
                 f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of {total} new "
                 f"({size} bytes)"
             )
+    return lines + _group_changes(old.groups, new.groups)
+
+
+def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -> list[str]:
+    lines = []
+    for arch in sorted({each.arch for each in (*old, *new)}):
+        before = {each for each in old if each.arch == arch}
+        after = {each for each in new if each.arch == arch}
+        if before != after:
+            lines.append(
+                f"~ packages of layers ({arch}): {len(before & after)} kept, "
+                f"{len(after - before)} new, {len(before - after)} gone"
+            )
     return lines
 
 
@@ -144,7 +170,12 @@ def dump(lock: Lock) -> str:
         item["names"] = list(image.names)
         item["layers"] = [asdict(layer) for layer in image.layers]
         images.append(item)
-    document = {"paack": FORMAT, "images": images}
+    document: dict[str, Any] = {"paack": FORMAT, "images": images}
+    if lock.groups:
+        document["groups"] = [
+            {"arch": each.arch, "filesystem": each.filesystem, "layers": list(each.layers)}
+            for each in lock.groups
+        ]
     return _HEAD + yaml.safe_dump(document, sort_keys=False, width=200)
 
 
@@ -175,11 +206,25 @@ def read_lock(path: Path) -> Lock | None:
         raise _damaged(path, f"not a lock of format {FORMAT}")
     try:
         images = [_image(item) for item in document["images"]]
+        groups = tuple(_group(item) for item in document.get("groups", ()))
     except KeyError as error:
         raise _damaged(path, f"{error} is missing") from error
     except (TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    return Lock({(image.source, image.arch): image for image in images})
+    return Lock({(image.source, image.arch): image for image in images}, groups)
+
+
+def _group(item: dict[str, Any]) -> LockedGroup:
+    layers = item["layers"]
+    if not isinstance(layers, list) or not layers:
+        raise ValueError("no list of layers")
+    for layer in layers:
+        if not _ID.fullmatch(_text(layer)):
+            raise ValueError(f"no ID of a layer: {layer!r}")
+    filesystem = _text(item["filesystem"])
+    if filesystem not in FILESYSTEMS:
+        raise ValueError(f"no filesystem: {filesystem!r}")
+    return LockedGroup(_text(item["arch"]), filesystem, tuple(layers))
 
 
 def _image(item: dict[str, Any]) -> LockedImage:

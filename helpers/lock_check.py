@@ -8,6 +8,7 @@ from pathlib import Path
 from helpers.definition import Definition
 from helpers.document import Located, load_all
 from helpers.errors import LockError, Place
+from helpers.group import check_groups
 from helpers.lock import Lock, lock_path, wanted
 
 
@@ -38,6 +39,11 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
         if origin and origin.digest and origin.digest not in (locked.list, locked.manifest):
             message = f"{key[0]} ({key[1]}) is locked to another digest than the definition names"
             yield LockError(message, place=place, hint=f"{hint} --update")
+    if sources.keys() <= lock.images.keys():
+        try:
+            check_groups(definition, lock)
+        except LockError as error:
+            yield error
 
 
 def _lines(path: Path) -> dict[tuple[str, str], int]:

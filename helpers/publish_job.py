@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from helpers.definition import Definition, Package, PackageArch, load_definition
 from helpers.errors import LockError, Place, PublishError
 from helpers.generation import State
+from helpers.group import check_groups
 from helpers.lock import Lock, check_lock, lock_path, read_lock
 from helpers.manifests import read_manifests
 from helpers.publish import (
@@ -107,6 +108,7 @@ def _read_lock(definition: Definition) -> Lock:
             hint=f"paack lock --def {definition.file}   (and commit the lock)",
         )
     check_lock(definition, lock)
+    check_groups(definition, lock)
     return lock
 
 

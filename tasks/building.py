@@ -18,12 +18,24 @@ from tasks.command import (
 )
 
 
-@command(help={"def": DEF, "update": "Resolve every image anew", "authfile": AUTHFILE})
+@command(
+    help={
+        "def": DEF,
+        "update": "Resolve every image anew",
+        "regroup": "Group shared layers anew: the next update downloads them all",
+        "authfile": AUTHFILE,
+    }
+)
 def lock(
-    _: Any, def_: str | None = None, update: bool = False, authfile: str | None = None
+    _: Any,
+    def_: str | None = None,
+    update: bool = False,
+    regroup: bool = False,
+    authfile: str | None = None,
 ) -> None:
     """Resolve every image of every arch to digests, into FILE.lock.yaml."""
-    path, changes = builder_of(authfile=authfile).lock(definition_of(def_), update=update)
+    builder = builder_of(authfile=authfile)
+    path, changes = builder.lock(definition_of(def_), update=update, regroup=regroup)
     print("\n".join(changes) if changes else "no change", file=sys.stderr)
     print(path)
 

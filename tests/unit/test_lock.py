@@ -16,6 +16,7 @@ from helpers.definition import load_definition
 from helpers.errors import LockError
 from helpers.lock import (
     Lock,
+    LockedGroup,
     LockedImage,
     LockedLayer,
     changes,
@@ -46,8 +47,16 @@ locked = st.builds(
     created=times,
     layers=st.lists(layers, max_size=3).map(tuple),
 )
-locks = st.lists(locked, max_size=4).map(
-    lambda images: Lock({(image.source, image.arch): image for image in images})
+groups = st.builds(
+    LockedGroup,
+    arch=st.sampled_from(["x86_64", "aarch64"]),
+    filesystem=st.sampled_from(["squashfs", "erofs"]),
+    layers=st.lists(digests.map(lambda digest: digest[7:]), min_size=1, max_size=3).map(tuple),
+)
+locks = st.builds(
+    lambda images, groups: Lock({(each.source, each.arch): each for each in images}, tuple(groups)),
+    st.lists(locked, max_size=4),
+    st.lists(groups, max_size=3),
 )
 
 
@@ -104,6 +113,8 @@ def test_a_lock_is_beside_its_definition(definition: str, lock: str) -> None:
 
 
 GOOD = dump(lock_of(IMAGE))
+GROUP = LockedGroup("x86_64", "squashfs", ("a" * 64, "b" * 64))
+GROUPED = dump(replace(lock_of(IMAGE), groups=(GROUP,)))
 DAMAGED = {
     "empty": "",
     "text": "just a text",
@@ -144,6 +155,14 @@ DAMAGED = {
     "a name is a macro": GOOD.replace("- quay.io/a/b:1", "- 'quay.io/a/b:%(touch x)'"),
     "a second name is a macro": GOOD.replace("- quay.io/a/b@", "- '%{lua:x}'\n  - quay.io/a/b@"),
     "a name of two lines": GOOD.replace("- quay.io/a/b:1", '- "quay.io/a/b:1\\nx"'),
+    "groups are a text": GOOD + "groups: abc\n",
+    "groups are null": GOOD + "groups:\n",
+    "a group of nothing": GROUPED[: GROUPED.index("  layers:\n  - aaa")] + "  layers: []\n",
+    "a group's layers are a text": GROUPED.replace("layers:\n  - aaa", "layers: aaa\n  x:\n  - "),
+    "a group without arch": GROUPED.replace("- arch: x86_64\n  file", "- file"),
+    "a group of another filesystem": GROUPED.replace("squashfs", "ext4"),
+    "a group's layer is a digest": GROUPED.replace("a" * 64 + "\n  - b", "sha256:a\n  - b"),
+    "a group's layer is a path": GROUPED.replace("b" * 64, "../" * 20 + "etc"),
     "deep": "paack: 1\nimages: " + "[" * 5000 + "]" * 5000,
     "binary": "\0\1\2",
     "unknown tag": "paack: !!python/object/apply:os.system ['true']\n",
@@ -274,6 +293,11 @@ def test_changes_are_told_for_people() -> None:
         "~ quay.io/a/b:1 (x86_64): aaaaaaaaaaaa of 2024-05-06 -> bbbbbbbbbbbb of 2024-06-01, "
         "1 of 2 layers new (70 bytes)",
         "+ quay.io/a/c:1 (aarch64): aaaaaaaaaaaa, 2 layers",
+    ]
+    grouped = replace(lock_of(IMAGE), groups=(GROUP,))
+    other_group = replace(GROUP, layers=("c" * 64,))
+    assert changes(grouped, replace(grouped, groups=(GROUP, other_group))) == [
+        "~ packages of layers (x86_64): 1 kept, 1 new, 0 gone"
     ]
     assert changes(lock_of(IMAGE), lock_of()) == ["- quay.io/a/b:1 (x86_64)"]
 
