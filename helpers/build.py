@@ -6,17 +6,19 @@ tool versions), never by time. What is made appears in ``_output`` by rename.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from helpers.cache import Cache, default_cache
-from helpers.definition import Definition, Package, load_definition
+from helpers.contents import contents_of, group_packages
+from helpers.definition import Definition, load_definition
+from helpers.epoch import build_time
 from helpers.errors import LockError, Place, UsageError
-from helpers.fetch import fetch_images
+from helpers.fetch import fetch_images, to_fetch
 from helpers.group import check_groups, with_groups
+from helpers.group_package import GroupPackage
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.kustomize_paths import unapplied
 from helpers.lock import (
@@ -26,11 +28,9 @@ from helpers.lock import (
     lock_path,
     lock_scratch,
     make_lock,
-    newest,
     read_lock,
     write_lock,
 )
-from helpers.manifests import read_manifests
 from helpers.product import Product, Products, digest_of_text
 from helpers.progress import Reporter
 from helpers.reference import parse_source
@@ -40,9 +40,6 @@ from helpers.sbom import LAYOUT as SBOM_LAYOUT
 from helpers.sbom import Subject, make_sbom
 from helpers.spec import Contents, Spec, render_spec
 from helpers.workspace import sweep
-
-#: RPM takes a build time of 0 for "none"; packages without images have no other.
-_EPOCH_FLOOR = 315532800  # 1980-01-01, as zip and others do
 
 
 @dataclass(frozen=True)
@@ -90,41 +87,56 @@ class Builder:
             new = make_lock(definition, old, self.registry(definition).resolve)
         return with_groups(definition, new, old.groups)
 
-    def srpm(self, what: Path | Definition, arches: Sequence[str] = ()) -> list[Path]:
+    def srpm(
+        self, what: Path | Definition, arches: Sequence[str] = (), *, without: Collection[str] = ()
+    ) -> list[Path]:
         """Make the source RPM of every package of a definition, all arches inside.
 
         With ``arches``, one for each of these, with nothing else inside (noarch packages: one).
+        Packages of layers come first; they have one arch, and none is made that ``without`` names.
         """
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
+        groups = group_packages(definition, lock)
         made = []
         with self.reporter.showing():
+            for group in _chosen(groups, arches, without):
+                arch = group.group.arch if arches else ""
+                made.append(self._srpm(definition, group.spec, lock, arch))
             for package in definition.packages:
-                contents = _contents(package, lock)
-                epoch = _epoch(contents)
+                contents = contents_of(package, lock, groups)
+                epoch = build_time(contents)
                 spec = render_spec(package, contents, epoch=epoch)
                 wanted = [each.arch for each in contents if not arches or each.arch in arches]
                 if wanted and (spec.noarch or not arches):
-                    made.append(self._srpm(definition, spec))
+                    made.append(self._srpm(definition, spec, lock))
                     continue
                 for arch in wanted:
                     only = render_spec(package, contents, epoch=epoch, only=arch)
-                    made.append(self._srpm(definition, only, arch))
+                    made.append(self._srpm(definition, only, lock, arch))
         return made
 
-    def rpms(self, what: Path | Definition, arches: Sequence[str] = ()) -> list[Path]:
-        """Make the RPMs of every package of a definition, for ``arches`` (default: all)."""
+    def rpms(
+        self, what: Path | Definition, arches: Sequence[str] = (), *, without: Collection[str] = ()
+    ) -> list[Path]:
+        """Make the RPMs of every package of a definition, for ``arches`` (default: all).
+
+        Packages of layers come first; none is made whose file name is in ``without``.
+        """
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
+        groups = group_packages(definition, lock)
         made: list[Path] = []
         with self.reporter.showing():
+            for group in _chosen(groups, arches, without):
+                made.append(self._rpm(definition, group.spec, group.contents, lock))
             for package in definition.packages:
-                contents = _contents(package, lock)
-                spec = render_spec(package, contents, epoch=_epoch(contents))
+                contents = contents_of(package, lock, groups)
+                spec = render_spec(package, contents, epoch=build_time(contents))
                 wanted = [each for each in contents if not arches or each.arch in arches]
                 # A noarch package has the first arch's sources, whatever is asked for.
                 for each in contents[: len(wanted[:1])] if spec.noarch else wanted:
-                    made.append(self._rpm(definition, spec, each))
+                    made.append(self._rpm(definition, spec, each, lock))
         return made
 
     def _locked(self, what: Path | Definition) -> tuple[Definition, Lock]:
@@ -154,37 +166,37 @@ class Builder:
         sweep(lock_scratch(lock_path(file)))
         sweep(self.cache.scratch())
 
-    def _srpm(self, definition: Definition, spec: Spec, arch: str = "") -> Path:
+    def _srpm(self, definition: Definition, spec: Spec, lock: Lock, arch: str = "") -> Path:
         target = self.output / "srpms" / arch / f"{spec.nevra_base}.src.rpm"
 
         def make(work: Path) -> Path:
             with ExitStack() as stores:
                 sources: dict[str, Path | bytes] = {}
                 for each in spec.contents:
-                    sources |= self._sources(definition, spec, each, stores)
+                    sources |= self._sources(definition, spec, each, lock, stores)
                 topdir = make_topdir(work / "rpmbuild", spec, sources)
                 with self.reporter.busy(f"srpm    {target.name}"):
                     return build_srpm(topdir, spec.contents[0].arch)
 
-        inputs = _inputs(spec, spec.contents, self._makers(spec.package))
-        return self.products.path(target, inputs, make)
+        inputs = _inputs(spec, spec.contents, self._makers(spec))
+        return self.products.path(target, inputs, make, _identity(spec))
 
-    def _rpm(self, definition: Definition, spec: Spec, contents: Contents) -> Path:
+    def _rpm(self, definition: Definition, spec: Spec, contents: Contents, lock: Lock) -> Path:
         arch = spec.rpm_arch(contents.arch)
         target = self.output / "rpms" / arch / f"{spec.nevra_base}.{arch}.rpm"
 
         def make(work: Path) -> Path:
             with ExitStack() as stores:
-                sources = self._sources(definition, spec, contents, stores)
+                sources = self._sources(definition, spec, contents, lock, stores)
                 topdir = make_topdir(work / "rpmbuild", spec, sources)
                 with self.reporter.busy(f"rpm     {target.name}"):
                     return build_rpm(topdir, arch)
 
-        inputs = _inputs(spec, [contents], self._makers(spec.package))
-        return self.products.path(target, inputs, make)
+        inputs = _inputs(spec, [contents], self._makers(spec))
+        return self.products.path(target, inputs, make, _identity(spec))
 
     def _sources(
-        self, definition: Definition, spec: Spec, contents: Contents, stores: ExitStack
+        self, definition: Definition, spec: Spec, contents: Contents, lock: Lock, stores: ExitStack
     ) -> dict[str, Path | bytes]:
         """Return the sources of one arch by name, making its store image if need be.
 
@@ -198,7 +210,7 @@ class Builder:
                 sources[source.name] = self._sbom(definition, spec, contents)
             else:
                 maker = image_maker(spec.package.filesystem)
-                store = self._store(definition, source.name, contents, maker)
+                store = self._store(definition, source.name, contents, lock, maker)
                 sources[source.name] = stores.enter_context(store).content
         return sources
 
@@ -207,37 +219,54 @@ class Builder:
         registry, package = self.registry(definition), spec.package
         for image in contents.images:
             if not self.cache.has(image.config):
-                registry.fetch(image, parse_source(image.source, image.names[0]))
+                only = image if contents.layers is None else replace(image, layers=())
+                registry.fetch(only, parse_source(image.source, image.names[0]))
         configs = {image.config: self.cache.read(image.config) for image in contents.images}
         identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
         return make_sbom(Subject(*identity), contents.images, configs)
 
     def _store(
-        self, definition: Definition, name: str, contents: Contents, maker: ImageMaker
+        self, definition: Definition, name: str, contents: Contents, lock: Lock, maker: ImageMaker
     ) -> AbstractContextManager[Product]:
-        registry = self.registry(definition)
-        sources = {image.source.text: image.source for _, image in definition.images()}
-
         def make(work: Path) -> Path:
-            lacking = {
-                layer.digest: layer.size
-                for image in contents.images
-                for layer in image.layers
-                if not self.cache.has(layer.digest, layer.size)
-            }
-            label = f"fetch   {contents.arch}"
-            with self.reporter.whole(label, sum(lacking.values()), len(contents.images), "image"):
-                wanted = [(image, sources[image.source]) for image in contents.images]
-                fetch_images(registry, wanted)
+            self._fetch(definition, contents, lock)
             target = work / name
-            make_image(target, maker, contents.images, self.cache, self.reporter)
+            images, layers = contents.images, contents.layers
+            make_image(target, maker, images, self.cache, self.reporter, layers)
             return target
 
-        inputs = {"recipe": maker.recipe, "images": [asdict(image) for image in contents.images]}
+        inputs: dict[str, object] = {
+            "recipe": maker.recipe,
+            "images": [asdict(image) for image in contents.images],
+        }
+        if contents.layers is not None:
+            inputs["layers"] = [asdict(layer) for layer in contents.layers]
         return self.products.open(self.output / "stores" / name, inputs, make)
 
-    def _makers(self, package: Package) -> list[ImageMaker]:
-        return [image_maker(package.filesystem)] if package.has_images else []
+    def _fetch(self, definition: Definition, contents: Contents, lock: Lock) -> None:
+        """Bring what the store of ``contents`` is made from."""
+        sources = {image.source.text: image.source for _, image in definition.images()}
+        # The layers of a package without images are those of any image.
+        there = contents.images or [
+            image for image in lock.images.values() if image.arch == contents.arch
+        ]
+        images = to_fetch(there, contents.layers, self.cache)
+        if not contents.images:
+            images = [image for image in images if image.layers]
+        lacking = {
+            layer.digest: layer.size
+            for image in images
+            for layer in image.layers
+            if not self.cache.has(layer.digest, layer.size)
+        }
+        label = f"fetch   {contents.arch}"
+        with self.reporter.whole(label, sum(lacking.values()), len(images), "image"):
+            wanted = [(image, sources[image.source]) for image in images]
+            fetch_images(self.registry(definition), wanted)
+
+    def _makers(self, spec: Spec) -> list[ImageMaker]:
+        has_store = any(each.has_store for each in spec.contents)
+        return [image_maker(spec.package.filesystem)] if has_store else []
 
 
 def _load(what: Path | Definition) -> Definition:
@@ -245,15 +274,20 @@ def _load(what: Path | Definition) -> Definition:
     return what if isinstance(what, Definition) else load_definition(what)
 
 
-def _contents(package: Package, lock: Lock) -> list[Contents]:
-    found = []
-    for arch in package.arches:
-        images = {lock.of(image.source, arch.name) for image in arch.images}
-        manifests = read_manifests(arch.manifests) if arch.manifests else None
-        ordered = tuple(sorted(images, key=lambda image: image.names))
-        provides = tuple(sorted({each for image in arch.images for each in image.provides}))
-        found.append(Contents(arch.name, ordered, manifests, provides))
-    return sorted(found, key=lambda each: each.arch)
+def _chosen(
+    groups: Sequence[GroupPackage], arches: Sequence[str], without: Collection[str]
+) -> list[GroupPackage]:
+    """Return the packages of layers to make: of these arches, and not there already."""
+    return [
+        each
+        for each in groups
+        if (not arches or each.group.arch in arches) and each.file not in without
+    ]
+
+
+def _identity(spec: Spec) -> dict[str, object] | None:
+    """A package of layers that is there is never made again, whatever the tools are now."""
+    return {"group": spec.package.name} if spec.package.layers == "group" else None
 
 
 def _inputs(
@@ -275,29 +309,6 @@ def _inputs(
             if source.content is not None
         },
     }
-
-
-def _epoch(contents: Sequence[Contents]) -> int:
-    """SOURCE_DATE_EPOCH, or the creation time of the newest image; a second less for noon.
-
-    A changelog entry of noon is midnight to rpm: it takes it for one without a time.
-    """
-    epoch = _given_epoch()
-    if epoch is None:
-        epoch = max(newest(image for each in contents for image in each.images), _EPOCH_FLOOR)
-    return epoch - 1 if epoch % 86400 == 43200 else epoch
-
-
-def _given_epoch() -> int | None:
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if given is None:
-        return None
-    if not given.isdigit():
-        raise UsageError(
-            f"SOURCE_DATE_EPOCH is not a number: {given!r}",
-            hint="seconds since 1970, for example: export SOURCE_DATE_EPOCH=1700000000",
-        )
-    return int(given)
 
 
 def _check_arches(definition: Definition, arches: Sequence[str]) -> None:

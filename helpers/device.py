@@ -7,7 +7,7 @@ it, and is what every configuration lists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from helpers.definition import Package
@@ -48,13 +48,23 @@ class Device:
     scriptlets: dict[str, str]
 
 
+def mount_point_of(name: str) -> str:
+    """Return where the store of the package ``name`` is mounted."""
+    return f"/run/paack/{name}"
+
+
+def unit_of(name: str) -> str:
+    """Return the mount unit of the package ``name``."""
+    return f"{escape_path(mount_point_of(name))}.mount"
+
+
 def device_of(package: Package) -> Device:
-    """Return the device side of a package that has a store."""
+    """Return the device side of a package that has a store.
+
+    The images of a package of layers are looked after by the packages that have these.
+    """
     name = package.name
-    mount_point = f"/run/paack/{name}"
-    unit = f"{escape_path(mount_point)}.mount"
-    repair = f"paack-{name}-repair.service"
-    shared = f"/usr/share/paack/{name}"
+    mount_point, unit = mount_point_of(name), unit_of(name)
     crio_conf = f"{CRIO_DIRECTORY}/50-{name}.conf"
     podman_conf = f"{PODMAN_DIRECTORY}/50-{name}.conf"
     values = {
@@ -63,36 +73,59 @@ def device_of(package: Package) -> Device:
         "unit": unit,
         "lock": SKELETON_LOCK,
         "library": f"/usr/libexec/paack/{name}",
-        "shared": shared,
+        "shared": shared_directory(name),
         "crio_conf": crio_conf,
         "podman_conf": podman_conf,
     }
+    enabled = [unit]
+    ghosts = [crio_conf, podman_conf]
+    if package.layers != "group":
+        enabled.append(_repair_unit(name))
+        ghosts.insert(1, f"{CRIO_DIRECTORY}/99-paack-pinned-images.conf")
+    scriptlets = {
+        kind: render(f"device/{kind}.sh.j2", **values)
+        for kind in ("post", "preun", "postun", "posttrans")
+    }
+    # Enabled without `systemctl enable`: the same in a container build and on ostree.
+    targets = zip(("local-fs.target", "multi-user.target"), enabled, strict=False)
+    wants = [(f"{UNIT_DIRECTORY}/{target}.wants/{each}", f"../{each}") for target, each in targets]
+    links = ((package.path, mount_point), *wants)
+    return Device(mount_point, unit, _files(package, values), links, tuple(ghosts), scriptlets)
+
+
+def shared_directory(name: str) -> str:
+    """Return where the package ``name`` says what is inside."""
+    return f"/usr/share/paack/{name}"
+
+
+def _repair_unit(name: str) -> str:
+    return f"paack-{name}-repair.service"
+
+
+def _files(package: Package, values: Mapping[str, object]) -> tuple[DeviceFile, ...]:
+    name, shared, library = package.name, values["shared"], values["library"]
 
     def file(template: str, path: str, mode: int = 0o644) -> DeviceFile:
         source = f"{name}-{template.removesuffix('.j2')}"
         return DeviceFile(source, path, render(f"device/{template}", **values), mode)
 
-    files = (
-        file("store.mount.j2", f"{UNIT_DIRECTORY}/{unit}"),
-        file("repair.service.j2", f"{UNIT_DIRECTORY}/{repair}"),
+    mount = file("store.mount.j2", f"{UNIT_DIRECTORY}/{values['unit']}")
+    listing = [
         file("tmpfiles.conf.j2", f"/usr/lib/tmpfiles.d/paack-{name}.conf"),
         file("crio.conf.j2", f"{shared}/crio.conf"),
         file("storage.conf.j2", f"{shared}/storage.conf"),
-        file("doctor.sh.j2", f"/usr/libexec/paack/{name}/doctor", 0o755),
+    ]
+    if package.layers != "bundled":
+        listing.append(file("scripts.sh.j2", f"{library}/scripts"))
+    if package.layers == "group":
+        return (mount, *listing)
+    return (
+        mount,
+        file("repair.service.j2", f"{UNIT_DIRECTORY}/{_repair_unit(name)}"),
+        *listing,
+        file("doctor.sh.j2", f"{library}/doctor", 0o755),
         file("greenboot.sh.j2", f"/usr/lib/greenboot/check/wanted.d/50_{name}.sh", 0o755),
     )
-    links = (
-        (package.path, mount_point),
-        # Enabled without `systemctl enable`: the same in a container build and on ostree.
-        (f"{UNIT_DIRECTORY}/local-fs.target.wants/{unit}", f"../{unit}"),
-        (f"{UNIT_DIRECTORY}/multi-user.target.wants/{repair}", f"../{repair}"),
-    )
-    ghosts = (crio_conf, f"{CRIO_DIRECTORY}/99-paack-pinned-images.conf", podman_conf)
-    scriptlets = {
-        kind: render(f"device/{kind}.sh.j2", **values)
-        for kind in ("post", "preun", "postun", "posttrans")
-    }
-    return Device(mount_point, unit, files, links, ghosts, scriptlets)
 
 
 def image_names(images: Sequence[LockedImage]) -> list[str]:

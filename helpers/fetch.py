@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
+from helpers.cache import Cache
 from helpers.lock import LockedImage
 from helpers.reference import Source
 from helpers.registry import Registry
+from helpers.store import StoredLayer
 
 _PARALLEL = 4  # skopeo fetches up to six layers of each at once
 
@@ -35,6 +38,25 @@ def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]
                 fetch.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def to_fetch(
+    images: Iterable[LockedImage], layers: Iterable[StoredLayer] | None, cache: Cache
+) -> list[LockedImage]:
+    """Return of ``images`` what is to be fetched for a store with these layers (None: all).
+
+    An image none of whose layers has to be fetched comes without any.
+    """
+    if layers is None:
+        return list(images)
+    wanted = {each.locked.digest: each.locked.size for each in layers}
+    lacking = {digest for digest, size in wanted.items() if not cache.has(digest, size)}
+    found = []
+    for image in images:
+        brings = {layer.digest for layer in image.layers} & lacking
+        found.append(image if brings else replace(image, layers=()))
+        lacking -= brings
+    return found
 
 
 def _fetch_after(

@@ -9,7 +9,7 @@ upper layers alone would save most. Groups that a lock already has stay as they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from helpers.definition import Definition
@@ -130,9 +130,9 @@ def _group(packages: Sequence[Sequence[LockedImage]], previous: Sequence[Ids]) -
             kept.append(tuple(each for each in layers if each in set(ids)))
     old = {each: number for number, ids in enumerate(previous) for each in ids}
     left = [each for key, each in layers.items() if key not in taken]
-    runs = [run for run in _runs(left, _users(packages), old) if run.size >= SMALL]
-    runs = _joined(_cut(runs, LIMIT - len(kept)), LIMIT - len(kept))
-    made = [tuple(each.id for each in run.layers) for run in runs if run.size >= SMALL]
+    runs = _cut(_runs(left, _users(packages), old), LIMIT - len(kept))
+    runs = _joined([run for run in runs if run.size >= SMALL], LIMIT - len(kept))
+    made = [tuple(each.id for each in run.layers) for run in runs]
     return sorted(kept + made, key=lambda ids: _place(layers[ids[0]]))
 
 
@@ -167,22 +167,25 @@ def _cut(runs: list[_Run], limit: int) -> list[_Run]:
     """Cut runs in two, always where it saves most, while there may be more of them.
 
     When an update begins at any of n layers alike, a cut below the last m of them saves the bytes
-    under it in m of n updates.
+    under it in m of n updates. An upper part that is small makes no store.
     """
-    while len(runs) < limit:
-        places = [
-            (_size(run.layers[:at]) * (len(run.layers) - at) // len(run.layers), number, at)
-            for number, run in enumerate(runs)
-            for at in range(1, len(run.layers))
-            if _size(run.layers[:at]) >= SMALL
-        ]
-        saved, number, at = max(places, default=(0, 0, 0), key=lambda each: (each[0], -each[1]))
-        if saved < WORTH:
-            break
+    while places := list(_places(runs, limit)):
+        _, number, at = max(places, key=lambda each: (each[0], -each[1], each[2]))
         run = runs[number]
         parts = [replace(run, layers=part) for part in (run.layers[:at], run.layers[at:])]
         runs = [*runs[:number], *parts, *runs[number + 1 :]]
     return runs
+
+
+def _places(runs: Sequence[_Run], limit: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where a cut is worth it: what it saves (bytes), number of the run, layers below."""
+    full = sum(run.size >= SMALL for run in runs) >= limit
+    for number, run in enumerate(runs):
+        for at in range(1, len(run.layers)):
+            lower, upper = _size(run.layers[:at]), _size(run.layers[at:])
+            saved = lower * (len(run.layers) - at) // len(run.layers)
+            if lower >= SMALL and (upper < SMALL or (saved >= WORTH and not full)):
+                yield saved, number, at
 
 
 def _joined(runs: list[_Run], limit: int) -> list[_Run]:

@@ -20,7 +20,7 @@ from helpers.errors import BuildError, ToolError
 from helpers.lock import LockedImage
 from helpers.progress import Reporter, human
 from helpers.run import Result, feed, require, run
-from helpers.store import LAYOUT, write_store
+from helpers.store import LAYOUT, StoredLayer, write_store
 
 #: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
 SIZE_LIMIT = int(3.9 * (1 << 30))
@@ -105,14 +105,15 @@ def make_image(
     images: Sequence[LockedImage],
     cache: Cache,
     reporter: Reporter,
+    layers: Sequence[StoredLayer] | None = None,
 ) -> None:
-    """Write the store of ``images`` as a filesystem image to ``target``.
+    """Write the store of ``images`` as a filesystem image to ``target``; see ``write_store``.
 
     Spools go beside it. Raises BuildError when the tool fails, warns, or the image is too large.
     """
 
     def write(out: IO[bytes]) -> None:
-        write_store(out, images, cache, target.parent, reporter, maker.check)
+        write_store(out, images, cache, target.parent, reporter, maker.check, layers)
 
     result = feed(maker.command(target), write)
     _check_result(maker, result)

@@ -39,19 +39,30 @@ class Products:
     reporter: Reporter
 
     def path(
-        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
+        self,
+        target: Path,
+        inputs: Mapping[str, object],
+        make: Callable[[Path], Path],
+        identity: Mapping[str, object] | None = None,
     ) -> Path:
         """Make ``target`` if need be, and return its path; see ``open``."""
-        with self.open(target, inputs, make) as product:
+        with self.open(target, inputs, make, identity) as product:
             return product.path
 
     @contextmanager
     def open(
-        self, target: Path, inputs: Mapping[str, object], make: Callable[[Path], Path]
+        self,
+        target: Path,
+        inputs: Mapping[str, object],
+        make: Callable[[Path], Path],
+        identity: Mapping[str, object] | None = None,
     ) -> Iterator[Product]:
-        """Yield ``target``, made by ``make`` in a work directory unless it is there already."""
+        """Yield ``target``, made by ``make`` in a work directory unless it is there already.
+
+        With ``identity`` that alone tells whether it is; ``inputs`` are only recorded.
+        """
         record = target.with_name(f"{target.name}.buildinfo.json")
-        key = _key(inputs)
+        key = _key(inputs if identity is None else identity)
         file = _current(target, record, key)
         if file is None:
             with workspace(self.output / "work") as work:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from helpers.definition import Package
-from helpers.device import Device, device_of, image_names
-from helpers.lock import Lock, LockedImage, dump
+from helpers.device import Device, DeviceFile, device_of, image_names
+from helpers.lock import Lock, LockedGroup, LockedImage, dump
 from helpers.manifests import Manifests
+from helpers.store import StoredLayer
 from helpers.templates import render
 
 # Directories that every host has, of packages like `filesystem` and `systemd`. All others are
@@ -34,13 +35,24 @@ _BASE = frozenset(
 class Contents:
     """What a package holds for one RPM arch, ready to be sources of the SRPM.
 
-    ``provides`` is what the definition adds to the names and digests of the images.
+    ``provides`` is what the definition adds to the names and digests of the images. ``layers``
+    are those of its store (None: all of the images); others are in the packages of ``groups``,
+    for which there are ``requires`` and ``files``.
     """
 
     arch: str
     images: tuple[LockedImage, ...]
     manifests: Manifests | None
     provides: tuple[str, ...] = ()
+    layers: tuple[StoredLayer, ...] | None = None
+    groups: tuple[LockedGroup, ...] = ()
+    requires: tuple[str, ...] = ()
+    files: tuple[DeviceFile, ...] = ()
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store for this arch."""
+        return bool(self.images or self.layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,7 @@ def render_spec(
     package: Package, contents: Sequence[Contents], *, epoch: int, only: str | None = None
 ) -> Spec:
     """Render the spec of ``package``; with ``only``, for that arch alone (if it is not noarch)."""
-    device = device_of(package) if package.has_images else None
+    device = device_of(package) if any(each.has_store for each in contents) else None
     noarch = _is_noarch(contents)
     if only and not noarch:
         contents = [each for each in contents if each.arch == only]
@@ -104,7 +116,7 @@ def render_spec(
         "package.spec.j2",
         package=package,
         arches=[each.arch for each in contents],
-        store_arches=[each.arch for each in contents if each.images],
+        store_arches=[each.arch for each in contents if each.has_store],
         sources=sources,
         links=links,
         ghosts=ghosts,
@@ -112,6 +124,7 @@ def render_spec(
         noarch=noarch,
         changed=_changelog_time(epoch),
         provides={each.arch: _provides(each) for each in contents},
+        requires={each.arch: each.requires for each in contents},
         scriptlets=device.scriptlets if device else {},
     )
     return Spec(package, tuple(contents), sources, noarch, epoch, text)
@@ -130,16 +143,21 @@ def _sources(
     shared = f"/usr/share/paack/{package.name}"
     for each in contents:
         base = f"{package.name}-{each.arch}"
-        if each.images:
+        if each.has_store:
             store = f"{package.path}.{package.filesystem}"
             add(f"{base}.{package.filesystem}", each.arch, "store", store, None)
-            lock = Lock({(image.source, image.arch): image for image in each.images})
+        if each.images:
+            images = {(image.source, image.arch): image for image in each.images}
+            lock = Lock(images, each.groups)
             lock_text = dump(lock).encode()
             add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
             names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
             add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
             bill = f"{shared}/sbom.spdx.json"
             add(f"{base}.sbom.spdx.json", each.arch, "sbom", bill, None)
+        for file in each.files:
+            source = f"{base}-{file.source}"
+            add(source, each.arch, "file", file.path, file.content.encode(), file.mode)
         if each.manifests:
             archive = each.manifests.archive
             add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)

@@ -84,17 +84,19 @@ def write_store(
     scratch: Path,
     reporter: Reporter,
     check: Check,
+    layers: Sequence[StoredLayer] | None = None,
 ) -> None:
     """Write the store of ``images`` to ``out`` as one tar stream.
 
     The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
-    ``check`` sees every file of every layer before it is written, and may raise.
+    ``check`` sees every file of every layer before it is written, and may raise. With ``layers``
+    these are its layers, and not all that the images have: others are in other stores.
     """
     # Whichever image comes first names the blob of a layer that they share.
     images = sorted(images, key=lambda image: (image.names, image.manifest))
-    wanted = stored_layers(images)
+    wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda each: each.id)
     arches = ", ".join(sorted({image.arch for image in images}))
-    label = f"store   {count(len(images), 'image')} ({arches})"
+    label = f"store   {count(len(images), 'image')} ({arches})" if images else "store   layers"
     with reporter.step(label, sum(stored.locked.size for stored in wanted)) as meter:
         progress = _Progress(meter, len(wanted))
         stream = TarStream(out, progress.copied)

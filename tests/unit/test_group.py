@@ -146,6 +146,8 @@ def test_there_are_about_a_dozen(wanted: list[list[LockedImage]]) -> None:
         ([["a.01 b.01"]], []),
         # An image that is the lower part of another
         ([["a60 b.3 c.3"], ["a60 b.3"]], ["a", "b", "c"]),
+        # A small layer on top of a large one: an update of it is nearly nothing
+        ([["a60 b60 c.001"]], ["a", "b"]),
         # Packages share, too
         ([["a60 b3"], ["a60"]], ["a", "b"]),
     ],

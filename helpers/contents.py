@@ -1,0 +1,59 @@
+"""What the packages of a definition hold, from its lock: what specs are rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from helpers.definition import Definition, Package, PackageArch
+from helpers.group import layers_of, shared_images
+from helpers.group_package import GroupPackage, group_package, needing
+from helpers.lock import Lock
+from helpers.manifests import read_manifests
+from helpers.spec import Contents
+
+
+def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) -> list[Contents]:
+    """Return what a package holds for each of its arches, sorted by these.
+
+    ``groups`` are the packages of layers of the definition.
+    """
+    found = [_contents(package, arch, lock, groups) for arch in package.arches]
+    return sorted(found, key=lambda each: each.arch)
+
+
+def group_packages(definition: Definition, lock: Lock) -> list[GroupPackage]:
+    """Return the packages of layers that the packages of a definition need, as locked."""
+    layers = {
+        key: layers_of(image for images in packages for image in images)
+        for key, packages in shared_images(definition, lock).items()
+    }
+    return [group_package(each, layers[each.arch, each.filesystem]) for each in lock.groups]
+
+
+def _contents(
+    package: Package, arch: PackageArch, lock: Lock, groups: Sequence[GroupPackage]
+) -> Contents:
+    images = {lock.of(image.source, arch.name) for image in arch.images}
+    manifests = read_manifests(arch.manifests) if arch.manifests else None
+    ordered = tuple(sorted(images, key=lambda image: image.names))
+    provides = tuple(sorted({each for image in arch.images for each in image.provides}))
+    if package.layers == "bundled":
+        return Contents(arch.name, ordered, manifests, provides)
+    layers = layers_of(ordered)
+    needed = [
+        each
+        for each in groups
+        if (each.group.arch, each.group.filesystem) == (arch.name, package.filesystem)
+        and layers.keys() & set(each.group.layers)
+    ]
+    elsewhere = {each for group in needed for each in group.group.layers}
+    return Contents(
+        arch.name,
+        ordered,
+        manifests,
+        provides,
+        layers=tuple(each for key, each in layers.items() if key not in elsewhere),
+        groups=tuple(each.group for each in needed),
+        requires=tuple(sorted(each.requirement for each in needed)),
+        files=needing(needed, package.name),
+    )

@@ -1,0 +1,285 @@
+"""Layers as shared packages: built alike by anybody, found by podman in stores of any order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from helpers.lock import read_lock
+from helpers.store_image import read_image
+from tests.support.commands import run
+from tests.support.host import Host
+from tests.support.podman import KINDS, Kind, Podman
+from tests.support.product import REPOSITORY, Paack, store_image, unpack_rpm
+from tests.support.registry import Registry
+from tests.support.rpm_query import provides, requires, tags
+from tests.support.workloads import MB, Layer, push_workload
+
+GROUP = "container-layers-"
+ONE = [Layer("runtime", 3 * MB), Layer("top", MB), Layer("tiny", 100)]
+TWO = [Layer("other", MB)]
+ARCHES = ("x86_64", "aarch64")
+#: In /etc/rpm, where rpmbuild reads them whatever its HOME is.
+MACROS = """\
+%packager evelyn-builder
+%vendor evelyn-builder
+%distribution evelyn-builder
+%bugurl https://evelyn-builder
+%disturl https://evelyn-builder
+%disttag evelyn-builder
+"""
+
+
+@dataclass
+class Release:
+    """A definition that was built: its RPMs, in their order, and their unpacked stores."""
+
+    paack: Paack
+    definition: Path
+    rpms: list[Path]
+    _stores: dict[Path, Path] = field(default_factory=dict)
+
+    def groups(self, arch: str = "x86_64") -> list[Path]:
+        """The packages of layers of an arch."""
+        return [rpm for rpm in self.of(arch) if rpm.name.startswith(GROUP)]
+
+    def of(self, arch: str = "x86_64") -> list[Path]:
+        """The RPMs of an arch."""
+        return [rpm for rpm in self.rpms if rpm.parent.name == arch]
+
+    def store(self, rpm: Path) -> Path:
+        """The store image in an RPM."""
+        if rpm not in self._stores:
+            self._stores[rpm] = store_image(unpack_rpm(rpm, self.paack.home / "rpms" / rpm.name))
+        return self._stores[rpm]
+
+
+def package(name: str, images: Sequence[str], **more: str) -> str:
+    lines = {"version": "'1'", "layers": "shared", "arches": f"[{', '.join(ARCHES)}]", **more}
+    text = "".join(f"  {key}: {value}\n" for key, value in lines.items())
+    return f"- name: {name}\n{text}  images: [{', '.join(images)}]\n"
+
+
+def build(home: Path, registry: Registry, *packages: str, **environment: str) -> Release:
+    home.mkdir(exist_ok=True)
+    paack = Paack(home, registry.registries_conf, dict(environment))
+    definition = paack.define("packages:\n" + "".join(packages))
+    return Release(paack, definition, paack.build(definition))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("layers")
+
+
+@pytest.fixture(scope="module")
+def registry(base: Path) -> Iterator[Registry]:
+    with Registry(base) as running:
+        for name, layers in (("one", ONE), ("two", TWO), ("three", [Layer("third", MB)])):
+            push_workload(running, name, layers, base, arches=("amd64", "arm64"))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def release(base: Path, registry: Registry) -> Release:
+    """Two packages of one definition, on one base."""
+    one = package("one", [f"{registry.host}/one:1"])
+    return build(base / "a", registry, one, package("two", [f"{registry.host}/two:1"]))
+
+
+@pytest.fixture(scope="module")
+def bundled(base: Path, registry: Registry) -> Release:
+    """The same images in one package."""
+    images = [f"{registry.host}/{name}:1" for name in ("one", "two")]
+    return build(base / "b", registry, package("both", images, layers="bundled"))
+
+
+def test_packages_require_their_layers(release: Release) -> None:
+    lock = read_lock(release.paack.home / "app.lock.yaml")
+    assert lock is not None
+    assert [each.arch for each in lock.groups] == ["aarch64"] * 4 + ["x86_64"] * 4
+    for arch in ARCHES:
+        *groups, one, two = release.of(arch)
+        assert len(groups) == 4
+        names = [tags(each, "%{NAME} = %{VERSION}-%{RELEASE}") for each in groups]
+        needed = [requires(each) & set(names) for each in (one, two)]
+        assert needed[0] | needed[1] == set(names)
+        # The base is the same package for both
+        assert [len(each) for each in needed] == [3, 2]
+        assert len(needed[0] & needed[1]) == 1
+        for group in groups:
+            assert not any("container-image" in each for each in provides(group))
+
+
+def test_layers_are_those_of_a_bundled_store(release: Release, bundled: Release) -> None:
+    """Each in one store, and not a byte is different."""
+    (whole,) = bundled.of()
+    expected = read_image(bundled.store(whole), "squashfs")
+    found = [read_image(release.store(rpm), "squashfs") for rpm in release.of()]
+    layers: dict[bytes, int] = {}
+    for table in found:
+        for path in table.paths():
+            row, same = table.row(path), expected.row(path)
+            assert row is not None
+            if is_shared(path):
+                assert row == same, path
+                assert table.groups().get(path) == expected.groups().get(path)
+                if path.endswith(b"/link"):
+                    layers[path] = layers.get(path, 0) + 1
+    assert set(layers.values()) == {1}
+    union = set().union(*(table.paths() for table in found))
+    assert {path for path in expected.paths() if is_shared(path)} <= union
+    records = [record for table in release.of() for record in layer_records(release.store(table))]
+    assert sorted(records, key=str) == sorted(layer_records(bundled.store(whole)), key=str)
+
+
+def is_shared(path: bytes) -> bool:
+    """Whether a path of a store is the same in a larger one."""
+    lists = (b"layers.json", b"images.json", b"layers.lock", b"images.lock")
+    return not path.endswith(lists)
+
+
+def layer_records(store: Path) -> list[dict[str, object]]:
+    done = run(["unsquashfs", "-cat", str(store), "overlay-layers/layers.json"])
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def test_stores_hold_what_they_should(release: Release) -> None:
+    *groups, one, two = release.of()
+    sizes = [len(layer_records(release.store(each))) for each in groups]
+    assert sizes == [1, 1, 1, 1]
+    # What is too small for a package is beside the images
+    assert len(layer_records(release.store(one))) == 1
+    assert layer_records(release.store(two)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_podman_runs_images_of_stores_in_any_order(
+    base: Path, registry: Registry, release: Release, kind: Kind
+) -> None:
+    images = {f"{registry.host}/one:1": ONE, f"{registry.host}/two:1": TWO}
+    with Podman(kind, base) as podman:
+        stores = mounted(podman, release, release.of())
+        for order in (stores, stores[::-1]):
+            podman.use_stores(order)
+            listed = json.loads(podman.podman("images", "--format=json").stdout)
+            assert all(each["ReadOnly"] for each in listed)
+            names = {name for each in listed for name in each["Names"] if "@" not in name}
+            assert names == set(images)
+            for image, layers in images.items():
+                found = podman.run(image, "cat", *(f"/{layer.name}" for layer in layers)).stdout
+                assert found == "1" * len(layers)
+        for image in images:
+            digest = podman.podman("image", "inspect", "--format={{.Digest}}", image).stdout
+            by_digest = f"{image.rpartition(':')[0]}@{digest.strip()}"
+            assert podman.run(by_digest, "cat", "/bin/nothing", check=False).returncode == 1
+            target = podman.home / "copy"
+            podman.podman("push", image, f"dir:{target}", "--remove-signatures")
+            shutil.rmtree(target)
+
+
+def mounted(podman: Podman, release: Release, rpms: Sequence[Path]) -> list[Path]:
+    places = [Path("/run/paack") / rpm.name for rpm in rpms]
+    for rpm, place in zip(rpms, places, strict=True):
+        podman.mount_image(release.store(rpm), place, "squashfs")
+    return places
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_that_lacks_layers_stops_older_podman(
+    base: Path, registry: Registry, release: Release, kind: Kind
+) -> None:
+    """Hence the exact requirements, and the order of the mount units."""
+    with Podman(kind, base) as podman:
+        *groups, one, two = mounted(podman, release, release.of())
+        podman.use_stores([*groups[:-1], one, two])
+        done = podman.podman("images", "--format={{.Repository}}", check=False)
+        if kind == "debian12":
+            assert "layer not known" in done.stderr
+        else:
+            assert len(done.stdout.split()) == 1
+        # An empty store instead of the images
+        podman.use_stores([*groups[:-1]])
+        assert podman.podman("images", "--quiet").stdout == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pulls_do_not_depend_on_shared_layers(
+    base: Path, registry: Registry, release: Release, kind: Kind
+) -> None:
+    with Podman(kind, base, registries_conf=registry.registries_conf) as podman:
+        podman.use_stores(mounted(podman, release, release.of()))
+        podman.podman("pull", "--quiet", f"{registry.host}/three:1")
+        podman.use_stores([])
+        assert podman.run(f"{registry.host}/three:1", "cat", "/third").stdout == "1"
+
+
+def test_anybody_builds_the_same_package(base: Path, registry: Registry, release: Release) -> None:
+    """For another definition, with another lock, at another time, on another host."""
+    text = package(
+        "elsewhere", [f"{registry.host}/three:1", f"{registry.host}/two:1"],
+        license="MIT", summary="Another", url="https://example.com",
+    )  # fmt: skip
+    home = base / "c"
+    home.mkdir()
+    paack = Paack(home, registry.registries_conf, {"SOURCE_DATE_EPOCH": "1900000000"})
+    definition = paack.define("packages:\n" + text)
+    with Host(Path("/"), shared=[base, REPOSITORY, Path(release.rpms[0]).parents[3]]) as host:
+        host.outside(Path("/etc/rpm")).mkdir(exist_ok=True)
+        host.outside(Path("/etc/rpm/macros.builder")).write_text(MACROS)
+        assert host.run(["rpm", "--eval", "%vendor"]).stdout.strip() == "evelyn-builder"
+        options = ["--def", str(definition), "--output", str(paack.output)]
+        for task in ("build", "srpm"):
+            command, env = paack.command(task, *options)
+            done = host.run(["faketime", "2031-05-06 07:08:09", *command], env=env)
+    assert done.stdout
+    release.paack.call(
+        "srpm", "--def", str(release.definition), "--output", str(release.paack.output)
+    )
+    ours, theirs = (all_groups(each.output) for each in (release.paack, paack))
+    common = ours.keys() & theirs.keys()
+    # The base and the layers of "two", for two arches: RPM and source RPM
+    assert len(common) == 2 * 2 * 2
+    for name in common:
+        assert ours[name].read_bytes() == theirs[name].read_bytes(), name
+        assert b"evelyn" not in run(["rpm", "-qp", "--xml", str(theirs[name])]).stdout.encode()
+
+
+def all_groups(output: Path) -> dict[str, Path]:
+    return {path.name: path for path in output.rglob(f"{GROUP}*.rpm") if "work" not in path.parts}
+
+
+def test_a_group_is_not_built_again(base: Path, registry: Registry, release: Release) -> None:
+    home = base / "again"
+    shutil.copytree(release.paack.home / "out" / "rpms", home / "out" / "rpms")
+    shutil.copy(release.paack.home / "app.lock.yaml", home)
+    # Another version of a tool made it: that is no reason
+    for info in (home / "out" / "rpms").rglob(f"{GROUP}*.json"):
+        assert json.loads(info.read_text())["inputs"]["libzstd"]
+    one = package("one", [f"{registry.host}/one:1"])
+    again = build(home, registry, one, package("two", [f"{registry.host}/two:1"]))
+    assert [rpm.name for rpm in again.rpms] == [rpm.name for rpm in release.rpms]
+    assert not (home / "out" / "stores").exists()
+
+
+def test_an_update_keeps_what_did_not_change(base: Path, registry: Registry) -> None:
+    layers = [Layer("runtime", 4 * MB), Layer("top", MB)]
+    push_workload(registry, "four", layers, base, arches=("amd64", "arm64"))
+    text = package("four", [f"{registry.host}/four:1"])
+    before = build(base / "update", registry, text)
+    push_workload(
+        registry, "four", [layers[0], Layer("top", MB, "2")], base, arches=("amd64", "arm64")
+    )
+    said = before.paack.call("lock", "--def", str(before.definition), "--update").stderr
+    assert "packages of layers (x86_64): 1 kept, 1 new, 1 gone" in said
+    after = build(base / "update", registry, text.replace("'1'", "'2'"))
+    old, new = ({rpm.name for rpm in each.of()} for each in (before, after))
+    assert len(new - old) == 2
+    assert sum(name.startswith(GROUP) for name in new - old) == 1
+    assert sum(name.startswith(GROUP) for name in new & old) == 1
