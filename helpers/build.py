@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from helpers.cache import Cache, default_cache
-from helpers.contents import contents_of, group_packages
+from helpers.contents import source_specs, specs
 from helpers.definition import Definition, load_definition
-from helpers.epoch import build_time
 from helpers.errors import LockError, Place, UsageError
 from helpers.fetch import fetch_images, to_fetch
 from helpers.group import check_groups, with_groups
-from helpers.group_package import GroupPackage
 from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.kustomize_paths import unapplied
 from helpers.lock import (
@@ -38,7 +36,7 @@ from helpers.registry import Registry
 from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from helpers.sbom import LAYOUT as SBOM_LAYOUT
 from helpers.sbom import Subject, make_sbom
-from helpers.spec import Contents, Spec, render_spec
+from helpers.spec import Contents, Spec
 from helpers.workspace import sweep
 
 
@@ -88,56 +86,37 @@ class Builder:
         return with_groups(definition, new, old.groups)
 
     def srpm(
-        self, what: Path | Definition, arches: Sequence[str] = (), *, without: Collection[str] = ()
+        self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()
     ) -> list[Path]:
         """Make the source RPM of every package of a definition, all arches inside.
 
         With ``arches``, one for each of these, with nothing else inside (noarch packages: one).
-        Packages of layers come first; they have one arch, and none is made that ``without`` names.
+        Packages of layers come first, and have one arch. With ``only``, files of these names.
         """
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
-        groups = group_packages(definition, lock)
-        made = []
         with self.reporter.showing():
-            for group in _chosen(groups, arches, without):
-                arch = group.group.arch if arches else ""
-                made.append(self._srpm(definition, group.spec, lock, arch))
-            for package in definition.packages:
-                contents = contents_of(package, lock, groups)
-                epoch = build_time(contents)
-                spec = render_spec(package, contents, epoch=epoch)
-                wanted = [each.arch for each in contents if not arches or each.arch in arches]
-                if wanted and (spec.noarch or not arches):
-                    made.append(self._srpm(definition, spec, lock))
-                    continue
-                for arch in wanted:
-                    only = render_spec(package, contents, epoch=epoch, only=arch)
-                    made.append(self._srpm(definition, only, lock, arch))
-        return made
+            return [
+                self._srpm(definition, spec, lock, arch)
+                for spec, arch in source_specs(definition, lock, arches)
+                if not only or spec.source_file in only
+            ]
 
     def rpms(
-        self, what: Path | Definition, arches: Sequence[str] = (), *, without: Collection[str] = ()
+        self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()
     ) -> list[Path]:
         """Make the RPMs of every package of a definition, for ``arches`` (default: all).
 
-        Packages of layers come first; none is made whose file name is in ``without``.
+        Packages of layers come first. With ``only``, files of these names.
         """
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
-        groups = group_packages(definition, lock)
-        made: list[Path] = []
         with self.reporter.showing():
-            for group in _chosen(groups, arches, without):
-                made.append(self._rpm(definition, group.spec, group.contents, lock))
-            for package in definition.packages:
-                contents = contents_of(package, lock, groups)
-                spec = render_spec(package, contents, epoch=build_time(contents))
-                wanted = [each for each in contents if not arches or each.arch in arches]
-                # A noarch package has the first arch's sources, whatever is asked for.
-                for each in contents[: len(wanted[:1])] if spec.noarch else wanted:
-                    made.append(self._rpm(definition, spec, each, lock))
-        return made
+            return [
+                self._rpm(definition, spec, contents, lock)
+                for spec, contents in specs(definition, lock, arches)
+                if not only or spec.file(contents.arch) in only
+            ]
 
     def _locked(self, what: Path | Definition) -> tuple[Definition, Lock]:
         definition = _load(what)
@@ -167,7 +146,7 @@ class Builder:
         sweep(self.cache.scratch())
 
     def _srpm(self, definition: Definition, spec: Spec, lock: Lock, arch: str = "") -> Path:
-        target = self.output / "srpms" / arch / f"{spec.nevra_base}.src.rpm"
+        target = self.output / "srpms" / arch / spec.source_file
 
         def make(work: Path) -> Path:
             with ExitStack() as stores:
@@ -183,7 +162,7 @@ class Builder:
 
     def _rpm(self, definition: Definition, spec: Spec, contents: Contents, lock: Lock) -> Path:
         arch = spec.rpm_arch(contents.arch)
-        target = self.output / "rpms" / arch / f"{spec.nevra_base}.{arch}.rpm"
+        target = self.output / "rpms" / arch / spec.file(contents.arch)
 
         def make(work: Path) -> Path:
             with ExitStack() as stores:
@@ -272,17 +251,6 @@ class Builder:
 def _load(what: Path | Definition) -> Definition:
     """Return a definition: given as one (generated), or as the path of a file to load."""
     return what if isinstance(what, Definition) else load_definition(what)
-
-
-def _chosen(
-    groups: Sequence[GroupPackage], arches: Sequence[str], without: Collection[str]
-) -> list[GroupPackage]:
-    """Return the packages of layers to make: of these arches, and not there already."""
-    return [
-        each
-        for each in groups
-        if (not arches or each.group.arch in arches) and each.file not in without
-    ]
 
 
 def _identity(spec: Spec) -> dict[str, object] | None:

@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from helpers.definition import Definition, Package, PackageArch
+from helpers.epoch import build_time
 from helpers.group import layers_of, shared_images
 from helpers.group_package import GroupPackage, group_package, needing
 from helpers.lock import Lock
 from helpers.manifests import read_manifests
-from helpers.spec import Contents
+from helpers.spec import Contents, Spec, render_spec
+
+
+def specs(
+    definition: Definition, lock: Lock, arches: Sequence[str] = ()
+) -> Iterator[tuple[Spec, Contents]]:
+    """Yield the spec and contents of each RPM, for ``arches`` (none: all).
+
+    Those of layers come first.
+    """
+    groups = group_packages(definition, lock)
+    for group in groups:
+        if not arches or group.group.arch in arches:
+            yield group.spec, group.contents
+    for package in definition.packages:
+        contents = contents_of(package, lock, groups)
+        spec = render_spec(package, contents, epoch=build_time(contents))
+        wanted = [each for each in contents if not arches or each.arch in arches]
+        # A noarch package has the first arch's sources, whatever is asked for.
+        for each in contents[: len(wanted[:1])] if spec.noarch else wanted:
+            yield spec, each
+
+
+def source_specs(
+    definition: Definition, lock: Lock, arches: Sequence[str] = ()
+) -> Iterator[tuple[Spec, str]]:
+    """Yield the spec of each source RPM, with all arches inside and "".
+
+    With ``arches``, a spec with only each of these inside, and that arch (noarch packages: "").
+    """
+    groups = group_packages(definition, lock)
+    for group in groups:
+        if not arches or group.group.arch in arches:
+            yield group.spec, group.group.arch if arches else ""
+    for package in definition.packages:
+        contents = contents_of(package, lock, groups)
+        epoch = build_time(contents)
+        spec = render_spec(package, contents, epoch=epoch)
+        wanted = [each.arch for each in contents if not arches or each.arch in arches]
+        if wanted and (spec.noarch or not arches):
+            yield spec, ""
+            continue
+        for arch in wanted:
+            yield render_spec(package, contents, epoch=epoch, only=arch), arch
 
 
 def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) -> list[Contents]:

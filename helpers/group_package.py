@@ -54,7 +54,7 @@ class GroupPackage:
     @property
     def file(self) -> str:
         """The name of the RPM."""
-        return f"{self.spec.nevra_base}.{self.group.arch}.rpm"
+        return self.spec.file(self.group.arch)
 
 
 def is_group_file(name: str) -> bool:

@@ -23,6 +23,7 @@ from helpers.generation import (
     read_state,
     switch,
 )
+from helpers.group_package import is_group_file
 from helpers.repo_file import (
     check_name,
     check_url,
@@ -182,10 +183,11 @@ def _merge(
     for name, state in states.items():
         entries = {} if settings.exact else dict(state.entries)
         for offer in offers.get(name, ()):
+            # Layers that are published stay as they are: the name says what is inside.
             new, old = offer.entry, entries.get(offer.entry.file)
             if old is None:
                 entries[new.file] = new
-            elif old.header != new.header:
+            elif old.header != new.header and not is_group_file(new.file):
                 refused.append(
                     f"{name}/{new.file} is published with other content: "
                     f"header sha256 {old.header} there, {new.header} here"
@@ -225,7 +227,14 @@ def _newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
         evr = f"{package.epoch}:{package.version}-{package.release}"
         groups.setdefault((package.name, package.arch), {})[evr] = file
     chosen = {group[evr] for group in groups.values() for evr in in_order(group)[-versions:]}
-    return {file: entry for file, entry in entries.items() if file in chosen}
+    kept = {file: entry for file, entry in entries.items() if file in chosen}
+    needed = {each[0] for entry in kept.values() for each in entry.metadata.requires}
+    return {
+        file: entry
+        for file, entry in kept.items()
+        # Layers have one version: they go with the last package that needs them.
+        if not is_group_file(file) or entry.metadata.name in needed or file.endswith(".src.rpm")
+    }
 
 
 def _new_packages(

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpers.contents import contents_of, group_packages
 from helpers.definition import Definition, Package, PackageArch, load_definition
 from helpers.errors import LockError, Place, PublishError
 from helpers.generation import State
-from helpers.group import check_groups
+from helpers.group import check_groups, layers_of
 from helpers.lock import Lock, check_lock, lock_path, read_lock
 from helpers.manifests import read_manifests
 from helpers.publish import (
@@ -30,7 +31,7 @@ from helpers.publish import (
     read_states,
 )
 from helpers.repo import make_repo, repo_path
-from helpers.repodata import SOURCE
+from helpers.repodata import SOURCE, Entry
 from helpers.site import Site
 
 if TYPE_CHECKING:
@@ -61,10 +62,15 @@ def publish_job(
     PublishError when a published package was made from something else, or has other content.
     """
     definition = load_definition(file)
-    wanted = wanted_packages(definition, _read_lock(definition), sources=sources)
+    lock = _read_lock(definition)
+    wanted = wanted_packages(definition, lock, sources=sources)
     with site.locked():
         states = read_states(site, settings)
     missing, unknown = _missing(wanted, states)
+    layers = wanted_layers(definition, lock, [*missing, *unknown])
+    wanted += layers
+    # Their names tell what they are made from.
+    missing += [each for each in layers if not _published(each, states)]
     same = [each for each in wanted if each not in missing and each not in unknown]
     _say(builder, same, "same    {} is published")
     _say(builder, unknown, "compare {}: it is not known what the published one was made from")
@@ -98,6 +104,27 @@ def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False
     return found
 
 
+def wanted_layers(definition: Definition, lock: Lock, missing: Sequence[Wanted]) -> list[Wanted]:
+    """Return the packages of layers that packages in ``missing`` need.
+
+    Their names tell what they are made from. What is published needs no others, although a newer
+    paack would give the same layers other names.
+    """
+    files = {name for each in missing for name in each.files}
+    groups = {each.name: each for each in group_packages(definition, lock)}
+    found = set()
+    for package in definition.packages:
+        base = f"{package.name}-{package.version}-{package.release}"
+        for contents in contents_of(package, lock, list(groups.values())):
+            for name in (each.partition(" ")[0] for each in contents.requires):
+                group, inputs = groups[name], hashlib.sha256(name.encode()).hexdigest()
+                if f"{base}.{contents.arch}.rpm" in files:
+                    found.add(Wanted(contents.arch, (group.file,), inputs))
+                if f"{base}.src.rpm" in files:
+                    found.add(Wanted(SOURCE, (group.spec.source_file,), inputs))
+    return sorted(found, key=lambda each: each.files)
+
+
 def _read_lock(definition: Definition) -> Lock:
     path = lock_path(definition.file)
     lock = read_lock(path)
@@ -125,8 +152,7 @@ def _missing(
     unknown: list[Wanted] = []
     refused: list[str] = []
     for each in wanted:
-        state = states.get(each.arch, State())
-        there = [state.entries[name] for name in each.files if name in state.entries]
+        there = _published(each, states)
         if not there:
             missing.append(each)
         elif not all(entry.inputs for entry in there):
@@ -143,12 +169,18 @@ def _missing(
     return missing, unknown
 
 
+def _published(each: Wanted, states: Mapping[str, State]) -> list[Entry]:
+    state = states.get(each.arch, State())
+    return [state.entries[name] for name in each.files if name in state.entries]
+
+
 def _build(builder: Builder, file: Path, wanted: list[Wanted]) -> None:
+    names = {name for each in wanted for name in each.files}
     arches = sorted({each.arch for each in wanted} - {SOURCE})
     if arches:
-        builder.rpms(file, arches)
+        builder.rpms(file, arches, only=names)
     if any(each.arch == SOURCE for each in wanted):
-        builder.srpm(file)
+        builder.srpm(file, only=names)
 
 
 def _offers(repository: Path, wanted: list[Wanted]) -> Offers:
@@ -172,6 +204,12 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
         [*lock.of(image.source, arch.name).names, lock.of(image.source, arch.name).manifest]
         for image in arch.images
     )
+    grouped = [
+        each.layers
+        for each in lock.groups
+        if package.layers == "shared"
+        and (each.arch, each.filesystem) == (arch.name, package.filesystem)
+    ]
     manifests = read_manifests(arch.manifests).archive if arch.manifests else b""
     provides = sorted({each for image in arch.images for each in image.provides})
     return {
@@ -179,7 +217,14 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
         "images": images,
         "provides": provides,
         "manifests": hashlib.sha256(manifests).hexdigest(),
+        **({"layers": _own_groups(arch, lock, grouped)} if grouped else {}),
     }
+
+
+def _own_groups(arch: PackageArch, lock: Lock, groups: list[tuple[str, ...]]) -> list[list[str]]:
+    """Return the groups that have layers of the images of ``arch``."""
+    layers = layers_of(lock.of(image.source, arch.name) for image in arch.images)
+    return sorted(list(ids) for ids in groups if layers.keys() & set(ids))
 
 
 def _digest(package: Package, arches: list[dict[str, object]]) -> str:

@@ -91,6 +91,15 @@ class Spec:
         """NAME-VERSION-RELEASE."""
         return f"{self.package.name}-{self.package.version}-{self.package.release}"
 
+    @property
+    def source_file(self) -> str:
+        """The name of the source RPM."""
+        return f"{self.nevra_base}.src.rpm"
+
+    def file(self, arch: str) -> str:
+        """Return the name of the RPM that holds the contents of ``arch``."""
+        return f"{self.nevra_base}.{self.rpm_arch(arch)}.rpm"
+
     def rpm_arch(self, arch: str) -> str:
         """Return the arch of the RPM that holds the contents of ``arch``."""
         return "noarch" if self.noarch else arch

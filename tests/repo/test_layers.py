@@ -1,0 +1,217 @@
+"""Thin updates by plain dnf: what is downloaded, shared, kept and removed, in bytes on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.repo.conftest import NewDnf, NewPublisher
+from tests.repo.publisher import Publisher, packages, snapshot
+from tests.support.commands import run as run_program
+from tests.support.dnf import Dnf
+from tests.support.registry import Registry
+from tests.support.tiny_rpm import build_spec
+from tests.support.web_server import WebServer
+from tests.support.workloads import MB, Layer, push_workload
+
+GROUP = "container-layers-"
+RUNTIME, APP, OTHER = Layer("runtime", 8 * MB), Layer("app", 3 * MB), Layer("other", 2 * MB)
+DEFINITION = """\
+packages:
+- name: one
+  version: '{version}'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/one:1]
+"""
+TWO = """\
+- name: two
+  version: '{two}'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/two:1]
+"""
+
+
+@pytest.fixture(scope="module")
+def registry(base: Path) -> Iterator[Registry]:
+    with Registry(base) as running:
+        push_workload(running, "two", [OTHER], base)
+        yield running
+
+
+#: What rpm wants of a device; there is none, so no scriptlet can run.
+HOST = """\
+Name: host
+Version: 1
+Release: 1
+Summary: What a device has
+License: MIT
+Provides: /bin/sh podman
+%description
+None
+%files
+"""
+
+
+@pytest.fixture(scope="module")
+def host_repo(base: Path) -> str:
+    """A repository with what a device has."""
+    directory = base / "host"
+    (directory / "build").mkdir(parents=True)
+    build_spec(HOST, "x86_64", directory, directory / "build")
+    run_program(["createrepo_c", "--quiet", str(directory)])
+    return f"[host]\nname=host\nbaseurl=file://{directory}\ngpgcheck=0\n"
+
+
+Publish = Callable[..., str]
+
+
+@pytest.fixture
+def publish(base: Path, registry: Registry) -> Publish:
+    """Lock anew, build and publish what is not published; return what was said."""
+
+    def run(mine: Publisher, version: str, *, two: str = "1", app: str = "1", name: str) -> str:
+        push_workload(registry, "one", [RUNTIME, Layer("app", 3 * MB, app)], base)
+        mine.paack.registries_conf = registry.registries_conf
+        text = (DEFINITION + TWO).format(version=version, two=two, host=registry.host)
+        mine.paack.define(text)
+        mine.paack.environment.pop("PAACK_QUIET", None)
+        words = ["lock", "--def", "app.yaml", "--update"]
+        words += ["publish-job", "--def", "app.yaml", "--output", str(mine.output)]
+        words += ["--to", str(base / name), "--url", f"{mine.url}/{name}"]
+        return mine.paack.call(*words, "--sign", mine.key.fingerprint).stderr
+
+    return run
+
+
+def downloads(web: WebServer, base: Path, client: Dnf, *words: str) -> dict[str, int]:
+    """Run dnf; return the bytes of each file that it downloaded from the web."""
+    before = len(web.requests)
+    client.run(*words, "--setopt=tsflags=noscripts")
+    asked = [path for path, status in web.requests[before:] if status == 200]
+    return {path: (base / path.lstrip("/")).stat().st_size for path in asked}
+
+
+def rpms(found: dict[str, int]) -> dict[str, int]:
+    return {path.rpartition("/")[2]: size for path, size in found.items() if ".rpm" in path}
+
+
+def groups(client: Dnf) -> list[str]:
+    return [name for name in client.installed() if name.startswith(GROUP)]
+
+
+@pytest.mark.parametrize("kind", ["dnf", "dnf5"])
+def test_an_update_downloads_the_layer_that_changed(
+    base: Path,
+    publisher: NewPublisher,
+    publish: Publish,
+    client: NewDnf,
+    web: WebServer,
+    host_repo: str,
+    kind: str,
+) -> None:
+    mine, name = publisher(kind), f"job-{kind}"
+    publish(mine, "1", name=name)
+    device = client(host_repo + (base / name / "paack.repo").read_text(), kind)
+    first = rpms(downloads(web, base, device, "install", "one", "two"))
+    # Base, runtime, app, other; and both packages
+    assert len(first) == 6
+    assert len(groups(device)) == 4
+
+    publish(mine, "2", app="2", name=name)
+    found = downloads(web, base, device, "upgrade")
+    update = rpms(found)
+    assert [each for each in update if not each.startswith(GROUP)] == ["one-2-1.x86_64.rpm"]
+    assert len(update) == 2
+    total, layer = sum(found.values()), 3 * MB
+    assert layer < total < layer * 1.05, found
+
+    # What nothing needs any more goes
+    assert len(groups(device)) == 5
+    downloads(web, base, device, "autoremove")
+    assert len(groups(device)) == 4
+    downloads(web, base, device, "remove", "two")
+    assert "one-2-1.x86_64" in device.installed()
+    assert len(groups(device)) == 3
+    # And back: the old layer is downloaded again
+    again = rpms(downloads(web, base, device, "downgrade", "one"))
+    assert sorted(each.startswith(GROUP) for each in again) == [False, True]
+    assert "one-1-1.x86_64" in device.installed()
+
+
+def test_what_is_published_is_neither_built_nor_uploaded_again(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
+    mine = publisher()
+    publish(mine, "1", name="again")
+    repository = base / "again"
+    before = snapshot(repository)
+    there = set(packages(repository))
+    assert sum(each.startswith(GROUP) for each in there) == 4
+    # Another machine, with nothing but the definition and its lock
+    other = publisher("other")
+    (other.home / "app.lock.yaml").write_text((mine.home / "app.lock.yaml").read_text())
+    said = publish(other, "1", name="again")
+    assert "rpmbuild" not in said
+    assert snapshot(repository) == before
+    said = publish(other, "2", app="2", name="again")
+    new = set(packages(repository)) - there
+    assert len(new) == 2
+    made = {path.name for path in other.output.rglob("rpms/*/*.rpm")}
+    assert made == {*new}, said
+    assert other.verify(repository).returncode == 0
+
+
+def test_layers_stay_as_they_were_published(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
+    """Built with other tools they differ, and nobody needs the others."""
+    mine = publisher()
+    publish(mine, "1", name="stay")
+    before = snapshot(base / "stay")
+    other = publisher("other", key=mine.key)
+    other.paack.environment["PATH"] = f"{tools(other.home)}:/usr/sbin:/usr/bin:/sbin:/bin"
+    (other.home / "app.lock.yaml").write_text((mine.home / "app.lock.yaml").read_text())
+    publish(other, "2", two="2", name="elsewhere")
+    assert all(
+        there.read_bytes() != here.read_bytes()
+        for there in base.glob(f"stay/x86_64/Packages/*/{GROUP}*.rpm")
+        for here in other.output.glob(f"rpms/*/{there.name}")
+    )
+    other.publish(base / "stay")
+    new = set(packages(base / "stay")) - {Path(each).name for each in before}
+    assert new == {"one-2-1.x86_64.rpm", "two-2-1.x86_64.rpm"}
+    assert other.verify(base / "stay").returncode == 0
+
+
+def tools(home: Path) -> Path:
+    """Return a directory with an image maker that compresses in another way."""
+    directory = home / "bin"
+    directory.mkdir()
+    wrapper = directory / "tar2sqfs"
+    wrapper.write_text('#!/bin/bash\nexec /usr/bin/tar2sqfs "${@/level=9/level=1}"\n')
+    wrapper.chmod(0o755)
+    return directory
+
+
+def test_old_layers_go_with_the_last_version_that_needs_them(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
+    mine = publisher()
+    publish(mine, "1", name="versions")
+    publish(mine, "2", app="2", name="versions")
+    repository = base / "versions"
+    assert len(listed(mine, repository)) == 5 + 3
+    mine.publish(repository, "--versions", "1")
+    assert len(listed(mine, repository)) == 4 + 2
+    assert mine.verify(repository).returncode == 0
+
+
+def listed(mine: Publisher, repository: Path) -> list[str]:
+    """Return what the metadata lists."""
+    said = mine.verify(repository).stdout
+    count = next(line for line in said.splitlines() if line.startswith("x86_64: "))
+    return ["x"] * int(count.split()[1])
