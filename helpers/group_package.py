@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from helpers.definition import Package, PackageArch
-from helpers.device import UNIT_DIRECTORY, DeviceFile, shared_directory, unit_of
+from helpers.device import UNIT_DIRECTORY, DeviceFile, mount_point_of, shared_directory, unit_of
 from helpers.epoch import FLOOR
 from helpers.lock import LockedGroup
 from helpers.spec import Contents, Spec, render_spec
@@ -80,7 +80,9 @@ def needing(groups: Sequence[GroupPackage], name: str) -> tuple[DeviceFile, ...]
     if not groups:
         return ()
     listed = "".join(f"{each.name} {each.spec.package.path}\n" for each in groups)
-    drop_in = render("device/layers.conf.j2", units=[unit_of(each.name) for each in groups])
+    names = [each.name for each in groups]
+    places = {"units": map(unit_of, names), "mount_points": map(mount_point_of, names)}
+    drop_in = render("device/layers.conf.j2", **{key: list(value) for key, value in places.items()})
     return (
         DeviceFile("layers", f"{shared_directory(name)}/layers", listed),
         DeviceFile("layers.conf", f"{UNIT_DIRECTORY}/{unit_of(name)}.d/10-layers.conf", drop_in),

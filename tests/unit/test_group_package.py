@@ -88,4 +88,6 @@ def test_a_package_that_needs_layers_says_which() -> None:
     unit = f"run-paack-container\\x2dlayers\\x2d{digits}.mount"
     assert drop_in.path == r"/usr/lib/systemd/system/run-paack-my\x2dapp.mount.d/10-layers.conf"
     assert f"\nRequires={unit}\nAfter={unit}\n" in drop_in.content
+    mounted = f"ConditionPathIsMountPoint=/run/paack/{package.name}\n"
+    assert drop_in.content.endswith(mounted)
     assert needing([], "my-app") == ()

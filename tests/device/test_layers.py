@@ -1,0 +1,212 @@
+"""Shared layers on a device with systemd: upgrades, erasure, layers that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.device.device import RUN, Device
+from tests.device.packages import Packages
+from tests.support.commands import run
+from tests.support.podman import KINDS, Kind
+from tests.support.product import Paack
+from tests.support.rpm_query import requires, tags
+from tests.support.workloads import MB, Layer, push_workload
+
+GROUP = "container-layers-"
+RUNTIME = Layer("runtime", 3 * MB)
+DEFINITION = """\
+packages:
+- name: one
+  version: '{version}'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/one:{version}]
+- name: two
+  version: '1'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/two:1]
+"""
+
+
+@dataclass(frozen=True)
+class Rpms:
+    """The RPMs of two releases; ``host`` is the registry in the images' names."""
+
+    host: str
+    one: tuple[Path, Path]
+    two: Path
+    groups: tuple[Path, ...]
+
+    def needed(self, *packages: Path) -> list[str]:
+        """Return the packages with the layers that they need."""
+        wanted = {each.partition(" ")[0] for package in packages for each in requires(package)}
+        return [str(path) for path in self.groups if name(path) in wanted]
+
+    def with_layers(self, *packages: Path) -> list[str]:
+        """Return them, and what they need."""
+        return [*map(str, packages), *self.needed(*packages)]
+
+
+def name(rpm: Path | str) -> str:
+    return tags(Path(rpm), "%{NAME}")
+
+
+@pytest.fixture(scope="module")
+def rpms(packages: Packages) -> Rpms:
+    registry = packages.registry
+    home = packages.repository / "layers"
+    home.mkdir(exist_ok=True)
+    for image, tag, layers in (
+        ("one", "1", [RUNTIME, Layer("name", MB, "one:1")]),
+        ("one", "2", [RUNTIME, Layer("name", MB, "one:2")]),
+        ("two", "1", [Layer("name", MB, "two:1")]),
+    ):
+        push_workload(registry, image, layers, home, tag=tag)
+    paack = Paack(home, registry.registries_conf)
+    built = []
+    for version in "12":
+        definition = paack.define(DEFINITION.format(version=version, host=registry.host))
+        paack.call("lock", "--def", str(definition))  # keeps groups
+        built.append(paack.build(definition))
+    one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
+    two = next(rpm for rpm in built[0] if name(rpm) == "two")
+    groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
+    return Rpms(registry.host, (one[0], one[1]), two, groups)
+
+
+@pytest.fixture(params=KINDS)
+def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
+    kind: Kind = request.param
+    with Device(kind, packages) as device:
+        yield device
+
+
+def doctor(device: Device, package: str = "one") -> list[str]:
+    """Return what the doctor finds wrong."""
+    done = device.run([f"/usr/libexec/paack/{package}/doctor", "--quiet"], check=False)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def images(rpms: Rpms, *names: str) -> set[str]:
+    return {f"{rpms.host}/{each}" for each in names}
+
+
+def test_life(device: Device, rpms: Rpms) -> None:
+    """Install, upgrade and downgrade with containers, erase: nothing is left."""
+    before = device.state()
+    old, new = rpms.one
+    device.rpm("--install", *rpms.with_layers(old, rpms.two))
+    assert len(device.mounts()) == 2 + 4
+    assert device.names() == images(rpms, "one:1", "two:1")
+    for each in images(rpms, "one:1", "two:1"):
+        assert device.name_in(each) == each.rpartition("/")[2]
+    assert doctor(device) == doctor(device, "two") == []
+    assert len(device.crio_log()) == 2  # at boot; once for six packages
+    assert len(device.crio_log()[-1].split()) == 1 + 6
+
+    for container in ("running", "stopped"):
+        device.podman("run", "--detach", f"--name={container}", *RUN, f"{rpms.host}/one:1",
+                      "sleep", "infinity")  # fmt: skip
+    device.podman("stop", "--time=0", "stopped")
+    gone = set(rpms.needed(old)) - set(rpms.needed(new))
+    come = set(rpms.needed(new)) - set(rpms.needed(old))
+    assert len(gone) == len(come) == 1
+    device.rpm("--upgrade", str(new), *come)
+    assert device.names() == images(rpms, "one:2", "two:1")
+    assert device.name_in(f"{rpms.host}/one:2") == "one:2"
+    device.rpm("--erase", *map(name, gone))
+    assert device.podman("exec", "running", "cat", "/name").stdout == "one:1"
+    assert device.podman("start", "stopped", check=False).returncode
+    device.restart()
+    assert device.names() == images(rpms, "one:2", "two:1")
+    assert device.name_in(f"{rpms.host}/one:2") == "one:2"
+
+    device.rpm("--upgrade", "--oldpackage", str(old), *gone)
+    assert device.names() == images(rpms, "one:1", "two:1")
+    device.podman("start", "stopped")
+    assert device.podman("exec", "stopped", "cat", "/name").stdout == "one:1"
+    device.podman("rm", "--force", "--time=0", "running", "stopped")
+    assert doctor(device) == []
+
+    # What others need cannot be erased; the rest goes in whatever order rpm likes
+    refused = device.rpm("--erase", *map(name, rpms.needed(rpms.two)), check=False)
+    assert "is needed by (installed) two-1-1.x86_64" in refused.stderr
+    device.rpm("--erase", "one", *(name(each) for each in come))
+    assert device.names() == images(rpms, "two:1")
+    assert device.name_in(f"{rpms.host}/two:1") == "two:1"
+    device.rpm("--erase", "two", *map(name, rpms.needed(old, rpms.two)))
+    assert device.mounts() == []
+    assert device.state() == before
+
+
+def test_a_missing_group(device: Device, rpms: Rpms) -> None:
+    """Its images are gone, all others are there, and the doctor knows what to do."""
+    one, two = rpms.one[0], rpms.two
+    device.rpm("--install", *rpms.with_layers(one, two))
+    (only,) = set(rpms.needed(one)[-1:]) - set(rpms.needed(two)) or {
+        sorted(set(rpms.needed(one)) - set(rpms.needed(two)))[0]
+    }
+    device.rpm("--erase", "--nodeps", name(only))
+    for _ in range(2):
+        assert "/run/paack/one" not in device.mounts()
+        assert device.names() == images(rpms, "two:1")
+        assert device.name_in(f"{rpms.host}/two:1") == "two:1"
+        found = "\n".join(doctor(device))
+        assert f"layers: {name(only)} is missing" in found
+        assert f"(dnf install {name(only)})" in found
+        assert doctor(device, "two") == []
+        device.restart()
+    device.rpm("--install", only)
+    assert device.names() == images(rpms, "one:1", "two:1")
+    assert device.name_in(f"{rpms.host}/one:1") == "one:1"
+    assert doctor(device) == []
+
+    # A reinstallation takes the store away for a moment, and with it the images
+    device.rpm("--upgrade", "--replacepkgs", *rpms.needed(two))
+    assert device.names() == images(rpms, "one:1", "two:1")
+    assert doctor(device) == doctor(device, "two") == []
+
+
+def test_a_damaged_group(device: Device, rpms: Rpms) -> None:
+    """A mount that fails does not stop the boot, nor podman."""
+    one, two = rpms.one[0], rpms.two
+    device.rpm("--install", *rpms.with_layers(one, two))
+    (own,) = map(name, sorted(set(rpms.needed(two)) - set(rpms.needed(one))))
+    store = f"/usr/lib/container-layers/{own.removeprefix(GROUP)}.squashfs"
+    device.break_file(store)
+    device.restart()
+    assert device.names() == images(rpms, "one:1")
+    assert device.name_in(f"{rpms.host}/one:1") == "one:1"
+    assert doctor(device) == []
+    found = "\n".join(doctor(device, "two"))
+    assert f"layers: {store} is not mounted on /run/paack/{own}" in found
+    assert f"dnf reinstall {own}" in found
+    (rpm,) = (each for each in rpms.groups if name(each) == own)
+    device.rpm("--upgrade", "--replacepkgs", str(rpm))
+    assert device.names() == images(rpms, "one:1", "two:1")
+    assert doctor(device, "two") == []
+
+
+def test_scripts(device: Device, rpms: Rpms) -> None:
+    """ShellCheck reads what an RPM of each kind runs."""
+    device.rpm("--install", *rpms.with_layers(rpms.two))
+    units = device.run(["sh", "-c", "ls -d /usr/lib/systemd/system/*paack*.mount"]).stdout.split()
+    assert device.run(["systemd-analyze", "verify", *units]).stderr == ""
+    if device.kind != "debian12":
+        return
+    shared = "--exclude=SC1091,SC2034,SC2154,SC2317"
+    for package in ("two", name(rpms.needed(rpms.two)[0])):
+        for kind in ("POSTIN", "PREUN", "POSTUN", "POSTTRANS"):
+            text = device.rpm("--query", f"--queryformat=%{{{kind}}}", package).stdout
+            done = run(["shellcheck", "--shell=sh", shared, "-"], stdin=text, check=False)
+            assert done.stdout == "", (package, kind)
+        text = device.run(["cat", f"/usr/libexec/paack/{package}/scripts"]).stdout
+        assert run(["shellcheck", "--shell=sh", shared, "-"], stdin=text, check=False).stdout == ""
+    checked: Sequence[str] = ["shellcheck", "/usr/libexec/paack/two/doctor"]
+    assert device.run(checked, check=False).stdout == ""
