@@ -21,6 +21,7 @@ from helpers.errors import (
     UsageError,
 )
 from helpers.findings import Finding, as_findings, place_json, use_findings
+from helpers.group_check import group_findings
 from helpers.kubernetes import full_name
 from helpers.kustomize_paths import unapplied
 from helpers.lock import Lock, lock_path, read_lock
@@ -118,6 +119,8 @@ def check(file: Path) -> Report:
     findings += [Finding("manifest", error) for error in needs.problems]
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += [Finding("lock", error) for error in damage]
+    if not damage:
+        findings += group_findings(definition, lock)
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)
     for need in report.needs:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.errors import LockError, Place, UsageError
-from helpers.lock import Lock, LockedImage, lock_path, read_lock
+from helpers.group import layers_of
+from helpers.lock import Lock, LockedGroup, LockedImage, lock_path, read_lock
 from helpers.progress import count, human
 from helpers.reference import parse_reference
 from helpers.rootfs import Rootfs, file_changes
@@ -31,6 +32,7 @@ class Side:
     """One of two things to compare: its images; ``rootfs`` reads their files (slow).
 
     ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
+    ``groups`` are the packages of layers, each with the bytes of its layers' blobs.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Side:
     rootfs: Callable[[], Rootfs]
     download: int | None = None
     disk: int | None = None
+    groups: Mapping[LockedGroup, int] = field(default_factory=dict)
 
     def layers(self) -> dict[str, int]:
         """Return the size of each layer's blob by its digest."""
@@ -84,6 +87,18 @@ class Diff:
         """Layers that a device does not have yet."""
         known = self.old.layers()
         return {key: size for key, size in self.new.layers().items() if key not in known}
+
+    @property
+    def new_groups(self) -> dict[LockedGroup, int]:
+        """Packages of layers that a device does not have yet."""
+        return {key: size for key, size in self.new.groups.items() if key not in self.old.groups}
+
+    @property
+    def download(self) -> int | None:
+        """Bytes that a device downloads, with shared layers about; None when it is not known."""
+        if not self.new.groups:
+            return self.new.download
+        return (self.new.download or 0) + sum(self.new_groups.values())
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -136,7 +151,7 @@ class Diff:
             for each in self.changes
         ]
         added, removed = sum(self.fetched.values()), sum(self.dropped.values())
-        sizes = {"bytesAdded": added, "bytesRemoved": removed, "bytesToDownload": self.new.download}
+        sizes = {"bytesAdded": added, "bytesRemoved": removed, "bytesToDownload": self.download}
         sizes |= {"bytesOnDiskOld": self.old.disk, "bytesOnDiskNew": self.new.disk}
         return json.dumps({"changes": changes, **sizes}, indent=2)
 
@@ -152,6 +167,12 @@ class Diff:
 
     def sizes(self) -> str:
         """Return, in a line, what a device downloads (all of the new RPM) and what it stores."""
+        if self.new.groups:
+            what = "" if self.new.download is None else "the package, and "
+            return (
+                f"to download: about {human(self.download or 0)}: {what}{len(self.new_groups)} "
+                f"of {count(len(self.new.groups), 'package')} of layers"
+            )
         download, before, after = self.new.download, self.old.disk, self.new.disk
         if download is None or before is None or after is None:
             return "to download, on disk: unknown (compare two RPMs)"
@@ -195,7 +216,13 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         download = path.stat().st_size
         if package is None:
             return Side(text, (), lambda: Rootfs(Table()), download, 0)
-        images = _images(package.lock, read_lock(package.lock))
+        if package.layers_json.exists():
+            raise UsageError(f"{path} has no images", hint="compare packages that need its layers")
+        lock = _checked(package.lock, read_lock(package.lock))
+        images = tuple(lock.images.values())
+        if lock.groups:
+            rootfs = _fetched(images, verifier, work)
+            return Side(text, images, rootfs, download, groups=_groups(lock))
         store, filesystem = package.store, package.filesystem
         disk = store.stat().st_size
         return Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
@@ -209,15 +236,25 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         if not file.is_file() and not path.is_file():
             hint = "name an RPM, a lock, a definition, or REVISION:FILE as for git show"
             raise UsageError(f"{path}: there is no such file", hint=hint)
-    images = _images(file, read_lock(file))
+    lock = _checked(file, read_lock(file))
+    images = tuple(lock.images.values())
     # Sources that are relative paths start at the definition.
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
+    return Side(text, images, _fetched(images, there, work), groups=_groups(lock))
 
+
+def _fetched(images: Sequence[LockedImage], verifier: Verifier, work: Path) -> Callable[[], Rootfs]:
     def rootfs() -> Rootfs:
-        there.fetch(images)
-        return Rootfs(there.expected(images, work))
+        verifier.fetch(images)
+        return Rootfs(verifier.expected(images, work))
 
-    return Side(text, images, rootfs)
+    return rootfs
+
+
+def _groups(lock: Lock) -> dict[LockedGroup, int]:
+    layers = layers_of(lock.images.values())
+    sizes = {key: layer.locked.size for key, layer in layers.items()}
+    return {each: sum(sizes.get(layer, 0) for layer in each.layers) for each in lock.groups}
 
 
 def _lock_file(path: Path) -> Path:
@@ -235,10 +272,10 @@ def _from_git(revision: str, path: Path) -> bytes:
     return shown.stdout
 
 
-def _images(file: Path, lock: Lock | None) -> tuple[LockedImage, ...]:
+def _checked(file: Path, lock: Lock | None) -> Lock:
     if lock is None:
         raise LockError("there is no lock", place=Place(file), hint="paack lock --def FILE")
-    return tuple(lock.images.values())
+    return lock
 
 
 def _changes(old: Side, new: Side) -> Iterator[Change]:

@@ -19,7 +19,8 @@ PROVIDED = "container-image("
 class UnpackedRpm:
     """An unpacked RPM: who it is, what it provides, its store image, lock and list of images.
 
-    ``sbom`` need not be there.
+    ``sbom`` and ``layers`` (the packages with the layers of the images) need not be there. A
+    package of layers has ``layers_json`` instead of lock and list.
     """
 
     subject: Subject
@@ -29,6 +30,8 @@ class UnpackedRpm:
     lock: Path
     images: Path
     sbom: Path
+    layers: Path
+    layers_json: Path
 
     @property
     def name(self) -> str:
@@ -49,8 +52,9 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     subject, provides = _ask(rpm)
     shared = f"/usr/share/paack/{subject.name}"
     wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
-    bill = work / "sbom.spdx.json"
-    targets = {**wanted, f"{shared}/{bill.name}": bill}
+    names = ("sbom.spdx.json", "layers", "layers.json")
+    more = [work / name for name in names]
+    targets = {**wanted, **{f"{shared}/{each.name}": each for each in more}}
     stores: list[Path] = []
     for file in packed_files(rpm):
         target = targets.get(file.path)
@@ -63,7 +67,8 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     claims = any(each.startswith(PROVIDED) for each in provides)
     if not stores and not claims and not any(each.exists() for each in wanted.values()):
         return None
-    if len(stores) != 1 or not all(each.exists() for each in wanted.values()):
+    described = not claims if more[-1].exists() else all(map(Path.exists, wanted.values()))
+    if len(stores) != 1 or not described:
         raise VerificationError(
             f"{rpm}: holds {count(len(stores), 'store image')}, "
             f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
@@ -72,7 +77,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         )
     filesystem = stores[0].suffix[1:]
     lock, images = wanted.values()
-    return UnpackedRpm(subject, provides, stores[0], filesystem, lock, images, bill)
+    return UnpackedRpm(subject, provides, stores[0], filesystem, lock, images, *more)
 
 
 def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...]]:

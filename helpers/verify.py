@@ -15,19 +15,21 @@ from pathlib import Path
 
 from helpers.cache import Cache
 from helpers.device import image_names
+from helpers.difference import Difference, compare, difference_at, rpm_differences
 from helpers.errors import BuildError, LockError, RegistryError, UsageError, VerificationError
 from helpers.fetch import fetch_images
-from helpers.lock import LockedImage, read_lock
+from helpers.group_package import is_group_file
+from helpers.lock import Lock, LockedImage, read_lock
 from helpers.lock_chain import chain_problems
 from helpers.origin import ask_origins, check_cached
 from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.rpm_header import check_is_rpm
-from helpers.run import run
 from helpers.sbom import make_sbom
+from helpers.shared_store import KnownLayers, own_layers, read_layers
 from helpers.signature import signature_of
-from helpers.store import stored_layers, write_store
+from helpers.store import StoredLayer, stored_layers, write_store
 from helpers.store_image import read_image
 from helpers.store_table import Table, differences, read_table, show
 from helpers.trial import candidates, start_all
@@ -40,19 +42,6 @@ _HINT_UNSIGNED = "sign it: make repo SIGN=KEY, and verify what is in _output/rep
 _HINT_RUN = (
     "the store is as locked: try `podman run` of another image on this machine, then the image"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that is not as it should be: where (a path), in which layer, and what."""
-
-    path: str
-    what: str
-    layer: str | None = None
-
-    def __str__(self) -> str:
-        where = f"layer {self.layer}: {self.path}" if self.layer else self.path
-        return f"{where}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +73,7 @@ class _Verdict:
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hint: str = _HINT
+    layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +83,7 @@ class Verifier:
     registry: Registry
     scratch: Path
     demands: Demands = Demands()
+    known: KnownLayers = field(default_factory=KnownLayers)
 
     @property
     def cache(self) -> Cache:
@@ -109,7 +100,8 @@ class Verifier:
         for rpm in rpms:
             check_is_rpm(rpm)
         failed: list[VerificationError] = []
-        for rpm in rpms:
+        # What packages of layers should have, only the others say.
+        for rpm in sorted(rpms, key=lambda rpm: is_group_file(rpm.name)):
             try:
                 yield self.verify(rpm)
             except VerificationError as error:
@@ -121,7 +113,7 @@ class Verifier:
     def verify(self, rpm: Path) -> str:
         """Return what was proved; raise VerificationError with every difference."""
         self.scratch.mkdir(parents=True, exist_ok=True)
-        verdict = _Verdict(differences=list(_rpm_differences(rpm)))
+        verdict = _Verdict(differences=list(rpm_differences(rpm)))
         with workspace(self.scratch) as work:
             if not verdict.differences:  # else nothing in it can be trusted to be read
                 signature = signature_of(rpm, self.demands.keys, work)
@@ -129,7 +121,9 @@ class Verifier:
                     verdict.differences.append(Difference(rpm.name, signature.problem))
                     verdict.hint = _HINT if signature.signer else _HINT_UNSIGNED
                 package = unpack(rpm, work)
-                if package:
+                if package and package.layers_json.exists():
+                    self._judge_layers(package, work, verdict)
+                elif package:
                     self._judge(package, work, verdict)
         if found := verdict.differences:
             lines = [f"  {each}" for each in found[:_SHOWN]]
@@ -140,10 +134,8 @@ class Verifier:
             )
         what = "no images inside"
         if package:
-            layers = stored_layers(verdict.images)
-            what = (
-                f"{count(len(verdict.images), 'image')}, {count(len(layers), 'layer')}: as locked"
-            )
+            images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
+            what = f"{images}{count(verdict.layers, 'layer')}: as locked"
         notes = [f"  {each}" for each in verdict.notes]
         return "\n".join([f"{rpm}: {what}, {signature}", *notes])
 
@@ -154,8 +146,15 @@ class Verifier:
         except LockError as error:
             verdict.differences.append(Difference(f"{shared}/lock.yaml", error.message))
             return
-        images = verdict.images = list(lock.images.values()) if lock else []
+        lock = lock or Lock()
+        images = verdict.images = list(lock.images.values())
         found = verdict.differences
+        try:
+            self.known.add(lock, package.layers)
+        except ValueError as error:
+            found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
+        layers = own_layers(lock)
+        verdict.layers = len(stored_layers(images) if layers is None else layers)
         found += _list_differences(package, images)
         self.fetch(images)
         for image in images:
@@ -164,11 +163,27 @@ class Verifier:
                 for problem in chain_problems(image, self.cache)
             ]
         found += _sbom_differences(package, images, self.cache)
-        found += self.verify_store(package.store, package.filesystem, images, work)
+        found += self.verify_store(package.store, package.filesystem, images, work, layers)
         if self.demands.against == "registry":
             self._ask(images, verdict)
-        if self.demands.run and not found:  # what is not ours is not started
+        if self.demands.run and lock.groups:
+            verdict.notes.append("not started: layers of its images are in other packages")
+        elif self.demands.run and not found:  # what is not ours is not started
             self._start(package, verdict)
+
+    def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
+        where = f"/usr/share/paack/{package.name}/{package.layers_json.name}"
+        found = verdict.differences
+        try:
+            layers = read_layers(package.layers_json)
+        except ValueError as error:
+            found.append(Difference(where, str(error)))
+            return
+        problems = self.known.problems(package.name, layers, self.cache)
+        found += [Difference(where, f"{name}: {what}") for name, what in problems]
+        if not found:
+            verdict.layers = len(layers)
+            found += self.verify_store(package.store, package.filesystem, [], work, layers)
 
     def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
         for answer in ask_origins(images, self.registry):
@@ -194,26 +209,37 @@ class Verifier:
         fetch_images(self.registry, zip(images, sources, strict=True))
 
     def verify_store(
-        self, store: Path, filesystem: str, images: Sequence[LockedImage], work: Path
+        self,
+        store: Path,
+        filesystem: str,
+        images: Sequence[LockedImage],
+        work: Path,
+        layers: Sequence[StoredLayer] | None = None,
     ) -> list[Difference]:
         """Return how a store image differs from what a lock names; ``work`` is for spools."""
         with ThreadPoolExecutor(1) as pool:
             reading_found = pool.submit(read_image, store, filesystem)
-            expected = self.expected(images, work)
+            expected = self.expected(images, work, layers)
             try:
                 found = reading_found.result()
             except (BuildError, ValueError) as error:
                 return [Difference(store.name, f"cannot be read: {error}")]
-        layers = {each.id.encode(): each.locked.digest for each in stored_layers(images)}
-        return [_difference(path, what, layers) for path, what in differences(expected, found)]
+        stored = stored_layers(images) if layers is None else layers
+        names = {each.id.encode(): each.locked.digest for each in stored}
+        return [difference_at(path, what, names) for path, what in differences(expected, found)]
 
-    def expected(self, images: Sequence[LockedImage], work: Path) -> Table:
+    def expected(
+        self,
+        images: Sequence[LockedImage],
+        work: Path,
+        layers: Sequence[StoredLayer] | None = None,
+    ) -> Table:
         """Return the store of a lock: the stream that a build pipes into the image maker."""
         reader, writer = os.pipe()
 
         def write() -> None:
             with os.fdopen(writer, "wb") as out:
-                write_store(out, images, self.cache, work, self.reporter, lambda *_: None)
+                write_store(out, images, self.cache, work, self.reporter, lambda *_: None, layers)
 
         with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)
@@ -226,35 +252,15 @@ class Verifier:
         return table
 
 
-def _difference(path: bytes, what: str, layers: dict[bytes, str]) -> Difference:
-    """Name a path of the store as a person knows it: a layer, and a path in it."""
-    parts = path.split(b"/")
-    identifier = parts[1].partition(b".")[0] if len(parts) > 1 else b""
-    layer = layers.get(identifier)
-    if layer and parts[2:3] == [b"diff"]:
-        return Difference("/" + show(b"/".join(parts[3:])), what, layer)
-    return Difference(show(path), what, layer)
-
-
-def _rpm_differences(rpm: Path) -> Iterator[Difference]:
-    """Yield what rpm itself says: digests of header and payload."""
-    result = run(
-        ["rpmkeys", "--checksig", "--nosignature", str(rpm.resolve())], check=False, quiet=True
-    )
-    if result.status != 0:
-        said = (result.stdout.decode("utf-8", "replace") + result.stderr).strip().splitlines()
-        yield Difference(rpm.name, f"rpm: {said[-1].rpartition(': ')[2] if said else 'no RPM'}")
-
-
 def _list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> Iterator[Difference]:
     """Compare what the RPM says of its images in other places with the lock."""
     names = image_names(images)
     listed = package.images.read_text("utf-8", "replace").splitlines()
     where = f"/usr/share/paack/{package.name}/images"
-    yield from _compare(where, names, listed)
+    yield from compare(where, names, listed)
     wanted = [f"container-image({name})" for name in names]
     provided = [each for each in package.provides if each.startswith(PROVIDED)]
-    yield from _compare("Provides", wanted, provided)
+    yield from compare("Provides", wanted, provided)
     lock = f"/usr/share/paack/{package.name}/lock.yaml"
     for arch in sorted({image.arch for image in images} - {package.arch}):
         yield Difference(lock, f"names images for {arch}; the RPM is for {package.arch}")
@@ -278,10 +284,3 @@ def _sbom_differences(
         if one != other:
             yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
             return
-
-
-def _compare(where: str, wanted: Sequence[str], found: Sequence[str]) -> Iterator[Difference]:
-    for name in sorted(set(wanted) - set(found)):
-        yield Difference(where, f"{name} is missing")
-    for name in sorted(set(found) - set(wanted)):
-        yield Difference(where, f"{name} is not of the lock")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -283,3 +284,97 @@ def test_an_update_keeps_what_did_not_change(base: Path, registry: Registry) -> 
     assert len(new - old) == 2
     assert sum(name.startswith(GROUP) for name in new - old) == 1
     assert sum(name.startswith(GROUP) for name in new & old) == 1
+
+
+def test_verify_proves_all_of_it(release: Release) -> None:
+    """Packages of layers after those whose locks say what they should have."""
+    groups, others = (
+        release.groups(),
+        [each for each in release.of() if each not in release.groups()],
+    )
+    done = verify(release, *groups, *others)
+    assert done.returncode == 0
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        str(each) for each in (*others, *groups)
+    ]
+    assert f"{others[0]}: 1 image, 1 layer: as locked" in done.stdout
+    assert f"{groups[0]}: 1 layer: as locked" in done.stdout
+    alone = verify(release, groups[0])
+    assert alone.returncode == 7
+    assert "no package that is verified with it needs these layers" in alone.stderr
+
+
+def verify(release: Release, *rpms: Path) -> subprocess.CompletedProcess[str]:
+    return release.paack.call("verify", *map(str, rpms), check=False)
+
+
+@pytest.mark.parametrize("what", ["file", "layers", "name"])
+def test_verify_finds_another_package_of_layers(base: Path, release: Release, what: str) -> None:
+    """Rebuilt by somebody else, with other bytes, other layers, or under another's name."""
+    one = next(each for each in release.of() if each.name.startswith("one-"))
+    target, other = release.groups()[-1], release.groups()[0]
+    source = target if what == "file" else other
+    tree = unpack_rpm(source, base / f"bad-{what}")
+    name, new = (tags(each, "%{NAME}") for each in (source, target))
+    if what == "file":
+        store = store_image(tree)
+        unpacked = base / "bad-store"
+        run(["unsquashfs", "-dest", str(unpacked), str(store)])
+        data = next(path for path in unpacked.rglob("*") if path.suffix == ".data")
+        data.write_bytes(data.read_bytes()[:-1] + b"?")
+        store.unlink()
+        run(["mksquashfs", str(unpacked), str(store), "-quiet", "-no-progress"])
+    if what == "layers":
+        new = name
+        listed = tree / f"usr/share/paack/{name}/layers.json"
+        document = json.loads(listed.read_text())
+        document["layers"][0]["parents"] = ["f" * 64]
+        listed.write_text(json.dumps(document))
+    rpm = repacked(base / f"repacked-{what}", tree, name, new)
+    said = verify(release, one, rpm)
+    expected = {
+        "file": "layer sha256:",
+        "layers": "is another layer in the image that it belongs to",
+        "name": "no package that is verified with it needs these layers under this name",
+    }
+    assert said.returncode == 7, said.stdout
+    assert expected[what] in said.stderr
+    assert f"{one}: 1 image, 1 layer: as locked" in said.stdout
+
+
+def repacked(directory: Path, tree: Path, old: str, new: str) -> Path:
+    """Make an RPM called ``new`` of the files of the RPM ``old``."""
+    directory.mkdir()
+    share = tree / "usr/share/paack"
+    if old != new:
+        (share / old).rename(share / new)
+    spec = directory / "any.spec"
+    spec.write_text(
+        f"Name: {new}\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n%description\nx\n"
+        f"%install\ncp -a '{tree}/.' %{{buildroot}}\n%files\n/usr\n/etc\n"
+    )
+    run(["rpmbuild", "-bb", "--define", f"_topdir {directory}", str(spec)])
+    (rpm,) = directory.rglob("RPMS/*/*.rpm")
+    return rpm
+
+
+def test_diff_says_what_is_downloaded(base: Path, registry: Registry, release: Release) -> None:
+    old = release.paack.home / "app.lock.yaml"
+    home = base / "newer"
+    home.mkdir()
+    shutil.copy(old, home / "app.lock.yaml")
+    top = [ONE[0], Layer("top", MB, "new"), ONE[2]]
+    push_workload(registry, "one", top, base, tag="2", arches=("amd64", "arm64"))
+    one = package("one", [f"{registry.host}/one:2"], arches="[x86_64]")
+    two = package("two", [f"{registry.host}/two:1"], arches="[x86_64]")
+    paack = Paack(home, registry.registries_conf)
+    definition = paack.define("packages:\n" + one + two)
+    paack.call("lock", "--def", str(definition))
+    said = paack.call("diff", str(old), str(definition)).stdout
+    assert "to download: about 1.0 MB: 1 of 4 packages of layers" in said
+    rpms = [each for each in paack.build(definition) if each.name == "one-1-1.x86_64.rpm"]
+    before = next(each for each in release.of() if each.name == rpms[0].name)
+    said = paack.call("diff", str(before), str(rpms[0])).stdout
+    assert "to download: about 1.1 MB: the package, and 1 of 3 packages of layers" in said
+    files = paack.call("diff", str(before), str(rpms[0]), "--files").stdout
+    assert "top.data" in files

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from helpers.definition import load_definition
 from helpers.errors import LockError
 from helpers.group import LIMIT, SMALL, check_groups, group_layers, layers_of, with_groups
+from helpers.group_check import group_findings
 from helpers.lock import Lock, LockedGroup, LockedImage, LockedLayer
 from helpers.store import stored_layers
 
@@ -245,6 +246,23 @@ def test_a_lock_has_the_groups_of_shared_packages(tmp_path: Path) -> None:
         with pytest.raises(LockError, match="groups of layers") as caught:
             check_groups(definition, replace(lock, groups=damaged))
         assert f"paack lock --def {file}" in str(caught.value.hint)
+
+
+def test_check_warns_where_new_groups_would_be_better(tmp_path: Path) -> None:
+    file = tmp_path / "app.yaml"
+    file.write_text(DEFINITION)
+    definition = load_definition(file)
+    b = image("quay.io/a/b:1", ("a", 60 * MB), ("b", 3 * MB))
+    c = image("quay.io/a/c:1", ("a", 60 * MB), ("c", 3 * MB))
+    images = {(each.source, each.arch): each for each in (b, c)}
+    good = with_groups(definition, Lock(images))
+    assert list(group_findings(definition, good)) == []
+    joined = LockedGroup("x86_64", "squashfs", found_ids(b))
+    (found,) = group_findings(definition, with_groups(definition, Lock(images), [joined]))
+    assert found.warning
+    assert str(found).startswith(f"{file}:2: warning: quay.io/a/b:1 (x86_64): an update of its ")
+    assert "(3.0 MB) downloads 63.0 MB; with new groups 3.0 MB" in str(found)
+    assert f"paack lock --def {file} --regroup" in str(found)
 
 
 def found_ids(one: LockedImage) -> Ids:
