@@ -8,7 +8,7 @@ from helpers.image_facts import ImageFacts
 from helpers.kubernetes import full_name
 from helpers.lock import LockedImage
 from helpers.rpm_contents import RpmFacts
-from helpers.store import StoredLayer
+from helpers.store import StoredLayer, stored_layers
 from helpers.store_usage import LayerFiles, StoreUsage
 
 
@@ -81,10 +81,19 @@ class BuildRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerPackage:
+    """A package of layers that an RPM needs: their IDs, and the bytes of their blobs."""
+
+    name: str
+    layers: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedRpm:
     """An RPM: ``usage`` is None without images; ``record`` is that of its build, if it is there.
 
-    ``parts`` add up to the size of the file.
+    ``parts`` add up to the size of the file. Layers in ``layer_packages`` are not in it.
     """
 
     facts: RpmFacts
@@ -96,6 +105,14 @@ class ReportedRpm:
     manifests: tuple[ReportedManifest, ...]
     lock_sha256: str
     record: BuildRecord | None
+    layer_packages: tuple[LayerPackage, ...] = ()
+
+    def update_of(self, image: ReportedImage) -> int:
+        """Return about how many bytes an update downloads that changes the image's top layer."""
+        tops = {each.id for each in stored_layers([image.locked])}
+        tops -= {parent for each in stored_layers([image.locked]) for parent in each.parents}
+        packages = [each.size for each in self.layer_packages if tops & set(each.layers)]
+        return self.facts.size + sum(packages)
 
     @property
     def uncompressed(self) -> int:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from helpers.definition import Definition
 from helpers.errors import LockError, PaackError, UsageError, VerificationError
+from helpers.group_package import is_group_file
 from helpers.image_facts import read_facts
 from helpers.kubernetes import images_of, read_objects, title_of
-from helpers.lock import LockedImage, read_lock
+from helpers.lock import Lock, LockedImage, read_lock
 from helpers.report import (
     BuildRecord,
+    LayerPackage,
     Part,
     Report,
     ReportedImage,
@@ -27,6 +29,7 @@ from helpers.report import (
 )
 from helpers.rpm_contents import RpmContents, RpmFacts, unpack_contents
 from helpers.rpm_contents import read_facts as read_rpm_facts
+from helpers.shared_store import KnownLayers
 from helpers.store import chain_ids, layer_id, stored_layers
 from helpers.store_usage import StoreContents, StoreUsage, read_store
 from helpers.workspace import workspace
@@ -39,7 +42,7 @@ def built_rpms(output: Path, definition: Definition | None = None) -> list[Path]
 
     Raises UsageError when there are none.
     """
-    found = sorted(output.glob("rpms/*/*.rpm"))
+    found = sorted(path for path in output.glob("rpms/*/*.rpm") if not is_group_file(path.name))
     if definition:
         names = [f"{each.name}-{each.version}-{each.release}" for each in definition.packages]
         found = [path for path in found if path.name.rsplit(".", 2)[0] in names]
@@ -79,8 +82,9 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
         lock_sha256 = (
             hashlib.sha256(contents.lock.read_bytes()).hexdigest() if contents.lock else ""
         )
-        store, locked = _store(rpm, contents), _locked(rpm, contents)
-    images = _images(rpm, locked, store) if store else ()
+        store, lock = _store(rpm, contents), _lock(rpm, contents)
+        packages = _layer_packages(rpm, lock, contents)
+    images = _images(rpm, lock, store) if store and contents.lock else ()
     return ReportedRpm(
         facts=facts,
         filesystem=contents.filesystem,
@@ -91,6 +95,7 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
         manifests=manifests,
         lock_sha256=lock_sha256,
         record=_record(rpm, facts),
+        layer_packages=packages,
     )
 
 
@@ -105,23 +110,35 @@ def _store(rpm: Path, contents: RpmContents) -> StoreContents | None:
         ) from error
 
 
-def _locked(rpm: Path, contents: RpmContents) -> tuple[LockedImage, ...]:
+def _lock(rpm: Path, contents: RpmContents) -> Lock:
     if contents.lock is None:
-        return ()
+        return Lock()
     try:
-        lock = read_lock(contents.lock)
+        return read_lock(contents.lock) or Lock()
     except LockError as error:
         raise VerificationError(f"{rpm}: its lock {error.message}", hint=_VERIFY) from error
-    images = lock.images.values() if lock else ()
-    return tuple(sorted(images, key=lambda image: (image.names, image.source)))
 
 
-def _images(
-    rpm: Path, locked: Sequence[LockedImage], store: StoreContents
-) -> tuple[ReportedImage, ...]:
+def _layer_packages(rpm: Path, lock: Lock, contents: RpmContents) -> tuple[LayerPackage, ...]:
+    """Return the packages of layers that an RPM needs, in the order of its lock."""
+    known = KnownLayers()
+    try:
+        known.add(lock, contents.layers)
+    except ValueError as error:
+        raise VerificationError(f"{rpm}: its list of layers: {error}", hint=_VERIFY) from error
+    sizes = {key: each.locked.size for key, each in known.layers.items()}
+    return tuple(
+        LayerPackage(name, ids, sum(sizes.get(each, 0) for each in ids))
+        for name, ids in known.packages.items()
+    )
+
+
+def _images(rpm: Path, lock: Lock, store: StoreContents) -> tuple[ReportedImage, ...]:
     """Return the images, the biggest first."""
+    locked = sorted(lock.images.values(), key=lambda image: (image.names, image.source))
     users = _users(locked)
-    if store.usage.layers.keys() != users.keys():
+    elsewhere = {each for group in lock.groups for each in group.layers}
+    if store.usage.layers.keys() != users.keys() - elsewhere:
         raise VerificationError(f"{rpm}: its layers are not those of its lock", hint=_VERIFY)
     own, shared = [0] * len(locked), [0] * len(locked)
     for owners, size in store.usage.pieces.items():
@@ -160,6 +177,7 @@ def _layers(images: Sequence[ReportedImage], usage: StoreUsage) -> tuple[Reporte
             common=common[each.id],
         )
         for each in stored_layers(locked)
+        if each.id in usage.layers
     ]
     return tuple(sorted(layers, key=lambda layer: (-layer.size, layer.stored.id)))
 

@@ -45,10 +45,19 @@ def _rpm_lines(rpm: ReportedRpm) -> Iterator[str]:
                 for number, image in enumerate(rpm.images, 1)
             ],
         )  # fmt: skip
-        most = max(layer.size for layer in rpm.layers)
+        most = max((layer.size for layer in rpm.layers), default=0)
         yield from _table(
             ("layer", "unpacked", "files", "", "digest", "of image #"),
             [_layer_row(layer, most) for layer in rpm.layers],
+        )
+    if rpm.layer_packages:
+        yield from _table(
+            ("layers", "in a registry", "package of layers"),
+            [(str(len(each.layers)), human(each.size), each.name) for each in rpm.layer_packages],
+        )
+        yield from _table(
+            ("download", "when the top layer changes of"),
+            [(human(rpm.update_of(image)), image.name) for image in rpm.images],
         )
     rows = [
         (f"{part.size}", f"{part.size / rpm.facts.size * 100:.1f}", part.what) for part in rpm.parts
@@ -98,6 +107,11 @@ def _rpm_json(rpm: ReportedRpm) -> dict[str, Any]:
         "parts": [{"what": part.what, "size": part.size} for part in rpm.parts],
         "images": [_image_json(image) for image in rpm.images],
         "layers": [_layer_json(rpm, layer) for layer in rpm.layers],
+        **(
+            {"layerPackages": [asdict(each) for each in rpm.layer_packages]}
+            if rpm.layer_packages
+            else {}
+        ),
         "manifests": [asdict(manifest) for manifest in rpm.manifests],
         "tools": asdict(rpm.record) if rpm.record else None,
     }

@@ -67,7 +67,8 @@ class RpmContents:
     """What was taken out of an RPM: the store, the lock and the manifests, in a work directory.
 
     ``files`` are all regular files that it holds, by path, with their sizes in bytes;
-    ``manifests`` those of them that may be Kubernetes manifests.
+    ``manifests`` those of them that may be Kubernetes manifests. ``layers`` names the packages
+    with further layers of its images; it need not be there.
     """
 
     files: dict[str, int]
@@ -75,6 +76,7 @@ class RpmContents:
     filesystem: str
     lock: Path | None
     manifests: dict[str, Path]
+    layers: Path
 
 
 def read_facts(rpm: Path) -> RpmFacts:
@@ -132,14 +134,20 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
     """Take store, lock and manifests of the package ``name`` out of an RPM, into ``work``."""
     files: dict[str, int] = {}
     taken: dict[str, Path] = {}
-    lock = f"/usr/share/paack/{name}/lock.yaml"
+    shared = f"/usr/share/paack/{name}"
+    lock, listed = f"{shared}/lock.yaml", f"{shared}/layers"
     for file in packed_files(rpm):
         files[file.path] = file.size
-        if file.path == lock or _is_store(file.path) or _is_manifest(file.path, file.size):
+        if (
+            file.path in (lock, listed)
+            or _is_store(file.path)
+            or _is_manifest(file.path, file.size)
+        ):
             taken[file.path] = work / str(len(taken))
             file.copy(taken[file.path])
     stores = [path for path in taken if _is_store(path)]
-    if len(stores) > 1 or bool(stores) != (lock in taken):
+    described = lock in taken or f"{shared}/layers.json" in files
+    if len(stores) > 1 or bool(stores) != described:
         raise VerificationError(
             f"{rpm}: a store without a lock, a lock without a store, or several stores",
             hint="only RPMs that paack made can be reported on",
@@ -149,7 +157,8 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
         store=taken[stores[0]] if stores else None,
         filesystem=PurePosixPath(stores[0]).suffix[1:] if stores else "",
         lock=taken.get(lock),
-        manifests={path: taken[path] for path in sorted(taken.keys() - {lock, *stores})},
+        manifests={path: taken[path] for path in sorted(taken.keys() - {lock, listed, *stores})},
+        layers=taken.get(listed, work / "none"),
     )
 
 

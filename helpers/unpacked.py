@@ -52,8 +52,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     subject, provides = _ask(rpm)
     shared = f"/usr/share/paack/{subject.name}"
     wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
-    names = ("sbom.spdx.json", "layers", "layers.json")
-    more = [work / name for name in names]
+    more = [work / name for name in ("sbom.spdx.json", "layers", "layers.json")]
     targets = {**wanted, **{f"{shared}/{each.name}": each for each in more}}
     stores: list[Path] = []
     for file in packed_files(rpm):
@@ -75,9 +74,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
             f"{'a' if (work / 'images').exists() else 'no'} list of images",
             hint="only RPMs that paack made, with images inside, can be verified",
         )
-    filesystem = stores[0].suffix[1:]
-    lock, images = wanted.values()
-    return UnpackedRpm(subject, provides, stores[0], filesystem, lock, images, *more)
+    return UnpackedRpm(subject, provides, stores[0], stores[0].suffix[1:], *wanted.values(), *more)
 
 
 def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...]]:

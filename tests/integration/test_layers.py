@@ -378,3 +378,24 @@ def test_diff_says_what_is_downloaded(base: Path, registry: Registry, release: R
     assert "to download: about 1.1 MB: the package, and 1 of 3 packages of layers" in said
     files = paack.call("diff", str(before), str(rpms[0]), "--files").stdout
     assert "top.data" in files
+
+
+def test_report_says_what_an_update_downloads(release: Release) -> None:
+    *groups, one, _ = release.of()
+    said = release.paack.call("report", str(one)).stdout
+    for each in groups:
+        assert (tags(each, "%{NAME}") in said) is (each in needed(release, one))
+    assert "when the top layer changes of" in said
+    document = json.loads(release.paack.call("report", "--json", str(one)).stdout)
+    packages = document[0]["rpms"][0]["layerPackages"]
+    assert sorted(each["name"] for each in packages) == sorted(
+        tags(each, "%{NAME}") for each in needed(release, one)
+    )
+    assert release.paack.call("report", str(groups[0])).returncode == 0
+    everything = release.paack.call("report", "--output", str(release.paack.output)).stdout
+    assert not any(line.startswith(GROUP) for line in everything.splitlines())
+
+
+def needed(release: Release, rpm: Path) -> list[Path]:
+    names = {each.partition(" ")[0] for each in requires(rpm)}
+    return [each for each in release.groups() if tags(each, "%{NAME}") in names]
