@@ -31,14 +31,15 @@ def install(root: Path, rpms: list[Path]) -> Sample:
 
 @contextmanager
 def hosts(
-    base: Path, registry: StaticRegistry, stores: dict[str, Path], images: list[str]
-) -> Iterator[dict[str, Callable[[str], Sample]]]:
+    base: Path, registry: StaticRegistry, stores: dict[str, list[Path]], images: list[str]
+) -> Iterator[tuple[dict[str, Callable[[str], Sample]], dict[str, Callable[[], Sample]]]]:
     """Yield functions that start (and remove) a container of an image, by where it is stored.
 
-    ``stores`` are store images by filesystem; "read-write" has pulled the same ``images``.
+    And functions that list all images. ``stores`` are store images; "read-write" has pulled the
+    same ``images``.
     """
     with ExitStack() as stack:
-        starters = {}
+        starters, listers = {}, {}
         for kind in ("read-write", *stores):
             podman = Podman("debian12", base, registries_conf=registry.registries_conf)
             stack.enter_context(podman)
@@ -46,11 +47,21 @@ def hosts(
                 for image in images:
                     podman.podman("pull", "--quiet", registry.reference(image), timeout=3600)
             else:
-                where = base / f"store-{kind}"
-                podman.mount_image(stores[kind], where, kind)
-                podman.use_stores([where])
+                places = [base / f"store-{file.name}" for file in stores[kind]]
+                for file, where in zip(stores[kind], places, strict=True):
+                    podman.mount_image(file, where, file.suffix[1:])
+                podman.use_stores(places)
             starters[kind] = _starter(podman, registry)
-        yield starters
+            listers[kind] = _lister(podman)
+        yield starters, listers
+
+
+def _lister(podman: Podman) -> Callable[[], Sample]:
+    def step() -> dict[str, int]:
+        podman.podman("images")
+        return {}
+
+    return lambda: measure(step)
 
 
 def _starter(podman: Podman, registry: StaticRegistry) -> Callable[[str], Sample]:

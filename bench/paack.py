@@ -36,6 +36,7 @@ class Build:
         registry: StaticRegistry,
         filesystem: str = "squashfs",
         environment: Mapping[str, str] | None = None,
+        layers: str = "bundled",
     ) -> None:
         self.home = home
         self._workload = workload
@@ -51,7 +52,7 @@ class Build:
         }
         self._definition = home / "bench.yaml"
         home.mkdir(parents=True, exist_ok=True)
-        self._definition.write_text(_definition(workload, registry, filesystem), encoding="utf-8")
+        self._definition.write_text(_definition(workload, registry, filesystem, layers), "utf-8")
 
     def clear(self) -> None:
         """Forget all: lock, cache and output."""
@@ -108,13 +109,14 @@ def _floor(home: Path, workload: Workload, layer: Blob) -> int:
     return target.stat().st_size
 
 
-def _definition(workload: Workload, registry: StaticRegistry, filesystem: str) -> str:
+def _definition(workload: Workload, registry: StaticRegistry, filesystem: str, layers: str) -> str:
     lines = ["packages:"]
     for number, images in enumerate(workload.packages):
         lines += [
             f"- name: bench-{number}",
             "  version: '1'",
             f"  filesystem: {filesystem}",
+            f"  layers: {layers}",
             f"  arches: [{platform.machine()}]",
             "  images:",
             *(f"  - {registry.reference(image)}" for image in images),

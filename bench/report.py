@@ -14,7 +14,9 @@ from bench.measure import Sample, Spread, ratio
 from bench.plot import plot
 from bench.run import Results
 
-BUILDS = ("paack", "paack, unchanged", "paack erofs", "floor", "mksquashfs", "file tree")
+BUILDS = (
+    "paack", "paack, unchanged", "paack shared", "paack erofs", "floor", "mksquashfs", "file tree",
+)  # fmt: skip
 
 
 def write(home: Path, results: Results) -> None:
@@ -83,7 +85,7 @@ def _device(workload: str, results: Results) -> Iterator[str]:
     found = results.samples[workload]
     yield "| on the device | wall, s | CPU, s |"
     yield "| --- | --- | --- |"
-    for name in (each for each in found if each.startswith(("install ", "start "))):
+    for name in (each for each in found if each.startswith(("install ", "list ", "start "))):
         yield f"| {name} | {' | '.join(_times(found[name]))} |"
     yield ""
 

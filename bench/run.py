@@ -76,6 +76,8 @@ class Benchmark:
         builds = {"paack": Build(home / "paack", workload, registry)}
         if rivals and (tools := self._erofs_tools()):
             builds["paack erofs"] = Build(home / "erofs", workload, registry, "erofs", tools)
+        if rivals:
+            builds["paack shared"] = Build(home / "shared", workload, registry, layers="shared")
         for name, build in builds.items():
             build.clear()
             self._measure(workload, name, build.cold)
@@ -106,9 +108,16 @@ class Benchmark:
     def _starts(
         self, home: Path, workload: Workload, registry: StaticRegistry, builds: dict[str, Build]
     ) -> None:
-        stores = {build.images()[0].suffix[1:]: build.images()[0] for build in builds.values()}
+        stores = {}
+        for build in builds.values():
+            files = build.images()
+            kind = files[0].suffix[1:]
+            stores[f"{kind}, {len(files)} stores" if len(files) > 1 else kind] = files
         images = list(workload.packages[0])
-        with device.hosts(home, registry, stores, images) as starters:
+        with device.hosts(home, registry, stores, images) as (starters, listers):
+            for _ in range(STARTS):
+                for kind, lister in listers.items():
+                    self.results.add(workload.name, f"list {kind}", lister())
             for number in range(STARTS * len(images)):
                 kinds = list(starters)
                 first = number % len(kinds)

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from helpers.cache import Cache, default_cache
-from helpers.contents import source_specs, specs
-from helpers.definition import Definition, load_definition
+from helpers.contents import group_packages, source_specs, specs
+from helpers.definition import Definition, Package, load_definition
 from helpers.errors import LockError, Place, UsageError
 from helpers.fetch import fetch_images, to_fetch
 from helpers.group import check_groups, with_groups
@@ -84,6 +84,14 @@ class Builder:
         with self.reporter.showing():
             new = make_lock(definition, old, self.registry(definition).resolve)
         return with_groups(definition, new, old.groups)
+
+    def packages(self, what: Path | Definition) -> list[Package]:
+        """Return the packages of a definition; those of layers, which its lock tells, first."""
+        definition = _load(what)
+        if all(each.layers == "bundled" for each in definition.packages):
+            return list(definition.packages)
+        groups = group_packages(*self._locked(definition))
+        return [*(each.spec.package for each in groups), *definition.packages]
 
     def srpm(
         self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()

@@ -68,12 +68,13 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
     check_redistribution(definition, options.redistribute)
     service = connect(options.config, builder.reporter, options.interval)
     project = parse_project(where, service.whoami())
-    arches = sorted({arch.name for package in definition.packages for arch in package.arches})
+    packages = builder.packages(definition)
+    arches = sorted({arch.name for package in packages for arch in package.arches})
     words = [word for each in options.chroots for word in each.split(",") if word]
     chroots = prepare_project(service, project, arches, words, options.create)
     service.check(project.owner, project.name, chroots)
     state = load_state(builder.output, project, service.url)
-    running, jobs = _plan(service, project, definition, chroots, state, options.per_arch)
+    running, jobs = _plan(service, project, packages, chroots, state, options.per_arch)
     srpms = _source_rpms(builder, definition, jobs)
     _check_sizes(srpms, options.max_upload)
     with builder.reporter.showing():
@@ -94,7 +95,7 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
 def _plan(
     service: Service,
     project: Project,
-    definition: Definition,
+    packages: Sequence[Package],
     chroots: Sequence[str],
     state: State,
     per_arch: bool,
@@ -102,7 +103,7 @@ def _plan(
     """Return the builds that are under way, and those that are to be started."""
     running: list[int] = []
     jobs: list[Job] = []
-    for package in definition.packages:
+    for package in packages:
         name = f"{package.name}-{_version(package)}"
         arches = {arch.name for arch in package.arches}
         wanted = [each for each in chroots if arch_of(each) in arches]
@@ -169,13 +170,10 @@ def _succeeded_in(service: Service, build: Build) -> dict[str, int]:
 def _source_rpms(builder: Builder, definition: Definition, jobs: Sequence[Job]) -> dict[Job, Path]:
     made: dict[tuple[str, str | None], Path] = {}
     for arch in dict.fromkeys(job.arch for job in jobs):
-        packages = [
-            package
-            for package in definition.packages
-            if arch is None or arch in {each.name for each in package.arches}
-        ]
-        paths = builder.srpm(definition, (arch,) if arch else ())
-        made |= {(package.name, arch): path for package, path in zip(packages, paths, strict=True)}
+        # What is in the project already is not made.
+        files = {f"{job.name}.src.rpm": job.package.name for job in jobs if job.arch == arch}
+        paths = builder.srpm(definition, (arch,) if arch else (), only=files)
+        made |= {(files[path.name], arch): path for path in paths}
     return {job: made[job.package.name, job.arch] for job in jobs}
 
 
