@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +14,28 @@ import pytest
 
 from helpers.lock import read_lock
 from helpers.store_image import read_image
+from tests.support import oddities
 from tests.support.commands import run
+from tests.support.debian import push_multiarch
 from tests.support.host import Host
 from tests.support.podman import KINDS, Kind, Podman
-from tests.support.product import REPOSITORY, Paack, store_image, unpack_rpm
+from tests.support.product import (
+    REPOSITORY,
+    Paack,
+    newer_erofs_utils,
+    store_image,
+    unpack_rpm,
+)
 from tests.support.registry import Registry
 from tests.support.rpm_query import provides, requires, tags
-from tests.support.workloads import MB, Layer, push_workload
+from tests.support.web_server import WebServer
+from tests.support.workloads import MB, Layer, layer_tar, push_workload
 
 GROUP = "container-layers-"
 ONE = [Layer("runtime", 3 * MB), Layer("top", MB), Layer("tiny", 100)]
 TWO = [Layer("other", MB)]
 ARCHES = ("x86_64", "aarch64")
+FILESYSTEMS = ("squashfs", "erofs")
 #: In /etc/rpm, where rpmbuild reads them whatever its HOME is.
 MACROS = """\
 %packager evelyn-builder
@@ -83,6 +94,12 @@ def registry(base: Path) -> Iterator[Registry]:
     with Registry(base) as running:
         for name, layers in (("one", ONE), ("two", TWO), ("three", [Layer("third", MB)])):
             push_workload(running, name, layers, base, arches=("amd64", "arm64"))
+        odd = [base / f"{name}.tar" for name in ("files", "lower", "upper")]
+        for layer in odd:
+            layer.write_bytes(oddities.ALL[layer.stem]())
+        # The odd ones in packages of layers, between and beside large ones
+        large = [layer_tar(base, Layer(name, 3 * MB)) for name in ("below", "above")]
+        push_multiarch(running, "odd", "1", {"amd64": [*odd, large[0], *odd[1:], large[1]]})
         yield running
 
 
@@ -91,13 +108,6 @@ def release(base: Path, registry: Registry) -> Release:
     """Two packages of one definition, on one base."""
     one = package("one", [f"{registry.host}/one:1"])
     return build(base / "a", registry, one, package("two", [f"{registry.host}/two:1"]))
-
-
-@pytest.fixture(scope="module")
-def bundled(base: Path, registry: Registry) -> Release:
-    """The same images in one package."""
-    images = [f"{registry.host}/{name}:1" for name in ("one", "two")]
-    return build(base / "b", registry, package("both", images, layers="bundled"))
 
 
 def test_packages_require_their_layers(release: Release) -> None:
@@ -117,26 +127,32 @@ def test_packages_require_their_layers(release: Release) -> None:
             assert not any("container-image" in each for each in provides(group))
 
 
-def test_layers_are_those_of_a_bundled_store(release: Release, bundled: Release) -> None:
-    """Each in one store, and not a byte is different."""
-    (whole,) = bundled.of()
-    expected = read_image(bundled.store(whole), "squashfs")
-    found = [read_image(release.store(rpm), "squashfs") for rpm in release.of()]
-    layers: dict[bytes, int] = {}
+@pytest.mark.parametrize("filesystem", FILESYSTEMS)
+def test_layers_are_those_of_a_bundled_store(
+    base: Path, registry: Registry, filesystem: str
+) -> None:
+    """Each in one store, and not a byte is different, however odd the files are."""
+    tools = newer_erofs_utils(base / "bin") if filesystem == "erofs" else {}
+    images = [f"{registry.host}/{name}:1" for name in ("one", "two", "odd")]
+    kinds = []
+    for layers in ("shared", "bundled"):
+        text = package("all", images, layers=layers, filesystem=filesystem, arches="[x86_64]")
+        kinds.append(build(base / f"{layers}-{filesystem}", registry, text, **tools))
+    shared, bundled = kinds
+    assert len(shared.rpms) == 1 + 6
+    (whole,) = bundled.rpms
+    expected = read_image(bundled.store(whole), filesystem)
+    found = [read_image(shared.store(rpm), filesystem) for rpm in shared.rpms]
+    times: Counter[bytes] = Counter()
     for table in found:
-        for path in table.paths():
-            row, same = table.row(path), expected.row(path)
-            assert row is not None
-            if is_shared(path):
-                assert row == same, path
-                assert table.groups().get(path) == expected.groups().get(path)
-                if path.endswith(b"/link"):
-                    layers[path] = layers.get(path, 0) + 1
-    assert set(layers.values()) == {1}
-    union = set().union(*(table.paths() for table in found))
-    assert {path for path in expected.paths() if is_shared(path)} <= union
-    records = [record for table in release.of() for record in layer_records(release.store(table))]
-    assert sorted(records, key=str) == sorted(layer_records(bundled.store(whole)), key=str)
+        for path in filter(is_shared, table.paths()):
+            assert table.row(path) == expected.row(path), path
+            assert table.groups().get(path) == expected.groups().get(path)
+            times[path] += path.endswith((b"/link", b".tar-split.gz"))
+    assert set(times.values()) == {0, 1}
+    assert times.keys() == set(filter(is_shared, expected.paths()))
+    records = [record for rpm in shared.rpms for record in layer_records(shared, rpm)]
+    assert sorted(records, key=str) == sorted(layer_records(bundled, whole), key=str)
 
 
 def is_shared(path: bytes) -> bool:
@@ -145,19 +161,24 @@ def is_shared(path: bytes) -> bool:
     return not path.endswith(lists)
 
 
-def layer_records(store: Path) -> list[dict[str, object]]:
-    done = run(["unsquashfs", "-cat", str(store), "overlay-layers/layers.json"])
-    found: list[dict[str, object]] = json.loads(done.stdout)
+def layer_records(release: Release, rpm: Path) -> list[dict[str, object]]:
+    """Return the list of layers in a store."""
+    place = Path("/mnt/store")
+    store = release.store(rpm)
+    with Host(Path("/"), shared=[release.paack.home]) as host:
+        host.mount_image(store, place, store.suffix[1:])
+        text = host.run(["cat", f"{place}/overlay-layers/layers.json"]).stdout
+    found: list[dict[str, object]] = json.loads(text)
     return found
 
 
 def test_stores_hold_what_they_should(release: Release) -> None:
     *groups, one, two = release.of()
-    sizes = [len(layer_records(release.store(each))) for each in groups]
+    sizes = [len(layer_records(release, each)) for each in groups]
     assert sizes == [1, 1, 1, 1]
     # What is too small for a package is beside the images
-    assert len(layer_records(release.store(one))) == 1
-    assert layer_records(release.store(two)) == []
+    assert len(layer_records(release, one)) == 1
+    assert layer_records(release, two) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,21 +290,50 @@ def test_a_group_is_not_built_again(base: Path, registry: Registry, release: Rel
     assert not (home / "out" / "stores").exists()
 
 
-def test_an_update_keeps_what_did_not_change(base: Path, registry: Registry) -> None:
-    layers = [Layer("runtime", 4 * MB), Layer("top", MB)]
-    push_workload(registry, "four", layers, base, arches=("amd64", "arm64"))
-    text = package("four", [f"{registry.host}/four:1"])
+@pytest.fixture(scope="module")
+def update(base: Path, registry: Registry) -> tuple[Release, Release]:
+    """Two releases, of which the second has another top layer."""
+    lower = Layer("runtime", 4 * MB)
+    text = package("four", [f"{registry.host}/four:1"], arches="[x86_64]")
+    push_workload(registry, "four", [lower, Layer("top", 3 * MB)], base)
     before = build(base / "update", registry, text)
-    push_workload(
-        registry, "four", [layers[0], Layer("top", MB, "2")], base, arches=("amd64", "arm64")
-    )
+    push_workload(registry, "four", [lower, Layer("top", 3 * MB, "2")], base)
     said = before.paack.call("lock", "--def", str(before.definition), "--update").stderr
     assert "packages of layers (x86_64): 1 kept, 1 new, 1 gone" in said
-    after = build(base / "update", registry, text.replace("'1'", "'2'"))
-    old, new = ({rpm.name for rpm in each.of()} for each in (before, after))
+    return before, build(base / "update", registry, text.replace("'1'", "'2'"))
+
+
+def test_an_update_keeps_what_did_not_change(update: tuple[Release, Release]) -> None:
+    old, new = ({rpm.name for rpm in each.of()} for each in update)
     assert len(new - old) == 2
     assert sum(name.startswith(GROUP) for name in new - old) == 1
     assert sum(name.startswith(GROUP) for name in new & old) == 1
+
+
+def test_ostree_pulls_the_layer_that_changed(base: Path, update: tuple[Release, Release]) -> None:
+    """Commits of installed trees, pulled over HTTP: bytes of all objects that were asked for."""
+    origin, device = base / "origin", base / "device"
+    for repository, mode in ((origin, "archive"), (device, "bare")):
+        repository.mkdir()
+        run(["ostree", f"--repo={repository}", "init", f"--mode={mode}"])
+        run(["ostree", f"--repo={repository}", "config", "set", "core.fsync", "false"])
+    sizes = []
+    with WebServer(origin) as web:
+        remote = ["remote", "add", "--no-gpg-verify", "origin", web.url]
+        run(["ostree", f"--repo={device}", *remote])
+        for number, release in enumerate(update):
+            tree = base / f"tree-{number}"
+            for rpm in release.of():
+                unpack_rpm(rpm, tree)
+            commit = ["commit", "--branch=device", f"--tree=dir={tree}"]
+            run(["ostree", f"--repo={origin}", *commit])
+            asked = len(web.requests)
+            run(["ostree", f"--repo={device}", "pull", "origin", "device"])
+            found = [path for path, status in web.requests[asked:] if status == 200]
+            sizes.append(sum((origin / path.lstrip("/")).stat().st_size for path in found))
+    whole, changed = sizes
+    assert whole > 8 * MB
+    assert 3 * MB < changed < 3 * MB * 1.05
 
 
 def test_verify_proves_all_of_it(release: Release) -> None:

@@ -1,0 +1,74 @@
+"""RPMs with shared layers, of two releases, for devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.device.packages import Packages
+from tests.support.product import Paack
+from tests.support.rpm_query import requires, tags
+from tests.support.workloads import MB, Layer, push_workload
+
+GROUP = "container-layers-"
+RUNTIME = Layer("runtime", 3 * MB)
+DEFINITION = """\
+packages:
+- name: one
+  version: '{version}'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/one:{version}]
+- name: two
+  version: '1'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/two:1]
+"""
+
+
+@dataclass(frozen=True)
+class Rpms:
+    """The RPMs of two releases; ``host`` is the registry in the images' names."""
+
+    host: str
+    one: tuple[Path, Path]
+    two: Path
+    groups: tuple[Path, ...]
+
+    def needed(self, *packages: Path) -> list[str]:
+        """Return the packages with the layers that they need."""
+        wanted = {each.partition(" ")[0] for package in packages for each in requires(package)}
+        return [str(path) for path in self.groups if name(path) in wanted]
+
+    def with_layers(self, *packages: Path) -> list[str]:
+        """Return them, and what they need."""
+        return [*map(str, packages), *self.needed(*packages)]
+
+
+def name(rpm: Path | str) -> str:
+    """Return the name of an RPM."""
+    return tags(Path(rpm), "%{NAME}")
+
+
+def build_rpms(packages: Packages) -> Rpms:
+    """Build them below the home of ``packages``."""
+    registry = packages.registry
+    home = packages.repository / "layers"
+    home.mkdir(exist_ok=True)
+    for image, tag, layers in (
+        ("one", "1", [RUNTIME, Layer("name", MB, "one:1")]),
+        ("one", "2", [RUNTIME, Layer("name", MB, "one:2")]),
+        ("two", "1", [Layer("name", MB, "two:1")]),
+    ):
+        push_workload(registry, image, layers, home, tag=tag)
+    paack = Paack(home, registry.registries_conf)
+    built = []
+    for version in "12":
+        definition = paack.define(DEFINITION.format(version=version, host=registry.host))
+        paack.call("lock", "--def", str(definition))  # keeps groups
+        built.append(paack.build(definition))
+    one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
+    two = next(rpm for rpm in built[0] if name(rpm) == "two")
+    groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
+    return Rpms(registry.host, (one[0], one[1]), two, groups)
