@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.errors import PublishError, UsageError, VerificationError, from_os_error
-from helpers.evr import in_order
 from helpers.generation import (
     State,
     is_linked,
@@ -33,6 +32,7 @@ from helpers.repo_file import (
     repo_path,
 )
 from helpers.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_repodata
+from helpers.retention import newest
 from helpers.sign import Signer, keyring, public_key
 from helpers.site import File, Site
 from helpers.site_rsync import RsyncSite
@@ -195,7 +195,7 @@ def _merge(
             else:
                 better = new if new.signer and not old.signer else old
                 entries[new.file] = replace(better, inputs=old.inputs or new.inputs)
-        wanted[name] = _newest(entries, settings.versions)
+        wanted[name] = newest(entries, settings.versions)
     if refused:
         raise PublishError(
             "\n".join(refused), hint="raise the release: what is published never changes"
@@ -215,26 +215,6 @@ def _check_signed(wanted: Mapping[str, Mapping[str, Entry]]) -> None:
     ]
     if unsigned:
         raise PublishError("\n".join(unsigned), hint="paack repo --sign KEY, then publish again")
-
-
-def _newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
-    """Return the newest ``versions`` of each package (0: all)."""
-    if not versions:
-        return dict(entries)
-    groups: dict[tuple[str, str], dict[str, str]] = {}
-    for file, entry in entries.items():
-        package = entry.metadata
-        evr = f"{package.epoch}:{package.version}-{package.release}"
-        groups.setdefault((package.name, package.arch), {})[evr] = file
-    chosen = {group[evr] for group in groups.values() for evr in in_order(group)[-versions:]}
-    kept = {file: entry for file, entry in entries.items() if file in chosen}
-    needed = {each[0] for entry in kept.values() for each in entry.metadata.requires}
-    return {
-        file: entry
-        for file, entry in kept.items()
-        # Layers have one version: they go with the last package that needs them.
-        if not is_group_file(file) or entry.metadata.name in needed or file.endswith(".src.rpm")
-    }
 
 
 def _new_packages(

@@ -98,8 +98,8 @@ def diff(
 ) -> None:
     """Say what an update changes: images, layers, bytes, files."""
     from helpers.diff import diff as compare
-    from helpers.diff import side_of
     from helpers.errors import UsageError
+    from helpers.side import side_of
     from helpers.verify import Verifier
     from helpers.workspace import workspace
 

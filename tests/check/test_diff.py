@@ -15,11 +15,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.diff import Side, diff
+from helpers.diff import diff
 from helpers.lock import LockedImage, LockedLayer
 from helpers.oci_layout import ImageSpec, Packing, write_image
 from helpers.progress import human
 from helpers.rootfs import Rootfs
+from helpers.side import Side
 from helpers.store_table import Table
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
