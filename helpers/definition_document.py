@@ -92,8 +92,8 @@ class PackageDocument:
         "RPM name",
         required=True,
         example="my-app-containers",
-        pattern=r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
-        hint="letters, digits and . _ + -, no '..'",
+        pattern=r"(?!.*\.\.)(?!container-layers-)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits and . _ + -, no '..'; container-layers-… is for shared layers",
         default="",
     )
     version: str = key(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.build import Builder
-from helpers.definition import Definition, load_definition
+from helpers.definition import Definition, Package, load_definition
 from helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
 from helpers.mock_target import Target, check_emulator, check_user, find_target
 from helpers.progress import human
@@ -122,11 +122,20 @@ class Mock:
                 self.builder.reporter.say(f"mock    {target.name}: emulated, which is slow")
         made: list[Path] = []
         srpms = self.builder.srpm(definition)
-        for package, srpm in zip(definition.packages, srpms, strict=True):
+        for package, srpm in zip(self.builder.packages(definition), srpms, strict=True):
             for target in targets:
                 if target.arch in {arch.name for arch in package.arches}:
-                    made += self._rebuild(srpm, target)
+                    made += self._there(package, target) or self._rebuild(srpm, target)
         return list(dict.fromkeys(made))
+
+    def _there(self, package: Package, target: Target) -> list[Path]:
+        """Return the package of layers if it was built before, for whatever target."""
+        name = f"{package.name}-{package.version}-{package.release}.{target.arch}.rpm"
+        rpm = self.builder.output / "rpms" / target.arch / name
+        if package.layers != "group" or not rpm.exists():
+            return []
+        self.builder.reporter.say(f"same    {rpm}")
+        return [rpm]
 
     def _rebuild(self, srpm: Path, target: Target) -> list[Path]:
         reporter = self.builder.reporter

@@ -27,14 +27,27 @@ packages:
 """
 
 
+BUNDLED = """\
+packages:
+- name: one
+  version: '3'
+  arches: [x86_64]
+  images: [{host}/one:2]
+"""
+
+
 @dataclass(frozen=True)
 class Rpms:
-    """The RPMs of two releases; ``host`` is the registry in the images' names."""
+    """The RPMs of two releases; ``host`` is the registry in the images' names.
+
+    ``bundled`` is a third release of ``one``, with all layers of one:2.
+    """
 
     host: str
     one: tuple[Path, Path]
     two: Path
     groups: tuple[Path, ...]
+    bundled: Path
 
     def needed(self, *packages: Path) -> list[str]:
         """Return the packages with the layers that they need."""
@@ -71,4 +84,6 @@ def build_rpms(packages: Packages) -> Rpms:
     one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
     two = next(rpm for rpm in built[0] if name(rpm) == "two")
     groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
-    return Rpms(registry.host, (one[0], one[1]), two, groups)
+    text = BUNDLED.format(host=registry.host)
+    (bundled,) = paack.build(paack.define(text, "bundled.yaml"))
+    return Rpms(registry.host, (one[0], one[1]), two, groups, bundled)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.device.device import RUN, Device
 from tests.device.layer_packages import GROUP, Rpms, build_rpms, name
 from tests.device.packages import Packages
+from tests.device.test_ostree import ORIGINAL, SANDBOX
 from tests.support.commands import run
 from tests.support.podman import KINDS, Kind
+from tests.support.rpm_query import tags
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +131,48 @@ def test_a_damaged_group(device: Device, rpms: Rpms) -> None:
     device.rpm("--upgrade", "--replacepkgs", str(rpm))
     assert device.names() == images(rpms, "one:1", "two:1")
     assert doctor(device, "two") == []
+
+
+def test_from_shared_to_bundled_and_back(device: Device, rpms: Rpms) -> None:
+    before = device.state()
+    _, shared = rpms.one
+    device.rpm("--install", *rpms.with_layers(shared))
+    image = f"{rpms.host}/one:2"
+    device.podman("run", "--detach", "--name=running", *RUN, image, "sleep", "infinity")
+    layers = list(map(name, rpms.needed(shared)))
+    for _ in range(2):
+        device.rpm("--upgrade", str(rpms.bundled))
+        device.rpm("--erase", *layers)
+        assert device.mounts() == ["/run/paack/one"]
+        assert device.names() == {image}
+        assert device.name_in(image) == "one:2"
+        assert doctor(device) == []
+        # Both have the same layers, under the same names
+        device.podman("restart", "--time=0", "running")
+        device.rpm("--upgrade", "--oldpackage", *rpms.with_layers(shared))
+        assert device.names() == {image}
+        assert device.name_in(image) == "one:2"
+        assert doctor(device) == []
+        device.podman("restart", "--time=0", "running")
+    device.podman("rm", "--force", "--time=0", "running")
+    device.rpm("--erase", "one", *layers)
+    assert device.state() == before
+
+
+def test_rpm_ostree_runs_its_scriptlets(packages: Packages, rpms: Rpms) -> None:
+    """Without systemd, %preun and %postun, in its sandbox; then the device boots."""
+    with Device("debian13", packages, on=False) as device:
+        device.prepare("/etc/containers/storage.conf", ORIGINAL)
+        for rpm in reversed(rpms.with_layers(rpms.two)):
+            device.run_beside(["bsdtar", "-x", "--file", rpm, "--directory", "@ROOT"])
+            for tag in ("POSTIN", "POSTTRANS"):
+                script = tags(Path(rpm), f"%{{{tag}}}")
+                done = device.run_beside([*SANDBOX, "sh", "-c", script, "sh", "1"])
+                assert (done.stdout, done.stderr) == ("", "")
+        device.switch_on()
+        assert device.names() == images(rpms, "two:1")
+        assert device.name_in(f"{rpms.host}/two:1") == "two:1"
+        assert doctor(device, "two") == []
 
 
 def test_scripts(device: Device, rpms: Rpms) -> None:

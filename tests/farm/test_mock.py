@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.oci_layout import ImageSpec, write_image
 from tests.support import fake_mock
 from tests.support.commands import MINIMAL_ENVIRONMENT
 from tests.support.farm import (
@@ -29,7 +30,8 @@ from tests.support.farm import (
     write_app,
 )
 from tests.support.host import Host
-from tests.support.product import Paack
+from tests.support.product import Paack, definition_text
+from tests.support.workloads import MB, Layer, layer_tar
 
 STREAM = "centos-stream-9"
 TARGETS = tuple(f"{STREAM}-{arch}" for arch in ARCHES)
@@ -196,6 +198,25 @@ def test_command_lines(farm: Farm) -> None:
     assert not (farm.paack.output / "work").exists()
     assert f"$ mock -r {TARGETS[0]}" in done.stderr
     assert "  | INFO: mock.py version" in done.stderr
+
+
+def test_packages_of_layers_are_built_once(farm: Farm) -> None:
+    home = farm.paack.home
+    layers = [layer_tar(home, Layer(name, MB)).read_bytes() for name in ("base", "top")]
+    images = [ImageSpec(arch, layers) for arch in ARCHES]
+    write_image(home / "layers", "localhost/app:1", images)
+    source = "oci:layers:localhost/app:1"
+    text = definition_text("thin", [source], arches=ARCHES, layers="shared")
+    definition = farm.paack.define(text, "thin.yaml")
+    give_to_user(home)
+    words = ["build", "--def", str(definition), "--configdir", str(farm.configdir)]
+    for times in (2, 1):
+        done = farm.call(*words, *(f"--target={target}" for target in TARGETS))
+        assert done.returncode == 0, done.stderr
+        names = [Path(line).name for line in done.stdout.splitlines()]
+        assert [name.startswith("container-layers-") for name in names] == [True] * 2 + [False] * 2
+        # The second time, only the package itself
+        assert len(farm.calls) == 2 * times
 
 
 def test_first_paacks_words(farm: Farm) -> None:

@@ -156,6 +156,10 @@ MALFORMED = {
     "a list": ("- " + HEAD.replace("\n", "\n  "), ["1: the document must be a mapping"]),
     "bad name": ("name: a b\nversion: 1\n" + TAIL, ["1: packages[0].name: 'a b' is not valid"]),
     "dots in a name": ("name: a..b\nversion: 1\n" + TAIL, ["1: packages[0].name: 'a..b'"]),
+    "the name of a package of layers": (
+        "name: container-layers-x\nversion: 1\n" + TAIL,
+        ["1: packages[0].name: 'container-layers-x' is not valid"],
+    ),
     "long name": (f"name: {'a' * 101}\nversion: 1\n" + TAIL, ["1: packages[0].name: "]),
     "dash in version": ("name: a\nversion: 1-2\n" + TAIL, ["2: packages[0].version: '1-2'"]),
     "dots in version": ("name: a\nversion: 1..2\n" + TAIL, ["2: packages[0].version: '1..2'"]),
@@ -431,6 +435,7 @@ def test_the_documented_defaults_are_those_of_the_loader(file: Path) -> None:
         "summary": package.summary,
         "path": package.path,
         "filesystem": package.filesystem,
+        "layers": package.layers,
         "manifestPath": package.manifest_path,
     }
     assert {key: f"`{value}`" for key, value in found.items()} == {key: table[key] for key in found}
