@@ -28,6 +28,12 @@ def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Devic
         yield device
 
 
+@pytest.fixture
+def debian12(packages: Packages) -> Iterator[Device]:
+    with Device("debian12", packages) as device:
+        yield device
+
+
 def doctor(device: Device, package: str = "one") -> list[str]:
     """Return what the doctor finds wrong."""
     done = device.run([f"/usr/libexec/paack/{package}/doctor", "--quiet"], check=False)
@@ -133,7 +139,8 @@ def test_a_damaged_group(device: Device, rpms: Rpms) -> None:
     assert doctor(device, "two") == []
 
 
-def test_from_shared_to_bundled_and_back(device: Device, rpms: Rpms) -> None:
+def test_from_shared_to_bundled_and_back(debian12: Device, rpms: Rpms) -> None:
+    device = debian12
     before = device.state()
     _, shared = rpms.one
     device.rpm("--install", *rpms.with_layers(shared))
@@ -175,13 +182,12 @@ def test_rpm_ostree_runs_its_scriptlets(packages: Packages, rpms: Rpms) -> None:
         assert doctor(device, "two") == []
 
 
-def test_scripts(device: Device, rpms: Rpms) -> None:
-    """ShellCheck reads what an RPM of each kind runs."""
+def test_scripts(debian12: Device, rpms: Rpms) -> None:
+    """ShellCheck and systemd read what an RPM of each kind brings."""
+    device = debian12
     device.rpm("--install", *rpms.with_layers(rpms.two))
     units = device.run(["sh", "-c", "ls -d /usr/lib/systemd/system/*paack*.mount"]).stdout.split()
     assert device.run(["systemd-analyze", "verify", *units]).stderr == ""
-    if device.kind != "debian12":
-        return
     shared = "--exclude=SC1091,SC2034,SC2154,SC2317"
     for package in ("two", name(rpms.needed(rpms.two)[0])):
         for kind in ("POSTIN", "PREUN", "POSTUN", "POSTTRANS"):

@@ -99,7 +99,8 @@ def registry(base: Path) -> Iterator[Registry]:
             layer.write_bytes(oddities.ALL[layer.stem]())
         # The odd ones in packages of layers, between and beside large ones
         large = [layer_tar(base, Layer(name, 3 * MB)) for name in ("below", "above")]
-        push_multiarch(running, "odd", "1", {"amd64": [*odd, large[0], *odd[1:], large[1]]})
+        stack = [*odd, large[0], *odd[1:], large[1]]
+        push_multiarch(running, "odd", "1", {"amd64": stack, "arm64": stack})
         yield running
 
 
@@ -134,15 +135,21 @@ def test_layers_are_those_of_a_bundled_store(
     """Each in one store, and not a byte is different, however odd the files are."""
     tools = newer_erofs_utils(base / "bin") if filesystem == "erofs" else {}
     images = [f"{registry.host}/{name}:1" for name in ("one", "two", "odd")]
-    kinds = []
+    kinds: list[Release] = []
     for layers in ("shared", "bundled"):
-        text = package("all", images, layers=layers, filesystem=filesystem, arches="[x86_64]")
+        text = package("all", images, layers=layers, filesystem=filesystem)
         kinds.append(build(base / f"{layers}-{filesystem}", registry, text, **tools))
     shared, bundled = kinds
-    assert len(shared.rpms) == 1 + 6
-    (whole,) = bundled.rpms
+    for arch in ARCHES:
+        compare_layers(shared, bundled, filesystem, arch)
+
+
+def compare_layers(shared: Release, bundled: Release, filesystem: str, arch: str) -> None:
+    rpms = shared.of(arch)
+    assert len(rpms) == 1 + 6
+    (whole,) = bundled.of(arch)
     expected = read_image(bundled.store(whole), filesystem)
-    found = [read_image(shared.store(rpm), filesystem) for rpm in shared.rpms]
+    found = [read_image(shared.store(rpm), filesystem) for rpm in rpms]
     times: Counter[bytes] = Counter()
     for table in found:
         for path in filter(is_shared, table.paths()):
@@ -151,7 +158,7 @@ def test_layers_are_those_of_a_bundled_store(
             times[path] += path.endswith((b"/link", b".tar-split.gz"))
     assert set(times.values()) == {0, 1}
     assert times.keys() == set(filter(is_shared, expected.paths()))
-    records = [record for rpm in shared.rpms for record in layer_records(shared, rpm)]
+    records = [record for rpm in rpms for record in layer_records(shared, rpm)]
     assert sorted(records, key=str) == sorted(layer_records(bundled, whole), key=str)
 
 

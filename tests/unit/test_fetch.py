@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from helpers.cache import Cache
 from helpers.errors import RegistryError
-from helpers.fetch import fetch_images
+from helpers.fetch import fetch_images, to_fetch
 from helpers.lock import LockedImage, LockedLayer
 from helpers.progress import Reporter
 from helpers.reference import Source, parse_source
 from helpers.registry import Registry
+from helpers.store import StoredLayer, stored_layers
+from tests.unit.images import put_image, small_layer
 
 _SECONDS = 30.0
 
@@ -96,3 +98,25 @@ def test_the_first_that_fails_is_told(registry: Recording) -> None:
     with pytest.raises(RegistryError, match="bad-1"):
         fetch_images(registry, wanted)
     assert "after" not in named(registry.begun)
+
+
+def test_only_what_a_store_needs_is_fetched(tmp_path: Path) -> None:
+    """An image comes whole when it brings a layer that is lacking, else without layers."""
+    cache = Cache(tmp_path / "cache")
+    one = put_image(cache, "quay.io/a/one:1", [small_layer("base"), small_layer("one")])
+    two = put_image(cache, "quay.io/a/two:1", [small_layer("base"), small_layer("two")])
+    base, top_of_one, top_of_two = stored_layers_by_depth([one, two])
+    bare = [replace(image, layers=()) for image in (one, two)]
+    assert to_fetch([one, two], None, cache) == [one, two]
+    assert to_fetch([one, two], [], cache) == bare
+    assert to_fetch([one, two], [base, top_of_one, top_of_two], cache) == bare
+    cache.path(base.locked.digest).unlink()
+    assert to_fetch([one, two], [base], cache) == [one, bare[1]]
+    assert to_fetch([one, two], [top_of_two], cache) == bare
+    cache.path(top_of_two.locked.digest).unlink()
+    assert to_fetch([one, two], [base, top_of_two], cache) == [one, two]
+
+
+def stored_layers_by_depth(images: list[LockedImage]) -> list[StoredLayer]:
+    order = [layer.digest for image in images for layer in image.layers]
+    return sorted(stored_layers(images), key=lambda each: order.index(each.locked.digest))

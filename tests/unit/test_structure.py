@@ -21,7 +21,7 @@ LONGER_FUNCTIONS = {
 }
 #: Modules that need no tool and no network, whose tests are in the module of the same name.
 PURE = {
-    "group", "group_package",
+    "group", "group_package", "shared_store",
     "arch", "blob", "cache", "definition", "document", "errors", "fetch", "image", "layer", "lock",
     "manifests", "oci", "oci_layout", "progress", "reference", "run", "sbom", "skopeo_errors",
     "spec", "store", "tar", "tarsplit", "tarstream", "tree", "workspace",
