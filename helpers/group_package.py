@@ -26,7 +26,8 @@ _PREFIX = "container-layers-"
 _DIRECTORY = "/usr/lib/container-layers"
 #: Hexadecimal digits of a sha256: 96 bits.
 _DIGITS = 24
-_FILE = re.compile(rf"{_PREFIX}[0-9a-f]{{{_DIGITS}}}-{VERSION}-{RELEASE}\.[a-z0-9_]+\.rpm")
+_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{{_DIGITS}}}")
+_FILE = re.compile(rf"{_NAME.pattern}-{VERSION}-{RELEASE}\.[a-z0-9_]+\.rpm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class GroupPackage:
 def is_group_file(name: str) -> bool:
     """Tell whether ``name`` is that of the RPM or source RPM of a group."""
     return _FILE.fullmatch(name) is not None
+
+
+def is_group_name(name: str) -> bool:
+    """Tell whether ``name`` is that of the package of a group."""
+    return _NAME.fullmatch(name) is not None
 
 
 def group_package(group: LockedGroup, layers: Mapping[str, StoredLayer]) -> GroupPackage:

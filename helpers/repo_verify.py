@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
 
-from helpers.definition import load_definition
 from helpers.errors import PublishError, RegistryError, UsageError, VerificationError
 from helpers.progress import Reporter, count
 from helpers.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
+from helpers.repo_needs import missing_layers, missing_packages
 from helpers.repo_trust import IN_ITSELF, Trust
 from helpers.repodata import (
     DIRECTORIES,
@@ -99,7 +99,7 @@ def verify_repo(
     if not report.packages:
         report.problems.append(f"no repository: no ARCH/repodata/{REPOMD}")
     for definition in definitions:
-        _check_definition(definition, arches, report)
+        report.problems += missing_packages(definition, arches, report.packages)
     return report
 
 
@@ -173,6 +173,7 @@ class _Check:
             return
         with suppress(VerificationError):  # reported by _metadata
             entries = read_repodata(metadata).entries
+            self.report.problems += missing_layers(directory, entries)
             for entry in entries.values():
                 self.report.packages[directory].append(entry.file)
                 self.report.attempt(
@@ -288,13 +289,3 @@ def _check_server(tree: Tree, path: str) -> None:
             reason = getattr(cause, "reason", cause)
             said = f"{tree.where} cannot be reached: {getattr(reason, 'strerror', None) or reason}"
             raise RegistryError(said, hint="is the server up, and the address right?") from error
-
-
-def _check_definition(file: Path, arches: Sequence[str], report: Report) -> None:
-    for package in load_definition(file).packages:
-        base = f"{package.name}-{package.version}-{package.release}"
-        for arch in package.arches:
-            there = report.packages.get(arch.name, [])
-            names = (f"{base}.{arch.name}.rpm", f"{base}.noarch.rpm")
-            if (not arches or arch.name in arches) and not any(name in there for name in names):
-                report.problems.append(f"{arch.name}: {base}, which {file} defines, is not there")

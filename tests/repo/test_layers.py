@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -208,6 +209,20 @@ def test_old_layers_go_with_the_last_version_that_needs_them(
     mine.publish(repository, "--versions", "1")
     assert len(listed(mine, repository)) == 4 + 2
     assert mine.verify(repository).returncode == 0
+
+
+def test_verify_misses_layers(base: Path, publisher: NewPublisher, publish: Publish) -> None:
+    mine = publisher()
+    publish(mine, "1", name="lacking")
+    for path in mine.output.rglob(f"{GROUP}*.rpm"):
+        path.unlink()
+    shutil.rmtree(base / "lacking")
+    mine.publish(base / "lacking")
+    done = mine.verify(base / "lacking")
+    assert done.returncode == 7
+    lines = [line for line in done.stderr.splitlines() if ": needs container-layers-" in line]
+    assert len(lines) == 3 + 2
+    assert all(line.endswith(", which is not there") for line in lines)
 
 
 def listed(mine: Publisher, repository: Path) -> list[str]:
