@@ -10,13 +10,12 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 
 from helpers.cache import Cache
-from helpers.device import image_names
-from helpers.difference import Difference, compare, difference_at, rpm_differences
-from helpers.errors import BuildError, LockError, RegistryError, UsageError, VerificationError
+from helpers.claims import list_differences, named_groups, needs_differences, sbom_differences
+from helpers.difference import Difference, difference_at, rpm_differences
+from helpers.errors import BuildError, LockError, UsageError, VerificationError
 from helpers.fetch import fetch_images
 from helpers.group_package import is_group_file
 from helpers.lock import Lock, LockedImage, read_lock
@@ -26,19 +25,19 @@ from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.rpm_header import check_is_rpm
-from helpers.sbom import make_sbom
 from helpers.shared_store import KnownLayers, own_layers, read_layers
 from helpers.signature import signature_of
 from helpers.store import StoredLayer, stored_layers, write_store
 from helpers.store_image import read_image
-from helpers.store_table import Table, differences, read_table, show
+from helpers.store_table import Table, differences, read_table
 from helpers.trial import candidates, start_all
-from helpers.unpacked import PROVIDED, UnpackedRpm, unpack
+from helpers.unpacked import UnpackedRpm, unpack
 from helpers.workspace import workspace
 
 _SHOWN = 50
 _HINT = "do not ship it: build it again, and see who changed it"
 _HINT_UNSIGNED = "sign it: make repo SIGN=KEY, and verify what is in _output/repo then"
+_HINT_LAYERS = "name the RPMs of its layers, too: paack verify _output/rpms/*/*.rpm"
 _HINT_RUN = (
     "the store is as locked: try `podman run` of another image on this machine, then the image"
 )
@@ -67,13 +66,19 @@ class Demands:
 
 @dataclass
 class _Verdict:
-    """What is found in an RPM: its images, its differences, and lines worth to be read."""
+    """What is found in an RPM: its images, its differences, and lines worth to be read.
+
+    ``needs`` are the packages of layers that it names; ``group`` is its own name if it is one.
+    """
 
     images: list[LockedImage] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hint: str = _HINT
     layers: int = 0
+    needs: tuple[str, ...] = ()
+    group: str = ""
+    proved: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,18 +105,34 @@ class Verifier:
         for rpm in rpms:
             check_is_rpm(rpm)
         failed: list[VerificationError] = []
+        waiting: list[tuple[Path, _Verdict]] = []
+        there: set[str] = set()
         # What packages of layers should have, only the others say.
         for rpm in sorted(rpms, key=lambda rpm: is_group_file(rpm.name)):
             try:
-                yield self.verify(rpm)
+                verdict = self._examine(rpm)
+                there.add(verdict.group)
+                if verdict.needs:
+                    waiting.append((rpm, verdict))
+                else:
+                    yield _conclusion(rpm, verdict)
+            except VerificationError as error:
+                failed.append(error)
+        for rpm, verdict in waiting:
+            # Its images are as locked only where these layers are, too.
+            if lacking := sorted(set(verdict.needs) - there):
+                verdict.hint = verdict.hint if verdict.differences else _HINT_LAYERS
+                what = "is not verified with it, and has layers of its images"
+                verdict.differences += [Difference(name, what) for name in lacking]
+            try:
+                yield _conclusion(rpm, verdict)
             except VerificationError as error:
                 failed.append(error)
         if failed:
             text = "\n".join(each.message for each in failed)
             raise VerificationError(text, hint=failed[0].hint)
 
-    def verify(self, rpm: Path) -> str:
-        """Return what was proved; raise VerificationError with every difference."""
+    def _examine(self, rpm: Path) -> _Verdict:
         self.scratch.mkdir(parents=True, exist_ok=True)
         verdict = _Verdict(differences=list(rpm_differences(rpm)))
         with workspace(self.scratch) as work:
@@ -125,19 +146,12 @@ class Verifier:
                     self._judge_layers(package, work, verdict)
                 elif package:
                     self._judge(package, work, verdict)
-        if found := verdict.differences:
-            lines = [f"  {each}" for each in found[:_SHOWN]]
-            lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-            raise VerificationError(
-                f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
-                hint=verdict.hint,
-            )
-        what = "no images inside"
-        if package:
-            images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
-            what = f"{images}{count(verdict.layers, 'layer')}: as locked"
-        notes = [f"  {each}" for each in verdict.notes]
-        return "\n".join([f"{rpm}: {what}, {signature}", *notes])
+                what = "no images inside"
+                if package:
+                    images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
+                    what = f"{images}{count(verdict.layers, 'layer')}: as locked"
+                verdict.proved = f"{what}, {signature}"
+        return verdict
 
     def _judge(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
         shared = f"/usr/share/paack/{package.name}"
@@ -153,16 +167,18 @@ class Verifier:
             self.known.add(lock, package.layers)
         except ValueError as error:
             found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
+        verdict.needs = named_groups(package)
         layers = own_layers(lock)
         verdict.layers = len(stored_layers(images) if layers is None else layers)
-        found += _list_differences(package, images)
+        found += list_differences(package, images)
+        found += needs_differences(package)
         self.fetch(images)
         for image in images:
             found += [
                 Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
                 for problem in chain_problems(image, self.cache)
             ]
-        found += _sbom_differences(package, images, self.cache)
+        found += sbom_differences(package, images, self.cache)
         found += self.verify_store(package.store, package.filesystem, images, work, layers)
         if self.demands.against == "registry":
             self._ask(images, verdict)
@@ -173,6 +189,7 @@ class Verifier:
 
     def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
         where = f"/usr/share/paack/{package.name}/{package.layers_json.name}"
+        verdict.group = package.name
         found = verdict.differences
         try:
             layers = read_layers(package.layers_json)
@@ -252,35 +269,13 @@ class Verifier:
         return table
 
 
-def _list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> Iterator[Difference]:
-    """Compare what the RPM says of its images in other places with the lock."""
-    names = image_names(images)
-    listed = package.images.read_text("utf-8", "replace").splitlines()
-    where = f"/usr/share/paack/{package.name}/images"
-    yield from compare(where, names, listed)
-    wanted = [f"container-image({name})" for name in names]
-    provided = [each for each in package.provides if each.startswith(PROVIDED)]
-    yield from compare("Provides", wanted, provided)
-    lock = f"/usr/share/paack/{package.name}/lock.yaml"
-    for arch in sorted({image.arch for image in images} - {package.arch}):
-        yield Difference(lock, f"names images for {arch}; the RPM is for {package.arch}")
-
-
-def _sbom_differences(
-    package: UnpackedRpm, images: Sequence[LockedImage], cache: Cache
-) -> Iterator[Difference]:
-    """Compare the bill of materials with what it would be made of the lock."""
-    where = f"/usr/share/paack/{package.name}/{package.sbom.name}"
-    if not package.sbom.exists():
-        yield Difference(where, "is missing")
-        return
-    configs = {image.config: cache.read(image.config) for image in images}
-    try:
-        wanted = make_sbom(package.subject, images, configs).splitlines()
-    except RegistryError:
-        return  # a config that is none was found by its chain
-    there = package.sbom.read_bytes().splitlines()
-    for number, (one, other) in enumerate(zip_longest(wanted, there), 1):
-        if one != other:
-            yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
-            return
+def _conclusion(rpm: Path, verdict: _Verdict) -> str:
+    """Return what was proved of an RPM; raise VerificationError with every difference."""
+    if found := verdict.differences:
+        lines = [f"  {each}" for each in found[:_SHOWN]]
+        lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        raise VerificationError(
+            f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
+            hint=verdict.hint,
+        )
+    return "\n".join([f"{rpm}: {verdict.proved}", *(f"  {each}" for each in verdict.notes)])

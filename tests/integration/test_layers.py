@@ -344,7 +344,7 @@ def test_ostree_pulls_the_layer_that_changed(base: Path, update: tuple[Release, 
 
 
 def test_verify_proves_all_of_it(release: Release) -> None:
-    """Packages of layers after those whose locks say what they should have."""
+    """In any order: what packages of layers should have is in the locks of others."""
     groups, others = (
         release.groups(),
         [each for each in release.of() if each not in release.groups()],
@@ -352,13 +352,24 @@ def test_verify_proves_all_of_it(release: Release) -> None:
     done = verify(release, *groups, *others)
     assert done.returncode == 0
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
-        str(each) for each in (*others, *groups)
+        str(each) for each in (*groups, *others)
     ]
     assert f"{others[0]}: 1 image, 1 layer: as locked" in done.stdout
     assert f"{groups[0]}: 1 layer: as locked" in done.stdout
     alone = verify(release, groups[0])
     assert alone.returncode == 7
     assert "no package that is verified with it needs these layers" in alone.stderr
+    # Images whose layers are elsewhere are not proved without these
+    one = next(each for each in others if each.name.startswith("one-"))
+    first, *rest = needed(release, one)
+    lacking = verify(release, one, *rest)
+    assert lacking.returncode == 7
+    assert (
+        f"{one}: 1 difference:\n  {tags(first, '%{NAME}')}: is not verified with" in lacking.stderr
+    )
+    assert "hint: name the RPMs of its layers" in lacking.stderr
+    assert [line.partition(":")[0] for line in lacking.stdout.splitlines()] == list(map(str, rest))
+    assert verify(release, one, *rest, first).returncode == 0
 
 
 def verify(release: Release, *rpms: Path) -> subprocess.CompletedProcess[str]:
@@ -388,7 +399,8 @@ def test_verify_finds_another_package_of_layers(base: Path, release: Release, wh
         document["layers"][0]["parents"] = ["f" * 64]
         listed.write_text(json.dumps(document))
     rpm = repacked(base / f"repacked-{what}", tree, name, new)
-    said = verify(release, one, rpm)
+    others = [each for each in needed(release, one) if tags(each, "%{NAME}") != new]
+    said = verify(release, one, *others, rpm)
     expected = {
         "file": "layer sha256:",
         "layers": "is another layer in the image that it belongs to",
@@ -399,15 +411,38 @@ def test_verify_finds_another_package_of_layers(base: Path, release: Release, wh
     assert f"{one}: 1 image, 1 layer: as locked" in said.stdout
 
 
-def repacked(directory: Path, tree: Path, old: str, new: str) -> Path:
-    """Make an RPM called ``new`` of the files of the RPM ``old``."""
+def test_verify_compares_what_rpm_and_systemd_see(base: Path, release: Release) -> None:
+    """A package that says less of its layers than its list has images without layers."""
+    one = next(each for each in release.of() if each.name.startswith("one-"))
+    names = sorted(tags(each, "%{NAME}") for each in needed(release, one))
+    tree = unpack_rpm(one, base / "bad-needs")
+    (drop_in,) = tree.rglob("10-layers.conf")
+    escaped = names[0].replace("-", "\\x2d")
+    unit = f"run-paack-{escaped}.mount"
+    text = drop_in.read_text()
+    assert text.count(unit) == 2
+    drop_in.write_text(text.replace(unit, "", 1))
+    wanted = [f"Requires: {each} = 1-1" for each in [*names[1:], "container-layers-" + "0" * 24]]
+    wanted += [f"Provides: {each}" for each in provides(one) if "container-image" in each]
+    rpm = repacked(base / "repacked-needs", tree, "one", "one", *wanted)
+    said = verify(release, rpm, *needed(release, one))
+    assert said.returncode == 7
+    assert f"  Requires: {names[0]} = 1-1 is missing\n" in said.stderr
+    assert f"  Requires: container-layers-{'0' * 24} = 1-1 is not of the lock\n" in said.stderr
+    assert f"run-paack-one.mount.d/10-layers.conf Requires: {unit} is missing\n" in said.stderr
+    assert "10-layers.conf After" not in said.stderr
+
+
+def repacked(directory: Path, tree: Path, old: str, new: str, *lines: str) -> Path:
+    """Make an RPM called ``new`` of the files of the RPM ``old``; ``lines`` go into its spec."""
     directory.mkdir()
     share = tree / "usr/share/paack"
     if old != new:
         (share / old).rename(share / new)
     spec = directory / "any.spec"
     spec.write_text(
-        f"Name: {new}\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n%description\nx\n"
+        f"Name: {new}\nVersion: 1\nRelease: 1\nSummary: x\nLicense: x\n"
+        f"{''.join(each + chr(10) for each in lines)}%description\nx\n"
         f"%install\ncp -a '{tree}/.' %{{buildroot}}\n%files\n/usr\n/etc\n"
     )
     run(["rpmbuild", "-bb", "--define", f"_topdir {directory}", str(spec)])
