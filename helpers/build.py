@@ -21,7 +21,6 @@ from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.kustomize_paths import unapplied
 from helpers.lock import (
     Lock,
-    changes,
     check_lock,
     lock_path,
     lock_scratch,
@@ -29,7 +28,8 @@ from helpers.lock import (
     read_lock,
     write_lock,
 )
-from helpers.product import Product, Products, digest_of_text
+from helpers.lock_changes import changes
+from helpers.product import Product, Products, digest_of_text, group_identity
 from helpers.progress import Reporter
 from helpers.reference import parse_source
 from helpers.registry import Registry
@@ -262,8 +262,8 @@ def _load(what: Path | Definition) -> Definition:
 
 
 def _identity(spec: Spec) -> dict[str, object] | None:
-    """A package of layers that is there is never made again, whatever the tools are now."""
-    return {"group": spec.package.name} if spec.package.layers == "group" else None
+    """Return what alone tells whether a package is there; None: its inputs do."""
+    return group_identity(spec.package.name) if spec.package.layers == "group" else None
 
 
 def _inputs(

@@ -68,7 +68,7 @@ def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) ->
 def group_packages(definition: Definition, lock: Lock) -> list[GroupPackage]:
     """Return the packages of layers that the packages of a definition need, as locked."""
     layers = {
-        key: layers_of(image for images in packages for image in images)
+        key: layers_of((image for images in packages for image in images), lock.blobs(*key))
         for key, packages in shared_images(definition, lock).items()
     }
     return [group_package(each, layers[each.arch, each.filesystem]) for each in lock.groups]
@@ -99,5 +99,5 @@ def _contents(
         layers=tuple(each for key, each in layers.items() if key not in elsewhere),
         groups=tuple(each.group for each in needed),
         requires=tuple(sorted(each.requirement for each in needed)),
-        files=needing(needed, package.name),
+        files=needing(needed, package.name) if ordered else (),
     )

@@ -7,16 +7,19 @@ command, called again, goes on where it was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.build import Builder
+from helpers.contents import contents_of, group_packages
 from helpers.copr_follow import FAILED, SUCCEEDED, State, follow, load_state
 from helpers.copr_project import Project, arch_of, parse_project, prepare_project
 from helpers.copr_service import Build, Missing, Service, Unreachable, connect
 from helpers.definition import Definition, Package, load_definition
 from helpers.errors import PublishError
+from helpers.lock import lock_path, read_lock
 from helpers.progress import human
 from helpers.redistribution import check_redistribution
 
@@ -74,7 +77,10 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
     chroots = prepare_project(service, project, arches, words, options.create)
     service.check(project.owner, project.name, chroots)
     state = load_state(builder.output, project, service.url)
-    running, jobs = _plan(service, project, packages, chroots, state, options.per_arch)
+    plan = _Plan(service, project, chroots, state)
+    to_build = _to_build(plan, packages, _needed_groups(definition))
+    jobs = [job for each in to_build for job in _jobs(*each, options.per_arch)]
+    running = plan.running
     srpms = _source_rpms(builder, definition, jobs)
     _check_sizes(srpms, options.max_upload)
     with builder.reporter.showing():
@@ -92,38 +98,77 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
     return project.repositories(service.url, chroots)
 
 
-def _plan(
-    service: Service,
-    project: Project,
-    packages: Sequence[Package],
-    chroots: Sequence[str],
-    state: State,
-    per_arch: bool,
-) -> tuple[list[int], list[Job]]:
-    """Return the builds that are under way, and those that are to be started."""
-    running: list[int] = []
-    jobs: list[Job] = []
-    for package in packages:
+@dataclass
+class _Plan:
+    """What is found in a project: ``running`` are the builds that are under way."""
+
+    service: Service
+    project: Project
+    chroots: Sequence[str]
+    state: State
+    running: list[int] = field(default_factory=list)
+
+    def left(self, package: Package, needed: Collection[str] | None = None) -> tuple[str, ...]:
+        """Return the chroots in which a package is to be built.
+
+        Layers are needed in chroots where packages are to be built that have their images. If the
+        project knows the package all the same, an earlier call began with it, and this goes on.
+        """
         name = f"{package.name}-{_version(package)}"
         arches = {arch.name for arch in package.arches}
-        wanted = [each for each in chroots if arch_of(each) in arches]
+        wanted = [each for each in self.chroots if arch_of(each) in arches]
         done: dict[str, int] = {}
-        for build in _builds_of(service, project, package, state.builds.get(name, [])):
+        builds = _builds_of(self.service, self.project, package, self.state.builds.get(name, []))
+        for build in builds:
             if build.state not in SUCCEEDED | FAILED:
-                running.append(build.id)
-                service.reporter.say(f"copr    {name}: build {build.id} is under way")
+                self.running.append(build.id)
+                self.service.reporter.say(f"copr    {name}: build {build.id} is under way")
                 done |= dict.fromkeys(build.chroots, build.id)
             else:
-                done |= _succeeded_in(service, build)
-        here = sorted({done[each] for each in wanted if each in done} - set(running))
+                done |= _succeeded_in(self.service, build)
+        here = sorted({done[each] for each in wanted if each in done} - set(self.running))
         if here:
-            service.reporter.say(
-                f"same    {name} is in {project} already (build {', '.join(map(str, here))}); "
+            self.service.reporter.say(
+                f"same    {name} is in {self.project} already (build {', '.join(map(str, here))}); "
                 "other contents need another release"
             )
-        left = tuple(each for each in wanted if each not in done)
-        jobs += _jobs(package, left, per_arch)
-    return running, jobs
+        begun = {each for build in builds for each in build.chroots}
+        return tuple(
+            each
+            for each in wanted
+            if each not in done and (needed is None or each in needed or each in begun)
+        )
+
+
+def _needed_groups(definition: Definition) -> dict[tuple[str, str], list[str]]:
+    """Return the names of packages of layers, by name and arch of the package that needs them."""
+    lock = read_lock(lock_path(definition.file))
+    if lock is None or not lock.groups:
+        return {}
+    groups = group_packages(definition, lock)
+    return {
+        (package.name, contents.arch): [each.partition(" ")[0] for each in contents.requires]
+        for package in definition.packages
+        for contents in contents_of(package, lock, groups)
+    }
+
+
+def _to_build(
+    plan: _Plan, packages: Sequence[Package], needs: Mapping[tuple[str, str], Collection[str]]
+) -> list[tuple[Package, tuple[str, ...]]]:
+    """Return packages and the chroots in which they are to be built; those of layers first.
+
+    A package that is there needs no others, although a newer paack would give its layers other
+    names. ``needs`` is what ``_needed_groups`` returns.
+    """
+    groups = [each for each in packages if each.layers == "group"]
+    others = [(each, plan.left(each)) for each in packages if each.layers != "group"]
+    needed: defaultdict[str, set[str]] = defaultdict(set)
+    for package, chroots in others:
+        for chroot in chroots:
+            for name in needs.get((package.name, arch_of(chroot)), ()):
+                needed[name].add(chroot)
+    return [*((each, plan.left(each, needed[each.name])) for each in groups), *others]
 
 
 def _jobs(package: Package, chroots: tuple[str, ...], per_arch: bool) -> list[Job]:

@@ -9,7 +9,7 @@ upper layers alone would save most. Groups that a lock already has stay as they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from helpers.definition import Definition
@@ -41,17 +41,25 @@ class _Run:
         return _size(self.layers)
 
 
-def layers_of(images: Iterable[LockedImage]) -> dict[str, StoredLayer]:
+def layers_of(
+    images: Iterable[LockedImage], chosen: Mapping[str, str] | None = None
+) -> dict[str, StoredLayer]:
     """Return each layer of the images by ID, the parents first.
 
-    Of several blobs of a layer the one with the least digest counts: the order of the images
-    does not.
+    Of several blobs of a layer the one in ``chosen`` (digests by ID) counts, else the one with the
+    least digest: the order of the images does not.
     """
+    before = chosen or {}
+
+    def rank(layer: StoredLayer) -> tuple[bool, str]:
+        digest = layer.locked.digest
+        return before.get(layer.id) != digest, digest
+
     found: dict[str, StoredLayer] = {}
     for image in images:
         for layer in stored_layers([image]):
             known = found.setdefault(layer.id, layer)
-            if layer.locked.digest < known.locked.digest:
+            if rank(layer) < rank(known):
                 found[layer.id] = replace(known, locked=layer.locked)
     return {each.id: each for each in sorted(found.values(), key=_place)}
 
@@ -74,15 +82,22 @@ def group_layers(
 def with_groups(definition: Definition, lock: Lock, previous: Iterable[LockedGroup] = ()) -> Lock:
     """Return ``lock`` with the groups of the packages whose layers are shared.
 
-    Those of ``previous``, the groups of the lock before, are kept where they can be.
+    Those of ``previous``, the groups of the lock before, are kept where they can be. So are the
+    blobs that layers are made from, which another image may have compressed otherwise: its coming
+    and going changes no package.
     """
-    previous = tuple(previous)
+    before = Lock(groups=tuple(previous))
     found = []
     for (arch, filesystem), packages in shared_images(definition, lock).items():
         old = [
-            each.layers for each in previous if (each.arch, each.filesystem) == (arch, filesystem)
+            each.layers
+            for each in before.groups
+            if (each.arch, each.filesystem) == (arch, filesystem)
         ]
-        found += [LockedGroup(arch, filesystem, ids) for ids in group_layers(packages, old)]
+        layers = layers_of(_all(packages), before.blobs(arch, filesystem))
+        for ids in group_layers(packages, old):
+            blobs = tuple(layers[each].locked.digest for each in ids)
+            found.append(LockedGroup(arch, filesystem, ids, blobs))
     return replace(lock, groups=tuple(found))
 
 
@@ -102,7 +117,7 @@ def shared_images(
 def check_groups(definition: Definition, lock: Lock) -> None:
     """Raise LockError when the groups of a lock are not those of its images."""
     wanted = {
-        key: layers_of(image for images in packages for image in images)
+        key: layers_of(_all(packages), lock.blobs(*key))
         for key, packages in shared_images(definition, lock).items()
     }
     grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -112,7 +127,10 @@ def check_groups(definition: Definition, lock: Lock) -> None:
         layers, ids = wanted.get(key, {}), grouped[key]
         left = [each for each in layers.values() if each.id not in ids]
         twice = len(set(ids)) != len(ids)
-        if twice or set(ids) - layers.keys() or any(e.locked.size >= SMALL for e in left):
+        blobs = lock.blobs(*key).items()
+        gone = any(each in layers and layers[each].locked.digest != blob for each, blob in blobs)
+        large = any(each.locked.size >= SMALL for each in left)
+        if twice or gone or set(ids) - layers.keys() or large:
             raise LockError(
                 f"the groups of layers ({' '.join(key)}) are not those of its images",
                 place=Place(lock_path(definition.file)),
@@ -120,8 +138,12 @@ def check_groups(definition: Definition, lock: Lock) -> None:
             )
 
 
+def _all(packages: Iterable[Sequence[LockedImage]]) -> Iterator[LockedImage]:
+    return (image for images in packages for image in images)
+
+
 def _group(packages: Sequence[Sequence[LockedImage]], previous: Sequence[Ids]) -> list[Ids]:
-    layers = layers_of(image for images in packages for image in images)
+    layers = layers_of(_all(packages))
     taken: set[str] = set()
     kept: list[Ids] = []
     for ids in previous:
@@ -131,9 +153,15 @@ def _group(packages: Sequence[Sequence[LockedImage]], previous: Sequence[Ids]) -
     old = {each: number for number, ids in enumerate(previous) for each in ids}
     left = [each for key, each in layers.items() if key not in taken]
     runs = _cut(_runs(left, _users(packages), old), LIMIT - len(kept))
-    runs = _joined([run for run in runs if run.size >= SMALL], LIMIT - len(kept))
+    full = len(kept) >= LIMIT  # then only what has to be a store is one more
+    runs = _joined([run for run in runs if _makes_store(run, full=full)], LIMIT - len(kept))
     made = [tuple(each.id for each in run.layers) for run in runs]
     return sorted(kept + made, key=lambda ids: _place(layers[ids[0]]))
+
+
+def _makes_store(run: _Run, *, full: bool) -> bool:
+    large = any(layer.locked.size >= SMALL for layer in run.layers)
+    return large or (run.size >= SMALL and not full)
 
 
 def _users(packages: Sequence[Sequence[LockedImage]]) -> dict[str, frozenset[_User]]:

@@ -82,15 +82,19 @@ def group_package(group: LockedGroup, layers: Mapping[str, StoredLayer]) -> Grou
 
 
 def needing(groups: Sequence[GroupPackage], name: str) -> tuple[DeviceFile, ...]:
-    """Return the files that the package ``name`` has for needing groups: their list, a drop-in."""
-    if not groups:
-        return ()
+    """Return the files that the package ``name`` has for needing groups: their list, a drop-in.
+
+    The list is there and empty when no layer is large enough for a group.
+    """
     listed = "".join(f"{each.name} {each.spec.package.path}\n" for each in groups)
+    file = DeviceFile("layers", f"{shared_directory(name)}/layers", listed)
+    if not groups:
+        return (file,)
     names = [each.name for each in groups]
     places = {"units": map(unit_of, names), "mount_points": map(mount_point_of, names)}
     drop_in = render("device/layers.conf.j2", **{key: list(value) for key, value in places.items()})
     return (
-        DeviceFile("layers", f"{shared_directory(name)}/layers", listed),
+        file,
         DeviceFile("layers.conf", f"{UNIT_DIRECTORY}/{unit_of(name)}.d/10-layers.conf", drop_in),
     )
 

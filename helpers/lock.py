@@ -19,7 +19,6 @@ from helpers.definition import Definition
 from helpers.definition_document import FILESYSTEMS
 from helpers.errors import LockError, Place
 from helpers.oci import parse_time
-from helpers.progress import count
 from helpers.reference import Source, parse_reference
 from helpers.workspace import workspace
 
@@ -58,11 +57,16 @@ class LockedImage:
 
 @dataclass(frozen=True, slots=True)
 class LockedGroup:
-    """Layers that are a package of their own: their IDs in the store, parents first."""
+    """Layers that are a package of their own: their IDs in the store, parents first.
+
+    ``blobs`` are the digests of the blobs that they are made from, in the same order; older locks
+    have none. Groups are equal when their layers are.
+    """
 
     arch: str
     filesystem: str
     layers: tuple[str, ...]
+    blobs: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,18 @@ class Lock:
     def of(self, source: Source, arch: str) -> LockedImage:
         """Return the locked image of a source; KeyError when it is not there."""
         return self.images[source.text, arch]
+
+    def blobs(self, arch: str, filesystem: str) -> dict[str, str]:
+        """Return, by ID, the digests of the blobs that layers in groups are made from."""
+        groups = [
+            each for each in self.groups if (each.arch, each.filesystem) == (arch, filesystem)
+        ]
+        # Older locks do not say.
+        return {
+            key: digest
+            for each in groups
+            for key, digest in zip(each.layers, each.blobs, strict=False)
+        }
 
 
 def lock_path(definition: Path) -> Path:
@@ -127,41 +143,6 @@ def newest(images: Iterable[LockedImage]) -> int:
     return max((int(parse_time(image.created).timestamp()) for image in images), default=0)
 
 
-def changes(old: Lock, new: Lock) -> list[str]:
-    """Describe what differs between two locks, a line each, for people."""
-    lines = []
-    for key in sorted(old.images.keys() | new.images.keys()):
-        before, after = old.images.get(key), new.images.get(key)
-        what = f"{key[0]} ({key[1]})"
-        if before is None and after is not None:
-            lines.append(f"+ {what}: {_short(after.manifest)}, {count(len(after.layers), 'layer')}")
-        elif before is not None and after is None:
-            lines.append(f"- {what}")
-        elif before is not None and after is not None and before != after:
-            known = {layer.digest for layer in before.layers}
-            fresh = [layer for layer in after.layers if layer.digest not in known]
-            total, size = count(len(after.layers), "layer"), sum(layer.size for layer in fresh)
-            lines.append(
-                f"~ {what}: {_short(before.manifest)} of {before.created[:10]} -> "
-                f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of {total} new "
-                f"({size} bytes)"
-            )
-    return lines + _group_changes(old.groups, new.groups)
-
-
-def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -> list[str]:
-    lines = []
-    for arch in sorted({each.arch for each in (*old, *new)}):
-        before = {each for each in old if each.arch == arch}
-        after = {each for each in new if each.arch == arch}
-        if before != after:
-            lines.append(
-                f"~ packages of layers ({arch}): {len(before & after)} kept, "
-                f"{len(after - before)} new, {len(before - after)} gone"
-            )
-    return lines
-
-
 def dump(lock: Lock) -> str:
     """Return the lock as YAML: sorted, without clock or path."""
     images = []
@@ -173,7 +154,12 @@ def dump(lock: Lock) -> str:
     document: dict[str, Any] = {"paack": FORMAT, "images": images}
     if lock.groups:
         document["groups"] = [
-            {"arch": each.arch, "filesystem": each.filesystem, "layers": list(each.layers)}
+            {
+                "arch": each.arch,
+                "filesystem": each.filesystem,
+                "layers": list(each.layers),
+                **({"blobs": list(each.blobs)} if each.blobs else {}),
+            }
             for each in lock.groups
         ]
     return _HEAD + yaml.safe_dump(document, sort_keys=False, width=200)
@@ -224,7 +210,11 @@ def _group(item: dict[str, Any]) -> LockedGroup:
     filesystem = _text(item["filesystem"])
     if filesystem not in FILESYSTEMS:
         raise ValueError(f"no filesystem: {filesystem!r}")
-    return LockedGroup(_text(item["arch"]), filesystem, tuple(layers))
+    blobs = item.get("blobs", [])
+    if not isinstance(blobs, list) or len(blobs) not in (0, len(layers)):
+        raise ValueError("no list of blobs, one for each layer")
+    digests = tuple(_digest(each) for each in blobs)
+    return LockedGroup(_text(item["arch"]), filesystem, tuple(layers), digests)
 
 
 def _image(item: dict[str, Any]) -> LockedImage:
@@ -272,10 +262,6 @@ def _digest(value: object) -> str:
 def _time(value: object) -> str:
     parse_time(_text(value))
     return str(value)
-
-
-def _short(digest: str) -> str:
-    return digest[7:19]
 
 
 def _damaged(path: Path, why: str) -> LockError:

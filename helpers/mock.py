@@ -18,7 +18,9 @@ from pathlib import Path
 from helpers.build import Builder
 from helpers.definition import Definition, Package, load_definition
 from helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
+from helpers.group_package import is_group_name
 from helpers.mock_target import Target, check_emulator, check_user, find_target
+from helpers.product import group_identity, key_of
 from helpers.progress import human
 from helpers.run import Result, mask, watch
 from helpers.workspace import workspace
@@ -215,8 +217,10 @@ def _publish(rpm: Path, output: Path, srpm: Path, target: Target) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     rpm.chmod(0o644)
     inputs = {"srpm": _sha256(srpm), "mock": target.name}
+    name = rpm.name.rsplit("-", 2)[0]
     record = {
-        "key": hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest(),
+        # Layers that are there are not made again, by rpmbuild neither.
+        "key": key_of(group_identity(name) if is_group_name(name) else inputs),
         "sha256": _sha256(rpm),
         "size": rpm.stat().st_size,
         "inputs": inputs,

@@ -62,7 +62,7 @@ class Products:
         With ``identity`` that alone tells whether it is; ``inputs`` are only recorded.
         """
         record = target.with_name(f"{target.name}.buildinfo.json")
-        key = _key(inputs if identity is None else identity)
+        key = key_of(inputs if identity is None else identity)
         file = _current(target, record, key)
         if file is None:
             with workspace(self.output / "work") as work:
@@ -84,12 +84,18 @@ class Products:
             yield Product(target, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))
 
 
+def group_identity(name: str) -> dict[str, object]:
+    """A package of layers that is there is never made again, whatever the tools are now."""
+    return {"group": name}
+
+
 def digest_of_text(content: bytes) -> str:
     """Return the sha256 of ``content``, as buildinfo files hold it."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _key(inputs: Mapping[str, object]) -> str:
+def key_of(inputs: Mapping[str, object]) -> str:
+    """Return what a buildinfo file tells these inputs from others by."""
     return digest_of_text(json.dumps(inputs, sort_keys=True).encode())
 
 

@@ -31,8 +31,9 @@ from helpers.repo_file import (
     published_url,
     repo_path,
 )
+from helpers.repo_needs import check_layers
 from helpers.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_repodata
-from helpers.retention import newest
+from helpers.retention import newest, without_old_sources
 from helpers.sign import Signer, keyring, public_key
 from helpers.site import File, Site
 from helpers.site_rsync import RsyncSite
@@ -183,25 +184,30 @@ def _merge(
     for name, state in states.items():
         entries = {} if settings.exact else dict(state.entries)
         for offer in offers.get(name, ()):
-            # Layers that are published stay as they are: the name says what is inside.
             new, old = offer.entry, entries.get(offer.entry.file)
             if old is None:
                 entries[new.file] = new
-            elif old.header != new.header and not is_group_file(new.file):
-                refused.append(
-                    f"{name}/{new.file} is published with other content: "
-                    f"header sha256 {old.header} there, {new.header} here"
-                )
+            elif old.header != new.header:
+                # Layers that are published stay as they are: the name says what is inside.
+                if not is_group_file(new.file):
+                    refused.append(
+                        f"{name}/{new.file} is published with other content: "
+                        f"header sha256 {old.header} there, {new.header} here"
+                    )
             else:
                 better = new if new.signer and not old.signer else old
                 entries[new.file] = replace(better, inputs=old.inputs or new.inputs)
         wanted[name] = newest(entries, settings.versions)
+    if settings.versions:
+        wanted = without_old_sources(wanted)
     if refused:
         raise PublishError(
             "\n".join(refused), hint="raise the release: what is published never changes"
         )
     if settings.signer:
         _check_signed(wanted)
+    if not settings.exact:  # layers of what was built here may be published elsewhere
+        check_layers(wanted)
     return wanted
 
 

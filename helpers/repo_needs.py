@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from helpers.definition import load_definition
+from helpers.errors import PublishError
 from helpers.group_package import is_group_name
 from helpers.repodata import Entry
 
@@ -30,3 +31,17 @@ def missing_layers(directory: str, entries: Mapping[str, Entry]) -> Iterator[str
         for name in sorted({each[0] for each in entry.metadata.requires} - names):
             if is_group_name(name):
                 yield f"{directory}/{file}: needs {name}, which is not there"
+
+
+def check_layers(directories: Mapping[str, Mapping[str, Entry]]) -> None:
+    """Raise PublishError for packages whose layers went since the choice was made, or never came.
+
+    Nobody could install them.
+    """
+    lacking = [line for name, some in directories.items() for line in missing_layers(name, some)]
+    if lacking:
+        raise PublishError(
+            "\n".join(lacking),
+            hint="paack publish-job   (once more: it builds layers that are not published); "
+            "or paack rpm, repo and publish",
+        )

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from helpers.evr import in_order
 from helpers.group_package import is_group_file
-from helpers.repodata import Entry
+from helpers.repodata import SOURCE, Entry
 
 
 def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
     """Return the newest ``versions`` of each package (0: all), by file name.
 
-    Packages of layers go with the last package that needs them.
+    Packages of layers go with the last package that needs them; their source RPMs, which nothing
+    here needs, stay.
     """
     if not versions:
         return dict(entries)
@@ -30,3 +31,35 @@ def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
         # Layers have one version: they go with the last package that needs them.
         if not is_group_file(file) or entry.metadata.name in needed or file.endswith(".src.rpm")
     }
+
+
+def without_old_sources(
+    directories: Mapping[str, Mapping[str, Entry]],
+) -> dict[str, dict[str, Entry]]:
+    """Return what is in all directories, without source RPMs of layers that nothing needs.
+
+    Layers of source RPMs whose RPMs are nowhere are not known: then all of these stay.
+    """
+    binary = [
+        entry
+        for name, entries in directories.items()
+        if name != SOURCE
+        for entry in entries.values()
+    ]
+    built = {_identity(entry) for entry in binary}
+    sources = directories.get(SOURCE, {})
+    known = all(is_group_file(file) or _identity(each) in built for file, each in sources.items())
+    needed = {each.metadata.name for each in binary}
+    needed |= {each[0] for entry in binary for each in entry.metadata.requires}
+    kept = {
+        file: entry
+        for file, entry in sources.items()
+        if not known or not is_group_file(file) or entry.metadata.name in needed
+    }
+    found = {name: dict(entries) for name, entries in directories.items()}
+    return {**found, **({SOURCE: kept} if SOURCE in found else {})}
+
+
+def _identity(entry: Entry) -> tuple[str, str, str]:
+    package = entry.metadata
+    return package.name, package.version, package.release

@@ -58,8 +58,11 @@ check_list() {
     times=0
     for listed in $2; do
         if [ ! -d "$listed" ]; then
+            # CRI-O reads both.
+            file=$3
+            ! grep -qsF "$listed" "$storage_conf" || file=$storage_conf
             say FAIL "$1" "it lists the store $listed, which is not there, and does not start" \
-                "take it out of $3"
+                "take it out of $file"
         elif [ "$(cd -P "$listed" && pwd -P)" = "$mount_point" ]; then
             times=$((times + 1))
         fi

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.crio.crio import CrioDevice
 from tests.device.layer_packages import build_rpms, name
 from tests.device.packages import Packages
+from tests.support.commands import run
 
 pytestmark = pytest.mark.crio
 
@@ -27,7 +30,12 @@ def test_life_of_shared_layers(device: CrioDevice, packages: Packages) -> None:
     starts = len(device.crio_log())
     come = set(rpms.needed(new)) - set(rpms.needed(old))
     gone = set(rpms.needed(old)) - set(rpms.needed(new))
-    device.rpm("--upgrade", str(new), *come)
+    device.rpm("--upgrade", str(new), *come, str(probe(packages)))
+    # Between the packages, too, CRI-O lists its images
+    said = device.run(["cat", "/var/tmp/probe"]).stdout
+    assert said.endswith("\n0\n") and "/two" in said, said
+    device.rpm("--erase", "probe")
+    device.run(["rm", "/var/tmp/probe"])
     assert [line.split()[0] for line in device.crio_log()[starts:]] == ["start"]
     assert listed(device, packages) == sorted([newer, two])
     assert device.name_of(running) == "one:1"
@@ -59,6 +67,36 @@ def test_life_of_shared_layers(device: CrioDevice, packages: Packages) -> None:
     assert device.name_of(device.run_pod("online", one)) == "one:1"
     device.crictl("rmp", "--force", "--all")
     assert device.state() == before
+
+
+PROBE = """
+Name: probe
+Version: 1
+Release: 1
+Summary: Asks CRI-O for its images after the package one
+License: MIT
+BuildArch: noarch
+Requires: one
+%description
+None
+%post
+exec >/var/tmp/probe 2>&1
+/usr/local/bin/crictl --runtime-endpoint=unix:///run/crio/crio.sock --timeout=60s images
+echo $?
+exit 0
+%files
+"""
+
+
+def probe(packages: Packages) -> Path:
+    """Return an RPM that asks CRI-O for its images in the middle of a transaction."""
+    directory = packages.repository / "probe"
+    directory.mkdir()
+    spec = directory / "probe.spec"
+    spec.write_text(PROBE)
+    run(["rpmbuild", "-bb", "--define", f"_topdir {directory}", str(spec)])
+    (rpm,) = directory.rglob("*.rpm")
+    return rpm
 
 
 def listed(device: CrioDevice, packages: Packages) -> list[str]:

@@ -103,6 +103,23 @@ class Device(System):
             *arguments,
         ]
 
+    def start_podman_service(self) -> None:
+        """Start podman's API service, which stays up."""
+        command = "/usr/bin/podman system service --time=0"
+        self.write(
+            "/run/systemd/system/podman.service.d/stay.conf",
+            f"[Service]\nExecStart=\nExecStart={command}\n",
+        )
+        self.run(["systemctl", "daemon-reload"])
+        self.run(["systemctl", "start", "podman.service"])
+
+    def names_of_service(self) -> set[str]:
+        """Return the names with a tag of all images that podman's API service lists."""
+        remote = ("--remote", "--url=unix:///run/podman/podman.sock")
+        listed = json.loads(self.podman(*remote, "images", "--format=json").stdout)
+        names = {name for each in listed for name in each["Names"]}
+        return {name for name in names if "@" not in name}
+
     def verify(self, package: str) -> str:
         """Return what `rpm --verify` finds fault with."""
         return self.rpm("--verify", package, check=False).stdout

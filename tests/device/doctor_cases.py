@@ -162,6 +162,12 @@ CASES = {
          "FAIL images: podman does not find ..."),
         lists(str(PATH)),
     ),
+    "a listed store is missing, CRI-O": Case(
+        f"{CRIO_IS_HERE}; {lists(str(PATH), '/no/such/store')}; {NO_PODMAN}",
+        ("FAIL cri-o: it lists the store /no/such/store, which is not there, and does not start "
+         f"(take it out of {CONF})",),
+        f"{NO_CRIO}; {lists(str(PATH))}; {PODMAN_BACK}",
+    ),
     "edited, on ostree": Case(
         file("/usr/etc/containers/storage.conf", "[storage]"),
         (f"WARN podman: {CONF} was edited: ostree keeps it, with {PATH}, after an uninstall "

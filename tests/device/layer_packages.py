@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.device.packages import Packages
+from tests.support.debian import push_multiarch, text_layer
 from tests.support.product import Paack
 from tests.support.rpm_query import requires, tags
 from tests.support.workloads import MB, Layer, push_workload
@@ -36,11 +37,22 @@ packages:
 """
 
 
+SMALL = """\
+packages:
+- name: small
+  version: '1'
+  layers: shared
+  arches: [x86_64]
+  images: [{host}/small:1]
+"""
+
+
 @dataclass(frozen=True)
 class Rpms:
     """The RPMs of two releases; ``host`` is the registry in the images' names.
 
-    ``bundled`` is a third release of ``one``, with all layers of one:2.
+    ``bundled`` is a third release of ``one``, with all layers of one:2. ``small`` has shared
+    layers, but none that is large enough for a package of its own.
     """
 
     host: str
@@ -48,6 +60,7 @@ class Rpms:
     two: Path
     groups: tuple[Path, ...]
     bundled: Path
+    small: Path
 
     def needed(self, *packages: Path) -> list[str]:
         """Return the packages with the layers that they need."""
@@ -84,6 +97,11 @@ def build_rpms(packages: Packages) -> Rpms:
     one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
     two = next(rpm for rpm in built[0] if name(rpm) == "two")
     groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
-    text = BUNDLED.format(host=registry.host)
-    (bundled,) = paack.build(paack.define(text, "bundled.yaml"))
-    return Rpms(registry.host, (one[0], one[1]), two, groups, bundled)
+    push_multiarch(
+        registry, "small", "1", {"amd64": [text_layer(home / "small.tar", {"name": "small:1\n"})]}
+    )
+    bundled, small = (
+        paack.build(paack.define(text.format(host=registry.host), file))[0]
+        for text, file in ((BUNDLED, "bundled.yaml"), (SMALL, "small.yaml"))
+    )
+    return Rpms(registry.host, (one[0], one[1]), two, groups, bundled, small)

@@ -93,6 +93,19 @@ def test_erofs(device: Device, packages: Packages) -> None:
     assert {"ro", "nodev", "nosuid"} <= set(options.split(","))
 
 
+def test_podman_service_that_stays_up(device: Device, packages: Packages) -> None:
+    """It is started anew when it does not know a store, and only then."""
+    device.start_podman_service()
+    assert device.names_of_service() == set()
+    started = []
+    for rpm, names in ((packages.v1, ("app:1", "common:1")), (packages.v2, ("app:2",))):
+        device.rpm("--upgrade", rpm)
+        assert device.names_of_service() == {packages.image(name) for name in names}
+        show = ["systemctl", "show", "--property=MainPID", "--value", "podman.service"]
+        started.append(device.run(show).stdout)
+    assert started[0] == started[1] != "0\n"
+
+
 @pytest.mark.parametrize("tool", ["rpm", "dnf"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_into_a_tree(tool: str, kind: Kind, packages: Packages) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.device import transaction
 from tests.device.device import RUN, Device
 from tests.device.layer_packages import GROUP, Rpms, build_rpms, name
 from tests.device.packages import Packages
 from tests.device.test_ostree import ORIGINAL, SANDBOX
 from tests.support.commands import run
 from tests.support.podman import KINDS, Kind
+from tests.support.product import REPOSITORY
 from tests.support.rpm_query import tags
+
+DOCUMENTATION = REPOSITORY / "docs" / "layers.md"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def test_life(device: Device, rpms: Rpms) -> None:
     assert doctor(device) == doctor(device, "two") == []
     assert len(device.crio_log()) == 2  # at boot; once for six packages
     assert len(device.crio_log()[-1].split()) == 1 + 6
+    device.start_podman_service()
 
     for container in ("running", "stopped"):
         device.podman("run", "--detach", f"--name={container}", *RUN, f"{rpms.host}/one:1",
@@ -66,8 +74,11 @@ def test_life(device: Device, rpms: Rpms) -> None:
     come = set(rpms.needed(new)) - set(rpms.needed(old))
     assert len(gone) == len(come) == 1
     device.rpm("--upgrade", str(new), *come)
-    assert device.names() == images(rpms, "one:2", "two:1")
+    assert device.names() == device.names_of_service() == images(rpms, "one:2", "two:1")
     assert device.name_in(f"{rpms.host}/one:2") == "one:2"
+    unused = "WARN  layers: no package needs the layers of {0} (dnf autoremove; what that leaves: "
+    unused += "dnf remove {0})"
+    assert doctor(device, "two") == [unused.format(*map(name, gone))]
     device.rpm("--erase", *map(name, gone))
     assert device.podman("exec", "running", "cat", "/name").stdout == "one:1"
     assert device.podman("start", "stopped", check=False).returncode
@@ -80,7 +91,7 @@ def test_life(device: Device, rpms: Rpms) -> None:
     device.podman("start", "stopped")
     assert device.podman("exec", "stopped", "cat", "/name").stdout == "one:1"
     device.podman("rm", "--force", "--time=0", "running", "stopped")
-    assert doctor(device) == []
+    assert doctor(device) == [unused.format(*map(name, come))]
 
     # What others need cannot be erased; the rest goes in whatever order rpm likes
     refused = device.rpm("--erase", *map(name, rpms.needed(rpms.two)), check=False)
@@ -137,6 +148,91 @@ def test_a_damaged_group(device: Device, rpms: Rpms) -> None:
     device.rpm("--upgrade", "--replacepkgs", str(rpm))
     assert device.names() == images(rpms, "one:1", "two:1")
     assert doctor(device, "two") == []
+
+
+def test_an_erase_that_was_killed(debian12: Device, rpms: Rpms) -> None:
+    """Its files are gone, with what its scriptlets read; another try ends it."""
+    device = debian12
+    before = device.state()
+    group = rpms.needed(rpms.two)[0]
+    scripts = f"/usr/libexec/paack/{name(group)}/scripts"
+    device.rpm("--install", group)
+    device.run(["mv", scripts, "/run/scripts"])
+    done = device.rpm("--erase", name(group), check=False)  # it cannot tell how to delist it
+    assert f"{name(group)}: not erased: podman and CRI-O would not start" in done.stderr
+    assert device.images() == []
+    device.run(["mv", "/run/scripts", scripts])
+    assert transaction.killed_at_call(device, 10, "unlinkat", "--erase", name(group))
+    assert device.run(["test", "-e", scripts], check=False).returncode == 1
+    device.restart()
+    assert device.images() == []
+    assert device.rpm("--query", name(group)).returncode == 0
+    device.rpm("--erase", name(group))
+    assert device.mounts() == []
+    assert device.state() == before
+
+
+def test_no_layer_that_is_large(debian12: Device, rpms: Rpms) -> None:
+    device = debian12
+    device.rpm("--install", str(rpms.small))
+    assert device.names() == images(rpms, "small:1")
+    said = device.run(["/usr/libexec/paack/small/doctor"]).stdout
+    assert "ok    layers: all are in the package itself\n" in said
+    device.run(["rm", "/usr/share/paack/small/layers"])
+    listed = "/usr/share/paack/small/layers, the list of packages of layers, is missing"
+    assert doctor(device, "small") == [f"FAIL  layers: {listed} (reinstall small)"]
+
+
+def test_a_list_that_ostree_kept(device: Device, rpms: Rpms) -> None:
+    """An update brought other layers, /etc/containers/storage.conf is the old one: it is mended."""
+    conf = "/etc/containers/storage.conf"
+    device.rpm("--install", *rpms.with_layers(rpms.two, rpms.one[0]))
+    lost, gone = (f"/usr/lib/container-layers/{each}" for each in (
+        name(rpms.needed(rpms.two)[0]).removeprefix(GROUP), "0" * 24))  # fmt: skip
+    device.run(["mkdir", "/srv/mine"])
+    device.run(["sed", "-i", f's|"{lost}"|"/srv/mine", "{gone}", "/usr/lib/two"|', conf])
+    assert device.podman("images", check=False).returncode
+    found = "\n".join(doctor(device, "two"))
+    missing = "it lists the store {}, which is not there, and does not start (take it out of {})"
+    assert f"FAIL  podman: {missing.format(gone, conf)}" in found
+    assert f"FAIL  podman: {missing.format('/usr/lib/two', conf)}" in found
+    repair = "/usr/libexec/paack/two/doctor --repair"
+    assert f"FAIL  layers: podman: {lost} is not listed in {conf} ({repair}" in found
+
+    said = device.run(repair.split()).stdout
+    assert f"ok    layers: took the store {gone}, which is not there, out of {conf}\n" in said
+    assert f"ok    layers: listed the store {lost} in {conf}\n" in said
+    text = device.run(["cat", conf]).stdout
+    assert gone not in text
+    assert '"/usr/lib/two"' in text  # not a store of layers
+    device.run(["sed", "-i", f's|"/usr/lib/two"|"{gone}"|; s|, *"{lost}"||', conf])
+    assert (gone in device.run(["cat", conf]).stdout, lost in text) == (True, True)
+    device.restart()  # both doctors repair it
+    text = device.run(["cat", conf]).stdout
+    assert (gone in text, lost in text, '"/srv/mine"' in text) == (False, True, True)
+    assert device.names() == images(rpms, "one:1", "two:1")
+    assert device.name_in(f"{rpms.host}/two:1") == "two:1"
+    assert doctor(device) == doctor(device, "two") == []
+
+    (command,) = re.findall(r"\n(sed -i .*)\\\n *(?=/etc)", DOCUMENTATION.read_text())
+    device.write("/srv/mine/conf", text)
+    device.run([*shlex.split(command), "/srv/mine/conf"])
+    left = device.run(["cat", "/srv/mine/conf"]).stdout
+    listed = tomllib.loads(left)["storage"]["options"]["additionalimagestores"]
+    assert sorted(listed) == [
+        "/srv/mine",
+        *map("/usr/lib/container-images/{}".format, ("one", "two")),
+    ]
+
+    # Whoever does not list the images does not need their layers
+    text = ORIGINAL + '[storage.options]\nadditionalimagestores = ["%s"]\n'
+    device.write(conf, text % "/srv/mine")
+    device.run(repair.split())
+    assert device.run(["cat", conf]).stdout == text % "/srv/mine"
+    device.write(conf, (text % gone).replace("[storage]", "[storage"))
+    done = device.run(repair.split(), check=False)
+    assert done.returncode == 1
+    assert f"FAIL  layers: {gone}, which is not there, is still listed: paack: " in done.stdout
 
 
 def test_from_shared_to_bundled_and_back(debian12: Device, rpms: Rpms) -> None:

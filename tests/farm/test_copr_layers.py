@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from helpers.oci_layout import ImageSpec, write_image
 from tests.farm.test_copr import FOUR, OWN, Farm
 from tests.support.copr_server import CoprServer
 from tests.support.farm import ARCHES
-from tests.support.product import Paack, definition_text
+from tests.support.product import REPOSITORY, Paack, definition_text
 from tests.support.workloads import MB, Layer, layer_tar
 
 GROUP = "container-layers-"
@@ -58,3 +59,41 @@ def test_layers_are_built_once(farm: Farm) -> None:
     assert len(new) == 2 + 1
     assert new[-1] == "app-2-1.src.rpm"
     assert not set(new) & set(first)
+
+
+def new_names(farm: Farm) -> None:
+    """Give the layers other names, as a paack does whose files for the device are others."""
+    code = farm.paack.home / "code"
+    for name in ("helpers", "specs", "tasks"):
+        shutil.copytree(REPOSITORY / name, code / name)
+    post = code / "specs/device/store.mount.j2"
+    post.write_text(f"# Another paack\n{post.read_text()}")
+    farm.paack.environment["PYTHONPATH"] = str(code)
+
+
+def test_a_release_that_is_there_needs_no_layers_of_another_paack(farm: Farm) -> None:
+    farm.publish()
+    first = {build.file for build in farm.server.builds.values()}
+    new_names(farm)
+    farm.publish()
+    assert {build.file for build in farm.server.builds.values()} == first
+    # A chroot more: there the package is built, with the layers that it needs now
+    farm.server.projects[OWN].append("centos-stream-10-x86_64")
+    farm.publish()
+    builds = [build for build in farm.server.builds.values() if build.file not in first]
+    assert len(builds) == 2
+    assert all(build.file.startswith(GROUP) for build in builds)
+    assert {chroot for build in builds for chroot in build.chroots} == {"centos-stream-10-x86_64"}
+    last = farm.server.builds[max(farm.server.builds)]
+    assert (last.file, last.chroots) == ("app-1-1.src.rpm", ["centos-stream-10-x86_64"])
+
+
+def test_layers_that_failed_are_built_again(farm: Farm) -> None:
+    """Although the package that needs them is there: building it needs none."""
+    farm.server.fate = lambda build, _: "failed" if build.id == 1 else "succeeded"
+    farm.fails(10)
+    files = [build.file for build in farm.server.builds.values()]
+    assert files[0].startswith(GROUP)
+    farm.server.fate = lambda *_: "succeeded"
+    farm.publish()
+    assert [build.file for build in farm.server.builds.values()] == [*files, files[0]]

@@ -217,6 +217,14 @@ def test_packages_of_layers_are_built_once(farm: Farm) -> None:
         assert [name.startswith("container-layers-") for name in names] == [True] * 2 + [False] * 2
         # The second time, only the package itself
         assert len(farm.calls) == 2 * times
+    # Without mock, neither
+    built = sorted(farm.paack.output.glob("rpms/*/container-layers-*.rpm"))
+    before = [path.read_bytes() for path in built]
+    done = farm.call("build", "--def", str(definition))
+    assert done.returncode == 0, done.stderr
+    assert len(built) == 2
+    assert all(f"same    {path}" in done.stderr for path in built)
+    assert [path.read_bytes() for path in built] == before
 
 
 def test_first_paacks_words(farm: Farm) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,7 +75,9 @@ Publish = Callable[..., str]
 def publish(base: Path, registry: Registry) -> Publish:
     """Lock anew, build and publish what is not published; return what was said."""
 
-    def run(mine: Publisher, version: str, *, two: str = "1", app: str = "1", name: str) -> str:
+    def run(
+        mine: Publisher, version: str, *more: str, two: str = "1", app: str = "1", name: str
+    ) -> str:
         push_workload(registry, "one", [RUNTIME, Layer("app", 3 * MB, app)], base)
         mine.paack.registries_conf = registry.registries_conf
         text = (DEFINITION + TWO).format(version=version, two=two, host=registry.host)
@@ -83,7 +86,7 @@ def publish(base: Path, registry: Registry) -> Publish:
         words = ["lock", "--def", "app.yaml", "--update"]
         words += ["publish-job", "--def", "app.yaml", "--output", str(mine.output)]
         words += ["--to", str(base / name), "--url", f"{mine.url}/{name}"]
-        return mine.paack.call(*words, "--sign", mine.key.fingerprint).stderr
+        return mine.paack.call(*words, "--sign", mine.key.fingerprint, *more).stderr
 
     return run
 
@@ -202,31 +205,105 @@ def test_old_layers_go_with_the_last_version_that_needs_them(
     base: Path, publisher: NewPublisher, publish: Publish
 ) -> None:
     mine = publisher()
-    publish(mine, "1", name="versions")
-    publish(mine, "2", app="2", name="versions")
+    publish(mine, "1", "--sources", name="versions")
+    publish(mine, "2", "--sources", app="2", name="versions")
     repository = base / "versions"
-    assert len(listed(mine, repository)) == 5 + 3
+    for directory in ("x86_64", "source"):
+        assert listed(mine, repository, directory) == 5 + 3
     mine.publish(repository, "--versions", "1")
-    assert len(listed(mine, repository)) == 4 + 2
+    for directory in ("x86_64", "source"):
+        assert listed(mine, repository, directory) == 4 + 2
     assert mine.verify(repository).returncode == 0
 
 
-def test_verify_misses_layers(base: Path, publisher: NewPublisher, publish: Publish) -> None:
+def test_published_bytes_stay_whoever_signed_others(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
+    """In a repository that is not signed, a signature does not make other bytes better."""
+    mine, other = publisher(), publisher("other")
+    publish(mine, "1", name="signed-1")
+    shutil.rmtree(mine.output / "repo")
+    mine.publish(base / "plain", sign=False)
+    before = bytes_of_layers(base / "plain")
+    other.paack.environment["PATH"] = f"{tools(other.home)}:/usr/sbin:/usr/bin:/sbin:/bin"
+    (other.home / "app.lock.yaml").write_text((mine.home / "app.lock.yaml").read_text())
+    publish(other, "2", two="2", name="signed-2")
+    shutil.rmtree(other.output / "repo")
+    values = (f"__gpg {shutil.which('gpg')}", f"_gpg_name {other.key.fingerprint}")
+    defines = [word for value in values for word in ("--define", value)]
+    built = [str(path) for path in other.output.glob(f"rpms/*/{GROUP}*.rpm")]
+    run_program(["rpmsign", "--resign", *defines, *built], env=other.paack.environment)
+    other.publish(base / "plain", sign=False)
+    assert "two-2-1.x86_64.rpm" in packages(base / "plain")
+    assert bytes_of_layers(base / "plain") == before
+    # Those that were published, with a signature, are better
+    built = [str(path) for path in mine.output.glob(f"rpms/*/{GROUP}*.rpm")]
+    run_program(["rpmsign", "--resign", *defines, *built], env=mine.paack.environment)
+    shutil.rmtree(mine.output / "repo")
+    mine.publish(base / "plain", sign=False)
+    assert bytes_of_layers(base / "plain").keys() > before.keys()
+
+
+def bytes_of_layers(repository: Path) -> dict[str, bytes]:
+    found = repository.glob(f"x86_64/Packages/*/{GROUP}*.rpm")
+    return {str(path.relative_to(repository)): path.read_bytes() for path in found}
+
+
+def test_packages_are_not_published_without_their_layers(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
     mine = publisher()
     publish(mine, "1", name="lacking")
     for path in mine.output.rglob(f"{GROUP}*.rpm"):
         path.unlink()
     shutil.rmtree(base / "lacking")
-    mine.publish(base / "lacking")
-    done = mine.verify(base / "lacking")
+    done = mine.publish(base / "lacking", check=False)
+    assert done.returncode == 20
+    assert said_missing(done.stderr) == 3 + 2
+    assert "hint: paack publish-job" in done.stderr
+    assert packages(base / "lacking") == []
+    # In the repository of what was built they may lack, and verify says so
+    done = mine.verify(mine.output / "repo")
     assert done.returncode == 7
-    lines = [line for line in done.stderr.splitlines() if ": needs container-layers-" in line]
-    assert len(lines) == 3 + 2
+    assert said_missing(done.stderr) == 3 + 2
+
+
+def said_missing(said: str) -> int:
+    lines = [line for line in said.splitlines() if ": needs container-layers-" in line]
     assert all(line.endswith(", which is not there") for line in lines)
+    return len(lines)
 
 
-def listed(mine: Publisher, repository: Path) -> list[str]:
-    """Return what the metadata lists."""
+def test_layers_that_go_while_a_job_builds(
+    base: Path, publisher: NewPublisher, publish: Publish
+) -> None:
+    """The job saw them, and did not build them; another publisher removes them meanwhile."""
+    mine, other = publisher(), publisher("other")
+    publish(mine, "1", name="race")
+    publish(mine, "2", app="2", name="race")
+    words = [*mine.repo_words(), *mine.publish_words(base / "race", "--versions", "1")]
+    command, env = mine.paack.command(*words)
+    directory = other.home / "bin"
+    directory.mkdir()
+    wrapper, log = directory / "rpmbuild", other.home / "pruned"
+    pruning = shlex.join(["env", *(f"{key}={value}" for key, value in env.items()), *command])
+    wrapper.write_text(
+        f"#!/bin/bash\ncd {mine.home}\n[ -e {log} ] || {pruning} >{log} 2>&1\n"
+        'cd "$OLDPWD"\nexec /usr/bin/rpmbuild "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    other.paack.environment["PATH"] = f"{directory}:/usr/sbin:/usr/bin:/sbin:/bin"
+    with pytest.raises(AssertionError) as caught:
+        publish(other, "3", name="race")
+    assert said_missing(str(caught.value)) == 1, log.read_text()
+    assert "one-3-1.x86_64.rpm" not in packages(base / "race")
+    publish(other, "3", name="race")
+    assert "one-3-1.x86_64.rpm" in packages(base / "race")
+    assert other.verify(base / "race").returncode == 0
+
+
+def listed(mine: Publisher, repository: Path, directory: str) -> int:
+    """Return how many packages the metadata lists."""
     said = mine.verify(repository).stdout
-    count = next(line for line in said.splitlines() if line.startswith("x86_64: "))
-    return ["x"] * int(count.split()[1])
+    count = next(line for line in said.splitlines() if line.startswith(f"{directory}: "))
+    return int(count.split()[1])

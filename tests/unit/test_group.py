@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.contents import group_packages
 from helpers.definition import load_definition
 from helpers.errors import LockError
 from helpers.group import LIMIT, SMALL, check_groups, group_layers, layers_of, with_groups
 from helpers.group_check import group_findings
-from helpers.lock import Lock, LockedGroup, LockedImage, LockedLayer
+from helpers.lock import Lock, LockedGroup, LockedImage, LockedLayer, read_lock, write_lock
 from helpers.store import stored_layers
 
 MB = 1_000_000
@@ -149,6 +151,12 @@ def test_there_are_about_a_dozen(wanted: list[list[LockedImage]]) -> None:
         ([["a60 b.3 c.3"], ["a60 b.3"]], ["a", "b", "c"]),
         # A small layer on top of a large one: an update of it is nearly nothing
         ([["a60 b60 c.001"]], ["a", "b"]),
+        # Two that together are not small are a store, unless there are a dozen
+        ([["l1.2 m.05 n.05"]], ["l", "mn"]),
+        (
+            [[f"{' '.join(f'{each}60' for each in 'abcdefghijk')} l1.2 m.05 n.05"]],
+            [*"abcdefghijkl"],
+        ),
         # Packages share, too
         ([["a60 b3"], ["a60"]], ["a", "b"]),
     ],
@@ -205,6 +213,12 @@ def test_of_several_blobs_of_a_layer_one_counts() -> None:
     least = min(one.layers[0].digest, other.layers[0].digest)
     for images in ([one, other], [other, one]):
         (layer,) = layers_of(images).values()
+        assert layer.locked.digest == least
+        (layer,) = layers_of(
+            images, {layer.id: max(one.layers[0].digest, other.layers[0].digest)}
+        ).values()
+        assert layer.locked.digest != least
+        (layer,) = layers_of(images, {layer.id: "sha256:gone"}).values()
         assert layer.locked.digest == least
     assert layers_of([replace(one, layers=())]) == {}
 
@@ -263,6 +277,77 @@ def test_check_warns_where_new_groups_would_be_better(tmp_path: Path) -> None:
     assert str(found).startswith(f"{file}:2: warning: quay.io/a/b:1 (x86_64): an update of its ")
     assert "(3.0 MB) downloads 63.0 MB; with new groups 3.0 MB" in str(found)
     assert f"paack lock --def {file} --regroup" in str(found)
+
+
+def test_another_image_does_not_change_the_blobs_of_groups(tmp_path: Path) -> None:
+    """It has the same layers, compressed otherwise; the packages of layers keep their names."""
+    file = tmp_path / "app.yaml"
+    file.write_text(DEFINITION)
+    definition = load_definition(file)
+    kept, packages = [], []
+    for blob in ("", "1 ", "2 ", "3 "):  # whichever has the lesser digest
+        b = image("quay.io/a/b:1", ("a", 60 * MB))
+        c = image("quay.io/a/c:1", ("c", 60 * MB))
+        first = with_groups(definition, Lock({(each.source, each.arch): each for each in (b, c)}))
+        old = lock_written(first, tmp_path)
+        assert [each.blobs for each in old.groups] == [each.blobs for each in first.groups]
+        other = image("quay.io/a/c:1", ("a", 60 * MB), blob=blob)
+        images = {(each.source, each.arch): each for each in (b, other)}
+        new = with_groups(definition, Lock(images), old.groups)
+        check_groups(definition, new)
+        (group,) = (each for each in new.groups if each.filesystem == "squashfs")
+        assert group.blobs == (b.layers[0].digest,)
+        kept.append(other.layers[0].digest < b.layers[0].digest)
+        packages += [each.name for each in group_packages(definition, new)]
+        # Its blob goes: there is only the other
+        gone = {(each.source, each.arch): each for each in (replace(b, layers=other.layers), other)}
+        again = with_groups(definition, Lock(gone), new.groups)
+        check_groups(definition, again)
+        assert {each.blobs for each in again.groups} == {(other.layers[0].digest,)}
+        if blob:
+            with pytest.raises(LockError, match="groups of layers"):
+                check_groups(definition, replace(new, images=gone))
+    assert len(set(kept)) == 2
+    assert len(set(packages)) == 2  # squashfs and erofs
+
+
+def test_locks_of_before_do_not_name_blobs(tmp_path: Path) -> None:
+    file = tmp_path / "app.yaml"
+    file.write_text(DEFINITION)
+    definition = load_definition(file)
+    b, c = image("quay.io/a/b:1", ("a", 60 * MB)), image("quay.io/a/c:1", ("c", 60 * MB))
+    lock = with_groups(definition, Lock({(each.source, each.arch): each for each in (b, c)}))
+    path = tmp_path / "app.lock.yaml"
+    write_lock(lock, path)
+    text = path.read_text()
+    old = re.sub(r"  blobs:\n(  - sha256:.*\n)+", "", text)
+    assert "blobs" not in old
+    path.write_text(old)
+    read = read_lock(path)
+    assert read is not None
+    assert read == lock
+    check_groups(definition, read)
+    names = [each.name for each in group_packages(definition, lock)]
+    assert [each.name for each in group_packages(definition, read)] == names
+    assert with_groups(definition, read, read.groups) == lock
+    for damaged in (
+        text.replace("  blobs:\n  - sha256:", "  blobs:\n  - md5:"),
+        text.replace("  blobs:\n", f"  blobs:\n  - sha256:{'0' * 64}\n"),
+        re.sub(r"  blobs:\n(  - sha256:.*\n)+", "  blobs: sha256:abc\n", text),
+        re.sub(r"  blobs:\n(  - sha256:.*\n)+", "  blobs: [1]\n", text),
+    ):
+        assert damaged != text
+        path.write_text(damaged)
+        with pytest.raises(LockError, match="not a usable lock"):
+            read_lock(path)
+
+
+def lock_written(lock: Lock, directory: Path) -> Lock:
+    """Return a lock as it is after it was written and read."""
+    write_lock(lock, directory / "app.lock.yaml")
+    read = read_lock(directory / "app.lock.yaml")
+    assert read is not None
+    return read
 
 
 def found_ids(one: LockedImage) -> Ids:

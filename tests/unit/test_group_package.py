@@ -90,4 +90,5 @@ def test_a_package_that_needs_layers_says_which() -> None:
     assert f"\nRequires={unit}\nAfter={unit}\n" in drop_in.content
     mounted = f"ConditionPathIsMountPoint=/run/paack/{package.name}\n"
     assert drop_in.content.endswith(mounted)
-    assert needing([], "my-app") == ()
+    (none,) = needing([], "my-app")
+    assert (none.path, none.content) == (listed.path, "")

@@ -19,7 +19,6 @@ from helpers.lock import (
     LockedGroup,
     LockedImage,
     LockedLayer,
-    changes,
     check_lock,
     dump,
     lock_path,
@@ -29,6 +28,7 @@ from helpers.lock import (
     wanted,
     write_lock,
 )
+from helpers.lock_changes import changes
 from helpers.reference import Source
 
 digests = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
