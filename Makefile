@@ -5,6 +5,8 @@ VENV   := .venv
 PAACK  := $(VENV)/bin/paack
 PYTHON ?= python3
 OUTPUT ?= _output
+# Tests wait now and then (for dnf, gpg, a boot): one more at a time than there are cores.
+JOBS   ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -84,7 +86,7 @@ schema: deps ## write schema/definition.schema.json
 	mv schema/definition.schema.json.new schema/definition.schema.json
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
-	$(VENV)/bin/pytest --numprocesses auto --dist loadfile $(PYTEST)
+	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST)
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio
