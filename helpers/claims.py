@@ -12,21 +12,14 @@ from helpers.errors import RegistryError
 from helpers.group_package import RELEASE, VERSION, is_group_name
 from helpers.lock import LockedImage
 from helpers.sbom import make_sbom
+from helpers.shared_store import named_groups
 from helpers.store_table import show
 from helpers.unpacked import PROVIDED, UnpackedRpm
 
 
-def named_groups(package: UnpackedRpm) -> tuple[str, ...]:
-    """Return the packages of layers in an RPM's list of them, which need not be there."""
-    if not package.layers.exists():
-        return ()
-    lines = package.layers.read_text("utf-8", "replace").splitlines()
-    return tuple(line.partition(" ")[0] for line in lines)
-
-
 def needs_differences(package: UnpackedRpm) -> Iterator[Difference]:
     """Compare the packages of layers that rpm and systemd see with the list of them."""
-    names = named_groups(package)
+    names = named_groups(package.layers)
     wanted = [f"{name} = {VERSION}-{RELEASE}" for name in names]
     required = [each for each in package.requires if is_group_name(each.partition(" ")[0])]
     yield from compare("Requires", wanted, required)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from helpers.definition import Definition, Package, PackageArch
 from helpers.epoch import build_time
-from helpers.group import layers_of, shared_images
+from helpers.group import images_in, layers_of, shared_images
 from helpers.group_package import GroupPackage, group_package, needing
 from helpers.lock import Lock
 from helpers.manifests import read_manifests
@@ -68,7 +68,7 @@ def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) ->
 def group_packages(definition: Definition, lock: Lock) -> list[GroupPackage]:
     """Return the packages of layers that the packages of a definition need, as locked."""
     layers = {
-        key: layers_of((image for images in packages for image in images), lock.blobs(*key))
+        key: layers_of(images_in(packages), lock.blobs(*key))
         for key, packages in shared_images(definition, lock).items()
     }
     return [group_package(each, layers[each.arch, each.filesystem]) for each in lock.groups]

@@ -89,12 +89,8 @@ def with_groups(definition: Definition, lock: Lock, previous: Iterable[LockedGro
     before = Lock(groups=tuple(previous))
     found = []
     for (arch, filesystem), packages in shared_images(definition, lock).items():
-        old = [
-            each.layers
-            for each in before.groups
-            if (each.arch, each.filesystem) == (arch, filesystem)
-        ]
-        layers = layers_of(_all(packages), before.blobs(arch, filesystem))
+        old = [each.layers for each in before.groups_of(arch, filesystem)]
+        layers = layers_of(images_in(packages), before.blobs(arch, filesystem))
         for ids in group_layers(packages, old):
             blobs = tuple(layers[each].locked.digest for each in ids)
             found.append(LockedGroup(arch, filesystem, ids, blobs))
@@ -117,7 +113,7 @@ def shared_images(
 def check_groups(definition: Definition, lock: Lock) -> None:
     """Raise LockError when the groups of a lock are not those of its images."""
     wanted = {
-        key: layers_of(_all(packages), lock.blobs(*key))
+        key: layers_of(images_in(packages), lock.blobs(*key))
         for key, packages in shared_images(definition, lock).items()
     }
     grouped: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -138,12 +134,13 @@ def check_groups(definition: Definition, lock: Lock) -> None:
             )
 
 
-def _all(packages: Iterable[Sequence[LockedImage]]) -> Iterator[LockedImage]:
+def images_in(packages: Iterable[Sequence[LockedImage]]) -> Iterator[LockedImage]:
+    """Yield the images of all packages."""
     return (image for images in packages for image in images)
 
 
 def _group(packages: Sequence[Sequence[LockedImage]], previous: Sequence[Ids]) -> list[Ids]:
-    layers = layers_of(_all(packages))
+    layers = layers_of(images_in(packages))
     taken: set[str] = set()
     kept: list[Ids] = []
     for ids in previous:

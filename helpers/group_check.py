@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from helpers.definition import Definition
 from helpers.errors import LockError, Place
 from helpers.findings import Finding
-from helpers.group import group_layers, layers_of, shared_images
+from helpers.group import group_layers, images_in, layers_of, shared_images
 from helpers.lock import Lock, LockedImage
 from helpers.progress import human
 from helpers.store import StoredLayer
@@ -23,14 +23,10 @@ def group_findings(definition: Definition, lock: Lock) -> Iterator[Finding]:
     """
     lines = {image.source.text: image.line for _, image in reversed(list(definition.images()))}
     for (arch, filesystem), packages in shared_images(definition, lock).items():
-        layers = layers_of(image for images in packages for image in images)
-        locked = [
-            each.layers
-            for each in lock.groups
-            if (each.arch, each.filesystem) == (arch, filesystem)
-        ]
+        layers = layers_of(images_in(packages))
+        locked = [each.layers for each in lock.groups_of(arch, filesystem)]
         anew = group_layers(packages)
-        images = {image.source: image for images in packages for image in images if image.layers}
+        images = {image.source: image for image in images_in(packages) if image.layers}
         for source, image in sorted(images.items()):
             top = _top(image)
             now, then = _download(top, locked, layers), _download(top, anew, layers)

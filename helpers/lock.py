@@ -80,15 +80,16 @@ class Lock:
         """Return the locked image of a source; KeyError when it is not there."""
         return self.images[source.text, arch]
 
+    def groups_of(self, arch: str, filesystem: str) -> list[LockedGroup]:
+        """Return the groups for an arch and a filesystem, in their order."""
+        return [each for each in self.groups if (each.arch, each.filesystem) == (arch, filesystem)]
+
     def blobs(self, arch: str, filesystem: str) -> dict[str, str]:
         """Return, by ID, the digests of the blobs that layers in groups are made from."""
-        groups = [
-            each for each in self.groups if (each.arch, each.filesystem) == (arch, filesystem)
-        ]
         # Older locks do not say.
         return {
             key: digest
-            for each in groups
+            for each in self.groups_of(arch, filesystem)
             for key, digest in zip(each.layers, each.blobs, strict=False)
         }
 

@@ -33,11 +33,7 @@ def ask_origins(images: Sequence[LockedImage], registry: Registry) -> list[Answe
     Layers are not asked for. Raises RegistryError when an origin cannot be asked.
     """
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        futures = [pool.submit(_ask, image, registry) for image in images]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return list(pool.map(lambda image: _ask(image, registry), images))
 
 
 def check_cached(images: Sequence[LockedImage], registry: Registry) -> None:

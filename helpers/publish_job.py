@@ -206,9 +206,8 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
     )
     grouped = [
         each.layers
-        for each in lock.groups
+        for each in lock.groups_of(arch.name, package.filesystem)
         if package.layers == "shared"
-        and (each.arch, each.filesystem) == (arch.name, package.filesystem)
     ]
     manifests = read_manifests(arch.manifests).archive if arch.manifests else b""
     provides = sorted({each for image in arch.images for each in image.provides})

@@ -49,11 +49,7 @@ class Registry:
         pairs = list(wanted)
         label = f"lock    {count(len(pairs), 'image')}"
         with self.reporter.busy(label), ThreadPoolExecutor(_PARALLEL) as pool:
-            futures = [pool.submit(self._resolve, source, arch) for source, arch in pairs]
-            try:
-                return [future.result() for future in futures]
-            finally:
-                pool.shutdown(cancel_futures=True)
+            return list(pool.map(lambda pair: self._resolve(*pair), pairs))
 
     def fetch(self, image: LockedImage, source: Source) -> None:
         """Bring every blob of ``image`` that the cache lacks; raise RegistryError.

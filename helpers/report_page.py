@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from helpers.budget import Budget
@@ -22,6 +22,7 @@ from helpers.image_facts import ImageFacts
 from helpers.printable import printable, web_address
 from helpers.progress import human
 from helpers.report import Report, ReportedImage, ReportedManifest, ReportedRpm
+from helpers.templates import new_environment
 from helpers.workspace import workspace
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "pages"
@@ -191,14 +192,7 @@ def _finalize(value: object) -> object:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(DIRECTORY),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-        finalize=_finalize,
-    )
+    environment = new_environment(DIRECTORY, autoescape=True, finalize=_finalize)
     environment.filters |= {
         "human": human,
         "exact": lambda size: f"{size:,}",

@@ -31,8 +31,7 @@ class KnownLayers:
     def add(self, lock: Lock, listed: Path) -> None:
         """Learn from a package's lock and its list of packages of layers (there may be none)."""
         self.layers |= layers_of(lock.images.values())
-        lines = listed.read_text("utf-8", "replace").splitlines() if listed.exists() else []
-        names = [line.partition(" ")[0] for line in lines]
+        names = named_groups(listed)
         if len(names) != len(lock.groups):
             raise ValueError(f"names {len(names)} packages, the lock {len(lock.groups)}")
         for name, group in zip(names, lock.groups, strict=True):
@@ -53,6 +52,12 @@ class KnownLayers:
                 yield each.id, "is another layer in the image that it belongs to"
             elif not cache.has(each.locked.digest, each.locked.size):
                 yield each.id, f"its blob {each.locked.digest} is not in the cache"
+
+
+def named_groups(listed: Path) -> tuple[str, ...]:
+    """Return the packages of layers in an RPM's list of them, which need not be there."""
+    lines = listed.read_text("utf-8", "replace").splitlines() if listed.exists() else []
+    return tuple(line.partition(" ")[0] for line in lines)
 
 
 def own_layers(lock: Lock) -> tuple[StoredLayer, ...] | None:

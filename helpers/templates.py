@@ -24,13 +24,18 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     """Return the one environment: it keeps what it compiled."""
-    environment = Environment(
-        loader=FileSystemLoader(DIRECTORY),
+    # No HTML here; `escape` is for rpm.
+    environment = new_environment(DIRECTORY, keep_trailing_newline=True, autoescape=False)
+    environment.filters["escape"] = escape
+    return environment
+
+
+def new_environment(directory: Path, **options: Any) -> Environment:
+    """Return an environment for the templates in ``directory``, with jinja2's further options."""
+    return Environment(  # noqa: S701 - callers choose `autoescape`
+        loader=FileSystemLoader(directory),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no HTML here; `escape` is for rpm
+        **options,
     )
-    environment.filters["escape"] = escape
-    return environment

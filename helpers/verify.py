@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.cache import Cache
-from helpers.claims import list_differences, named_groups, needs_differences, sbom_differences
+from helpers.claims import list_differences, needs_differences, sbom_differences
 from helpers.difference import Difference, difference_at, rpm_differences
 from helpers.errors import BuildError, LockError, UsageError, VerificationError
 from helpers.fetch import fetch_images
@@ -25,7 +25,7 @@ from helpers.progress import Reporter, count
 from helpers.reference import parse_source
 from helpers.registry import Registry
 from helpers.rpm_header import check_is_rpm
-from helpers.shared_store import KnownLayers, own_layers, read_layers
+from helpers.shared_store import KnownLayers, named_groups, own_layers, read_layers
 from helpers.signature import signature_of
 from helpers.store import StoredLayer, stored_layers, write_store
 from helpers.store_image import read_image
@@ -167,7 +167,7 @@ class Verifier:
             self.known.add(lock, package.layers)
         except ValueError as error:
             found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
-        verdict.needs = named_groups(package)
+        verdict.needs = named_groups(package.layers)
         layers = own_layers(lock)
         verdict.layers = len(stored_layers(images) if layers is None else layers)
         found += list_differences(package, images)
