@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from helpers.cache import Cache, default_cache
-from helpers.contents import group_packages, source_specs, specs
-from helpers.definition import Definition, Package, load_definition
+from helpers.definition.definition import Definition, Package, load_definition
+from helpers.definition.reference import parse_source
 from helpers.errors import LockError, Place, UsageError
-from helpers.fetch import fetch_images, to_fetch
-from helpers.group import check_groups, with_groups
-from helpers.image import ImageMaker, image_maker, libzstd_version, make_image
-from helpers.kustomize_paths import unapplied
-from helpers.lock import (
+from helpers.kubernetes.kustomize_paths import unapplied
+from helpers.layers.group import check_groups, with_groups
+from helpers.lock.changes import changes
+from helpers.lock.contents import group_packages, source_specs, specs
+from helpers.lock.lock import (
     Lock,
     check_lock,
     lock_path,
@@ -28,15 +27,16 @@ from helpers.lock import (
     read_lock,
     write_lock,
 )
-from helpers.lock_changes import changes
 from helpers.product import Product, Products, digest_of_text, group_identity
 from helpers.progress import Reporter
-from helpers.reference import parse_source
-from helpers.registry import Registry
-from helpers.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
-from helpers.sbom import LAYOUT as SBOM_LAYOUT
-from helpers.sbom import Subject, make_sbom
-from helpers.spec import Contents, Spec
+from helpers.registry.cache import Cache, default_cache
+from helpers.registry.fetch import fetch_images, to_fetch
+from helpers.registry.registry import Registry
+from helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
+from helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
+from helpers.rpm.sbom import Subject, make_sbom
+from helpers.rpm.spec import Contents, Spec
+from helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
 from helpers.workspace import sweep
 
 

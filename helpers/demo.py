@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.arch import OCI_ARCH
 from helpers.build import Builder
-from helpers.oci_layout import layout_of
+from helpers.registry.oci_layout import layout_of
 from helpers.run import run
 
 DEMO = Path("images/demo")

@@ -88,7 +88,7 @@ def build(
     frozen: bool = False,
 ) -> None:
     """Make the RPMs, of any arch on any host, with rpmbuild (--target: with mock)."""
-    from helpers.mock import Mock
+    from helpers.rpm.mock import Mock
 
     file, arches = definition_of(def_), tuple(arch or ())
     builder = builder_of(output, authfile, frozen)
@@ -112,6 +112,6 @@ def schema(_: Any) -> None:
     """Print the JSON schema of definitions, for editors."""
     import json
 
-    from helpers.definition import definition_schema
+    from helpers.definition.definition import definition_schema
 
     print(json.dumps(definition_schema(), indent=2))

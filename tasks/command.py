@@ -59,7 +59,7 @@ def as_called(text: str) -> str:
 def builder_of(output: str | None = None, authfile: str | None = None, frozen: bool = False) -> Any:
     """Return the builder that works below ``output``, with its credentials."""
     from helpers.build import Builder
-    from helpers.registry import credentials
+    from helpers.registry.registry import credentials
 
     auth = credentials(authfile)
     return Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen)

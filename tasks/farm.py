@@ -53,7 +53,7 @@ def copr(
     frozen: bool = False,
 ) -> None:
     """Build the RPMs in Copr, follow the builds, and say where the repository is."""
-    from helpers.copr import Options, publish
+    from helpers.copr.copr import Options, publish
 
     options = Options(
         chroots=tuple(chroots or ()),

@@ -22,7 +22,7 @@ COMPONENTS = "olm,multus,… (default: all; none: the core only)"
 
 
 def _image_set(sets: str | None, version: str | None) -> Any:
-    from helpers import microshift_set
+    from helpers.microshift import image_set as microshift_set
 
     return microshift_set.find_set(Path(sets) if sets else microshift_set.SETS, version)
 
@@ -64,8 +64,8 @@ def microshift_build(
     frozen: bool = False,
 ) -> None:
     """Make the RPMs of MicroShift's own images: the core, and one per optional component."""
-    from helpers import microshift
-    from helpers.definition_dump import dump_definitions
+    from helpers.definition.dump import dump_definitions
+    from helpers.microshift import microshift
 
     images = _image_set(sets, version)
     packages = microshift.definitions(images, _words(components), core=core, release=release)
@@ -80,7 +80,7 @@ def microshift_build(
 
 
 def _with_mock(builder: Any, targets: list[str], definition: Any, arches: Any) -> Any:
-    from helpers.mock import Mock
+    from helpers.rpm.mock import Mock
 
     return Mock(builder).rpms(definition, targets, arches)
 
@@ -103,7 +103,7 @@ def microshift_lock(
     authfile: str | None = None,
 ) -> None:
     """Lock MicroShift's own images, a lock per package, beside their release files."""
-    from helpers import microshift
+    from helpers.microshift import microshift
 
     images = _image_set(sets, version)
     packages = microshift.definitions(images, _words(components), core=core)
@@ -133,8 +133,8 @@ def microshift_import(
     sets: str | None = None,
 ) -> None:
     """Add a MicroShift version, or components to one, from its published release files."""
-    from helpers.microshift_import import Wishes, import_set
-    from helpers.microshift_set import SETS as DIRECTORY
+    from helpers.microshift.image_set import SETS as DIRECTORY
+    from helpers.microshift.release_import import Wishes, import_set
 
     wishes = Wishes(version, name, _words(exclude), _words(registry), origin)
     sources = [Path(each) for each in from_]

@@ -28,8 +28,8 @@ def check(
     _: Any, def_: str | None = None, why: str | None = None, add: bool = False, json: bool = False
 ) -> None:
     """Check definition, manifests and lock, all problems at once, with no network."""
-    from helpers.check import add_missing
-    from helpers.check import check as check_definition
+    from helpers.check.check import add_missing
+    from helpers.check.check import check as check_definition
 
     definition = definition_of(def_)
     if add:
@@ -66,7 +66,7 @@ def verify(
 ) -> None:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
     from helpers.errors import UsageError
-    from helpers.verify import Demands, Verifier
+    from helpers.verify.verify import Demands, Verifier
 
     if not rpm:
         raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
@@ -97,10 +97,10 @@ def diff(
     output: str | None = None,
 ) -> None:
     """Say what an update changes: images, layers, bytes, files."""
-    from helpers.diff import diff as compare
+    from helpers.diff.diff import diff as compare
+    from helpers.diff.side import side_of
     from helpers.errors import UsageError
-    from helpers.side import side_of
-    from helpers.verify import Verifier
+    from helpers.verify.verify import Verifier
     from helpers.workspace import workspace
 
     if not old or not new:
@@ -135,11 +135,11 @@ def report(
     output: str | None = None,
 ) -> None:
     """Show what is in RPMs and where their bytes are, here and as a page in _output/reports."""
-    from helpers.budget import parse_budget
-    from helpers.definition import load_definition
-    from helpers.report_page import write_page
-    from helpers.report_reader import built_rpms, read_reports
-    from helpers.report_text import report_json, report_lines
+    from helpers.definition.definition import load_definition
+    from helpers.report.budget import parse_budget
+    from helpers.report.page import write_page
+    from helpers.report.reader import built_rpms, read_reports
+    from helpers.report.text import report_json, report_lines
 
     limit = parse_budget(budget) if budget else None
     out = Path(output or "_output")

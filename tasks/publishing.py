@@ -31,8 +31,8 @@ TO = "DIR, or USER@HOST:DIR over rsync and ssh"
 
 
 def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, **more: Any) -> Any:
-    from helpers.publish import Settings
-    from helpers.sign import find_signer
+    from helpers.repo.publish import Settings
+    from helpers.rpm.sign import find_signer
 
     descriptor = None if passphrase_fd < 0 else passphrase_fd
     signer = find_signer(sign, descriptor) if sign else None
@@ -44,7 +44,7 @@ def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, *
 def _site(to: str | None) -> Any:
     from helpers.errors import UsageError
     from helpers.progress import Reporter
-    from helpers.site_rsync import site_of
+    from helpers.repo.site_rsync import site_of
 
     if not to:
         raise UsageError("no destination is named", hint=f"--to DESTINATION: {TO}")
@@ -98,7 +98,7 @@ def repo_build(
 ) -> None:
     """Make a dnf repository of all that was built: _output/repo."""
     from helpers.progress import Reporter
-    from helpers.repo import make_repo, repo_path
+    from helpers.repo.repo import make_repo, repo_path
 
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = _settings(sign, passphrase_fd, old_key, **how)
@@ -128,8 +128,8 @@ def repo_verify(
 ) -> None:
     """Check a published repository: signatures, checksums, .repo file, packages."""
     from helpers.progress import Reporter
-    from helpers.repo_trust import trust_of
-    from helpers.repo_verify import verify_repo
+    from helpers.repo.trust import trust_of
+    from helpers.repo.verify import verify_repo
 
     report = verify_repo(
         where or "_output/repo",
@@ -160,9 +160,9 @@ def publish(
     output: str | None = None,
 ) -> None:
     """Publish _output/repo: add its packages to a repository, atomically."""
-    from helpers.publish import built_offers
-    from helpers.publish import publish as publish_to
-    from helpers.repo import repo_path
+    from helpers.repo.publish import built_offers
+    from helpers.repo.publish import publish as publish_to
+    from helpers.repo.repo import repo_path
 
     site = _site(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
@@ -200,7 +200,7 @@ def publish_job(
     authfile: str | None = None,
 ) -> None:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
-    from helpers.publish_job import publish_job as run_job
+    from helpers.repo.publish_job import publish_job as run_job
 
     definition, site = definition_of(def_), _site(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
@@ -230,8 +230,8 @@ def blueprint(
     output: str | None = None,
 ) -> None:
     """Write an image-builder blueprint, a bootc Containerfile and an rpm-ostree treefile."""
-    from helpers.blueprint import Repository, write_blueprints
     from helpers.errors import UsageError
+    from helpers.repo.blueprint import Repository, write_blueprints
 
     if not url:
         raise UsageError("no repository is named", hint="--url https://HOST/PATH")

@@ -15,13 +15,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.diff import diff
-from helpers.lock import LockedImage, LockedLayer
-from helpers.oci_layout import ImageSpec, Packing, write_image
+from helpers.diff.diff import diff
+from helpers.diff.side import Side
+from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import human
-from helpers.rootfs import Rootfs
-from helpers.side import Side
-from helpers.store_table import Table
+from helpers.registry.oci_layout import ImageSpec, Packing, write_image
+from helpers.store.rootfs import Rootfs
+from helpers.store.table import Table
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text

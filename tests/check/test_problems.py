@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from helpers.lock import Lock, LockedImage, dump
+from helpers.lock.lock import Lock, LockedImage, dump
 from tests.support.product import Paack
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.budget import parse_budget
 from helpers.errors import UsageError
-from helpers.image_facts import ImageFacts, read_facts
 from helpers.printable import printable, web_address
-from helpers.squashfs import File, open_squashfs
-from helpers.store_image import read_image
-from helpers.store_usage import apportion, read_store
+from helpers.registry.image_facts import ImageFacts, read_facts
+from helpers.report.budget import parse_budget
+from helpers.store.image_reader import read_image
+from helpers.store.squashfs import File, open_squashfs
+from helpers.store.usage import apportion, read_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cache import Cache
-from helpers.image import ImageMaker
-from helpers.lock import LockedImage
+from helpers.lock.lock import LockedImage
 from helpers.progress import Reporter
-from helpers.registry import Registry
-from helpers.store import stored_layers, write_store
-from helpers.verify import Verifier
+from helpers.registry.cache import Cache
+from helpers.registry.registry import Registry
+from helpers.store.image import ImageMaker
+from helpers.store.store import stored_layers, write_store
+from helpers.verify.verify import Verifier
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.product import newer_erofs_utils

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.lock import read_lock
+from helpers.lock.lock import read_lock
 from tests.device.device import RUN, Device
 from tests.device.doctor_host import (
     CONTAINER,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.device import SKELETON_LOCK, escape_path
+from helpers.rpm.device import SKELETON_LOCK, escape_path
 from tests.device.device import Device
 from tests.device.packages import APP, EROFS, OTHER, Packages
 from tests.support.commands import run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.copr_project import choose_chroots, parse_project
+from helpers.copr.project import choose_chroots, parse_project
 from helpers.errors import UsageError
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run

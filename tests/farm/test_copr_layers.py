@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.oci_layout import ImageSpec, write_image
+from helpers.registry.oci_layout import ImageSpec, write_image
 from tests.farm.test_copr import FOUR, OWN, Farm
 from tests.support.copr_server import CoprServer
 from tests.support.farm import ARCHES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.errors import UsageError
-from helpers.mock_target import Target, find_target, target_names
+from helpers.rpm.mock_target import Target, find_target, target_names
 
 _ARCH = "config_opts['target_arch'] = 'aarch64'\n"
 _DEFAULT = Path("/var/lib/mock")

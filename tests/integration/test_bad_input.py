@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.blob import digest_of
-from helpers.oci_layout import ImageSpec, Packing, write_image
+from helpers.registry.blob import digest_of
+from helpers.registry.oci_layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.hostile_registry import HostileRegistry
 from tests.support.oddities import LayerTar

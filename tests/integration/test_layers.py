@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.lock import read_lock
-from helpers.store_image import read_image
+from helpers.lock.lock import read_lock
+from helpers.store.image_reader import read_image
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.debian import push_multiarch

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.microshift_import import directory_name, rpm_version
+from helpers.microshift.release_import import directory_name, rpm_version
 from tests.microshift.release_info import CORE_INFO, OLM_INFO, SHARE, info_rpm
 from tests.microshift.stand_in import VERSION, fake_release, write_files
 from tests.support.host import Host

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition import Definition, Package, load_definition
-from helpers.definition_dump import dump_definitions
-from helpers.lock import LockedImage
-from helpers.microshift import PATH, definitions
-from helpers.microshift_set import ImageSet, find_set, load_set
-from helpers.pull_secret import wants_pull_secret
-from helpers.reference import Source
-from helpers.release import ARCHES, CORE, PAUSE, file_name
-from helpers.spec import Contents, render_spec
+from helpers.definition.definition import Definition, Package, load_definition
+from helpers.definition.dump import dump_definitions
+from helpers.definition.reference import Source
+from helpers.lock.lock import LockedImage
+from helpers.microshift.image_set import ImageSet, find_set, load_set
+from helpers.microshift.microshift import PATH, definitions
+from helpers.microshift.pull_secret import wants_pull_secret
+from helpers.microshift.release import ARCHES, CORE, PAUSE, file_name
+from helpers.rpm.spec import Contents, render_spec
 from tests.support.commands import run
 from tests.support.product import REPOSITORY, Paack
 

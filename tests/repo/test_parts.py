@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from helpers.errors import BuildError, PublishError, UsageError
-from helpers.evr import in_order
 from helpers.progress import Reporter
-from helpers.repo_file import check_name, check_url, dump_repo, mirror_list, published_url
-from helpers.rpm_header import read_headers
+from helpers.repo.repo_file import check_name, check_url, dump_repo, mirror_list, published_url
+from helpers.repo.site import File, LocalSite
+from helpers.repo.site_rsync import RsyncSite, site_of
+from helpers.rpm.evr import in_order
+from helpers.rpm.header import read_headers
+from helpers.rpm.sign import key_name
 from helpers.run import held
-from helpers.sign import key_name
-from helpers.site import File, LocalSite
-from helpers.site_rsync import RsyncSite, site_of
 
 URL = "https://host.example.com/a"
 

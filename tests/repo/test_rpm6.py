@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers import rpm_header, sign
+from helpers.rpm import header as rpm_header
+from helpers.rpm import sign
+from helpers.rpm.sign import Key as PublicKey
+from helpers.rpm.sign import Signer, sign_rpm
 from helpers.run import Result
-from helpers.sign import Key as PublicKey
-from helpers.sign import Signer, sign_rpm
 from tests.repo.conftest import NewPublisher
 from tests.support.commands import run
 from tests.support.gpg import Gpg, Key

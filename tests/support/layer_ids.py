@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers import store
-from helpers.cache import Cache
-from helpers.image import image_maker, make_image
-from helpers.lock import Lock
+from helpers.lock.lock import Lock
 from helpers.progress import Reporter
+from helpers.registry.cache import Cache
+from helpers.store import store
+from helpers.store.image import image_maker, make_image
 from tests.support.podman import Podman
 
 

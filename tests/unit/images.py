@@ -9,12 +9,12 @@ import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from helpers import tar
-from helpers.blob import digest_of
-from helpers.cache import Cache
-from helpers.lock import LockedImage, LockedLayer
+from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Reporter
-from helpers.store import write_store
+from helpers.registry.blob import digest_of
+from helpers.registry.cache import Cache
+from helpers.store import tar
+from helpers.store.store import write_store
 from tests.support.oddities import LayerTar
 
 CREATED = "2024-05-06T07:08:09Z"

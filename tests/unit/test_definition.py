@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.definition import Definition, Package, definition_schema, load_definition
-from helpers.definition_document import (
+from helpers.definition.definition import Definition, Package, definition_schema, load_definition
+from helpers.definition.yaml_format import (
     ArchDocument,
     DefinitionDocument,
     ImageDocument,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cache import Cache
+from helpers.definition.reference import Source, parse_source
 from helpers.errors import RegistryError
-from helpers.fetch import fetch_images, to_fetch
-from helpers.lock import LockedImage, LockedLayer
+from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Reporter
-from helpers.reference import Source, parse_source
-from helpers.registry import Registry
-from helpers.store import StoredLayer, stored_layers
+from helpers.registry.cache import Cache
+from helpers.registry.fetch import fetch_images, to_fetch
+from helpers.registry.registry import Registry
+from helpers.store.store import StoredLayer, stored_layers
 from tests.unit.images import put_image, small_layer
 
 _SECONDS = 30.0

@@ -13,13 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.contents import group_packages
-from helpers.definition import load_definition
+from helpers.definition.definition import load_definition
 from helpers.errors import LockError
-from helpers.group import LIMIT, SMALL, check_groups, group_layers, layers_of, with_groups
-from helpers.group_check import group_findings
-from helpers.lock import Lock, LockedGroup, LockedImage, LockedLayer, read_lock, write_lock
-from helpers.store import stored_layers
+from helpers.layers.check import group_findings
+from helpers.layers.group import (
+    LIMIT,
+    SMALL,
+    check_groups,
+    group_layers,
+    layers_of,
+    with_groups,
+)
+from helpers.lock.contents import group_packages
+from helpers.lock.lock import Lock, LockedGroup, LockedImage, LockedLayer, read_lock, write_lock
+from helpers.store.store import stored_layers
 
 MB = 1_000_000
 Ids = tuple[str, ...]

@@ -11,10 +11,10 @@ from typing import IO
 import pytest
 from hypothesis import given, settings
 
-from helpers import tar
 from helpers.errors import BuildError, ToolError
-from helpers.image import ImageMaker, _check_result, image_maker
 from helpers.run import Result, feed
+from helpers.store import tar
+from helpers.store.image import ImageMaker, _check_result, image_maker
 from tests.support.tree import ROOT, diff_trees, read_tree
 from tests.unit.archives import Archive, archives, records_of, rewritten, tree_of
 

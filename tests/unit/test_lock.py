@@ -12,9 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.definition import load_definition
+from helpers.definition.definition import load_definition
+from helpers.definition.reference import Source
 from helpers.errors import LockError
-from helpers.lock import (
+from helpers.lock.changes import changes
+from helpers.lock.lock import (
     Lock,
     LockedGroup,
     LockedImage,
@@ -28,8 +30,6 @@ from helpers.lock import (
     wanted,
     write_lock,
 )
-from helpers.lock_changes import changes
-from helpers.reference import Source
 
 digests = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
 layers = st.builds(LockedLayer, digests, st.integers(0, 1 << 62), digests)

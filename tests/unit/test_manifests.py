@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.errors import DefinitionError
-from helpers.manifests import read_manifests
+from helpers.kubernetes.manifests import read_manifests
 from tests.support.tree import read_tree
 from tests.unit.archives import GNU_TAR, extracted, members_of
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import oci
 from helpers.errors import RegistryError
+from helpers.registry import oci
 
 
 def digest(letter: str) -> str:

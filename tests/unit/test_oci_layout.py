@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from helpers import oci
-from helpers.blob import digest_of
-from helpers.oci_layout import ImageSpec, Packing, layer_of, layout_of, write_image
+from helpers.registry import oci
+from helpers.registry.blob import digest_of
+from helpers.registry.oci_layout import ImageSpec, Packing, layer_of, layout_of, write_image
 from tests.support.commands import run
 from tests.support.tree import read_tree
 from tests.unit.archives import GNU_TAR, extracted

@@ -9,7 +9,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.reference import FILE_TRANSPORTS, ReferenceProblem, parse_reference, parse_source
+from helpers.definition.reference import (
+    FILE_TRANSPORTS,
+    ReferenceProblem,
+    parse_reference,
+    parse_source,
+)
 from tests.support.commands import run
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4

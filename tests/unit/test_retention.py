@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from helpers.repodata import Entry
-from helpers.retention import without_old_sources
+from helpers.repo.repodata import Entry
+from helpers.repo.retention import without_old_sources
 
 OLD, NEW = (f"container-layers-{letter * 24}" for letter in "ab")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cache import Cache
+from helpers.definition.reference import parse_source
 from helpers.errors import NoSuchImage, RegistryError, UsageError
-from helpers.oci_layout import ImageSpec, write_image
 from helpers.progress import Reporter
-from helpers.reference import parse_source
-from helpers.registry import Registry
+from helpers.registry.cache import Cache
+from helpers.registry.oci_layout import ImageSpec, write_image
+from helpers.registry.registry import Registry
+from helpers.registry.skopeo_errors import explain
 from helpers.run import Result
-from helpers.skopeo_errors import explain
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
 from tests.unit.images import small_layer

@@ -12,13 +12,13 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from helpers.cache import Cache
-from helpers.definition import Package, load_definition
-from helpers.definition_document import _DEPENDENCY, _VERSION
+from helpers.definition.definition import Package, load_definition
+from helpers.definition.yaml_format import _DEPENDENCY, _VERSION
 from helpers.errors import DefinitionError
-from helpers.manifests import Manifests, read_manifests
-from helpers.rpm import build_rpm, build_srpm, make_topdir
-from helpers.spec import Contents, render_spec
+from helpers.kubernetes.manifests import Manifests, read_manifests
+from helpers.registry.cache import Cache
+from helpers.rpm.rpm import build_rpm, build_srpm, make_topdir
+from helpers.rpm.spec import Contents, render_spec
 from tests.unit.archives import members_of
 from tests.unit.images import put_image, small_layer
 

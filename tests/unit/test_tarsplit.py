@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import tar, tarsplit
-from helpers.tree import Tree
+from helpers.store import tar, tarsplit
+from helpers.store.tree import Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.archives import Archive, archives, chunked, data_of

@@ -16,7 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from helpers import errors
-from helpers.definition import definition_schema
+from helpers.definition.definition import definition_schema
 from helpers.run import secret
 from tasks.collection import ns
 from tasks.command import as_called, command

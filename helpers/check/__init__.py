@@ -1,0 +1,1 @@
+"""Checking definitions, manifests and locks together."""

@@ -1,0 +1,238 @@
+"""Checking a definition, its manifests and its lock: all problems at once, with no network.
+
+An error would fail a build, or a device in the field; a warning is for a person to judge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from helpers.check.findings import Finding, as_findings, place_json, use_findings
+from helpers.check.shelf import Shelf, wanted_name
+from helpers.definition.definition import Definition, Image, read_definition
+from helpers.definition.edit import Addition, add_images
+from helpers.errors import (
+    DefinitionError,
+    LockError,
+    Place,
+    ToolError,
+    UsageError,
+)
+from helpers.kubernetes.kustomize_paths import unapplied
+from helpers.kubernetes.needs import Need, needs_of
+from helpers.kubernetes.objects import full_name
+from helpers.layers.check import group_findings
+from helpers.lock.check import lock_problems
+from helpers.lock.lock import Lock, lock_path, read_lock
+from helpers.progress import count
+
+_GRAVEST = (DefinitionError, ToolError, LockError)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found: all problems, and all that the manifests need."""
+
+    definition: Definition
+    lock: Lock
+    needs: tuple[Need, ...]
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What is packaged."""
+        return Shelf.of(self.definition, self.lock)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings))
+
+    def as_json(self) -> str:
+        """Return the findings, and every need with its place."""
+        findings = [each.as_json() for each in self.findings]
+        needs = [
+            {"image": need.use.image, "package": need.package, "arches": list(need.arches)}
+            | {"where": need.use.where, **place_json(need.use.place)}
+            for need in self.needs
+        ]
+        return json.dumps({"problems": findings, "needs": needs}, indent=2)
+
+    def check(self) -> None:
+        """Raise if there is an error: its class, and so the exit code, is that of the gravest."""
+        errors = [each.error for each in self.findings if not each.warning]
+        for kind in _GRAVEST:
+            if any(isinstance(error, kind) for error in errors):
+                raise kind(f"{count(len(errors), 'error')} in {self.file}")
+
+    @property
+    def file(self) -> Path:
+        """The file of the definition."""
+        return self.definition.file
+
+    def missing(self) -> list[tuple[Need, list[str]]]:
+        """Return the first need of each image that is not packaged, and for which arches."""
+        found: dict[tuple[str, str], tuple[Need, list[str]]] = {}
+        for need in self.needs:
+            reference = full_name(need.use.image)
+            if reference is None:
+                continue
+            lacking = self.shelf.lacking(reference, need.arches)
+            if lacking:
+                key = (need.package, wanted_name(reference))
+                _, arches = found.setdefault(key, (need, []))
+                arches += [arch for arch in lacking if arch not in arches]
+        return list(found.values())
+
+    def why(self, image: str) -> str:
+        """Return every place that needs ``image``: a name or the end of one, with or without tag.
+
+        Raises UsageError when there is none.
+        """
+        lines = [
+            f"{need.use.place}: {need.use.where} ({', '.join(need.arches)}): {need.use.image}"
+            for need in self.needs
+            if _is_named(need.use.image, image)
+        ]
+        if not lines:
+            known = sorted({need.use.image for need in self.needs})
+            raise UsageError(
+                f"nothing needs {image}",
+                hint=f"what is needed: {', '.join(known)}" if known else "there are no manifests",
+            )
+        return "\n".join(dict.fromkeys(lines))
+
+
+def check(file: Path) -> Report:
+    """Check a definition; what cannot be read is a finding, too."""
+    findings: list[Finding] = []
+    definition = Definition(file, ())
+    try:
+        definition, problems = read_definition(file)
+        findings += [Finding("definition", error) for error in problems.found]
+    except DefinitionError as error:
+        return Report(definition, Lock(), (), tuple(as_findings("definition", error)))
+    lock, damage = _lock(definition)
+    needs = needs_of(definition)
+    findings += [Finding("manifest", error) for error in needs.problems]
+    findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
+    findings += [Finding("lock", error) for error in damage]
+    if not damage:
+        findings += group_findings(definition, lock)
+    report = Report(definition, lock, tuple(needs.found), ())
+    findings += _missing(report)
+    for need in report.needs:
+        findings += use_findings(need)
+    if needs.are_known:
+        findings += _unused(report)
+    findings += _by_arch(report)
+    unique = {str(each): each for each in findings}.values()
+    ordered = tuple(sorted(unique, key=lambda each: each.order))
+    return Report(definition, lock, report.needs, ordered)
+
+
+def add_missing(file: Path) -> list[str]:
+    """Write the images that manifests need and nothing packages into a definition; say which."""
+    additions = [
+        Addition(need.package, wanted_name(reference), tuple(arches))
+        for need, arches in check(file).missing()
+        if (reference := full_name(need.use.image))
+    ]
+    if additions:
+        add_images(file, additions)
+    return [f"added {each.image} to {each.package}" for each in additions] or ["nothing is missing"]
+
+
+def _lock(definition: Definition) -> tuple[Lock, list[LockError]]:
+    try:
+        lock = read_lock(lock_path(definition.file))
+    except LockError as error:
+        return Lock(), [error]
+    return lock or Lock(), list(lock_problems(definition, lock))
+
+
+def _missing(report: Report) -> Iterator[Finding]:
+    for need, arches in report.missing():
+        reference = full_name(need.use.image)
+        assert reference is not None
+        kin = report.shelf.kin(reference.repo, arches)
+        by_digest = [name for name in kin if "@" in name]
+        if reference.digest is None and by_digest and len(by_digest) == len(kin):
+            yield Finding(
+                "by-digest",
+                DefinitionError(
+                    f"{need.use.image} is packaged by digest only, for {', '.join(arches)}: "
+                    "the tag is not known on the device",
+                    place=need.use.place,
+                    hint=f"write {by_digest[0]} here, or "
+                    f"{wanted_name(reference)}@{by_digest[0].partition('@')[2]} in the definition",
+                ),
+            )
+            continue
+        other = f"packaged are: {', '.join(kin)}; or " if kin else ""
+        yield Finding(
+            "missing",
+            DefinitionError(
+                f"{need.use.image} is not packaged for {', '.join(arches)} ({need.use.where})",
+                place=need.use.place,
+                hint=f"{other}paack check --def {report.file} --add",
+            ),
+        )
+
+
+def _unused(report: Report) -> Iterator[Finding]:
+    needed = {
+        (arch, wanted_name(reference))
+        for need in report.needs
+        if (reference := full_name(need.use.image))
+        for arch in need.arches
+    }
+    with_manifests = {
+        arch.name for each in report.definition.packages for arch in each.arches if arch.manifests
+    }
+    unused: dict[int, tuple[Image, list[str]]] = {}
+    for arch, image in report.definition.images():
+        names = report.shelf.names_of(image, arch)
+        if arch in with_manifests and not any((arch, name) in needed for name in names):
+            unused.setdefault(image.line, (image, []))[1].append(arch)
+    for image, arches in unused.values():
+        message = (
+            f"{image.source.text} is packaged for {', '.join(arches)}, but no manifest names it"
+        )
+        error = DefinitionError(message, place=Place(report.file, image.line))
+        yield Finding("unused", error, warning=True)
+
+
+def _by_arch(report: Report) -> Iterator[Finding]:
+    """Yield what differs by arch: one tag, two lists."""
+    lists: dict[str, dict[str, list[str]]] = {}
+    lines: dict[str, int] = {}
+    for arch, image in report.definition.images():
+        locked = report.lock.images.get((image.source.text, arch))
+        tag = wanted_name(image.source.reference)
+        if locked and "@" not in tag:
+            digest = locked.list or locked.manifest
+            if locked.list or image.source.origin:
+                lists.setdefault(tag, {}).setdefault(digest, []).append(arch)
+                lines.setdefault(tag, image.line)
+    for tag, digests in lists.items():
+        if len(digests) > 1:
+            said = ", ".join(f"{'/'.join(a)} {d[7:19]}" for d, a in sorted(digests.items()))
+            error = DefinitionError(
+                f"{tag} differs by arch: {said}",
+                place=Place(report.file, lines[tag]),
+                hint="paack lock --update takes both from one list, if the registry has one",
+            )
+            yield Finding("differs", error, warning=True)
+
+
+def _is_named(use: str, asked: str) -> bool:
+    """Tell whether ``asked`` is an image, or the end of its name from some ``/`` on."""
+    found = full_name(use)
+    if found is None:
+        return use == asked
+    tagged = f"{found.repo}:{found.tag}" if found.tag else found.repo
+    names = {found.repo, tagged, str(found), wanted_name(found)}
+    return any(f"/{name}".endswith(f"/{asked}") for name in names)

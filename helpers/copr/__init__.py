@@ -1,0 +1,1 @@
+"""Building in Copr."""

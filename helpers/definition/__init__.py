@@ -1,0 +1,1 @@
+"""Definitions: which images and manifests become which packages."""

@@ -1,0 +1,288 @@
+"""Definitions: which images and manifests become which packages.
+
+The YAML format is the first paack's, which loads unchanged, plus what ``PackageDocument`` adds.
+``load`` checks everything that can be told without a network, and reports all problems at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from helpers.arch import oci_arch
+from helpers.definition.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
+from helpers.definition.yaml_format import (
+    PATH_HINT,
+    ArchDocument,
+    DefinitionDocument,
+    ImageDocument,
+    ImagePathDocument,
+    PackageDocument,
+)
+from helpers.document import Located, Problems, Text, bind, load
+from helpers.schema import json_schema
+
+DEFAULT_PATH = "/usr/lib/container-images"
+DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of a package, what the RPM provides for it, and the line that asks for it."""
+
+    source: Source
+    line: int
+    provides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackageArch:
+    """What a package holds for one RPM architecture."""
+
+    name: str
+    images: tuple[Image, ...]
+    manifests: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package. ``path`` and ``manifest_path`` are on the device, without a final slash.
+
+    ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
+    holds: "bundled" all, "shared" images whose layers are in other packages; "group" is such a
+    package of layers (no definition has one).
+    """
+
+    name: str
+    version: str
+    release: str
+    license: str
+    summary: str
+    description: str
+    url: str | None
+    path: str
+    filesystem: str
+    manifest_path: str
+    arches: tuple[PackageArch, ...]
+    line: int
+    requires: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    image_paths: tuple[tuple[str, str], ...] = ()
+    layers: str = "bundled"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any arch has an image: then the package has a store."""
+        return any(arch.images for arch in self.arches)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that passed all checks; ``file`` is the path that was loaded."""
+
+    file: Path
+    packages: tuple[Package, ...]
+
+    def images(self) -> Iterator[tuple[str, Image]]:
+        """Yield (RPM arch, image) of every package; the same image may come more than once."""
+        for package in self.packages:
+            for arch in package.arches:
+                for image in arch.images:
+                    yield arch.name, image
+
+
+def load_definition(file: Path) -> Definition:
+    """Load and check a definition; raise DefinitionErrors with all of its problems."""
+    definition, problems = read_definition(file)
+    problems.check()
+    return definition
+
+
+def read_definition(file: Path) -> tuple[Definition, Problems]:
+    """Load what can be understood of a definition, and all of its problems.
+
+    Raises DefinitionError for a file that cannot be read or is not YAML.
+    """
+    problems = Problems(file)
+    document = bind(DefinitionDocument, _with_packages(load(file)), problems)
+    packages = document.packages if document else ()
+    loaded = tuple(
+        _package(package, f"packages[{number}]", problems)
+        for number, package in enumerate(packages)
+    )
+    if document and not packages and not problems.found:
+        problems.add(document.line, "no package", "see images/demo for an example")
+    seen: dict[str, int] = {}
+    for package in loaded:
+        if package.name and package.name in seen:
+            problems.add(
+                package.line,
+                f"package {package.name!r} is defined twice (line {seen[package.name]})",
+                "give it another name",
+            )
+        seen[package.name] = package.line
+    return Definition(file, loaded), problems
+
+
+def definition_schema() -> dict[str, Any]:
+    """Return the JSON schema of a definition file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "paack definition",
+        # As _with_packages does.
+        "if": {"required": ["name"], "not": {"required": ["packages"]}},
+        "then": json_schema(PackageDocument),
+        "else": json_schema(DefinitionDocument),
+    }
+
+
+def _with_packages(document: Located) -> Located:
+    """A file that holds one package and no list is taken as a list of one."""
+    keys = document.value if isinstance(document.value, dict) else {}
+    if "name" in keys and "packages" not in keys:
+        return Located({"packages": Located([document], document.line)}, document.line)
+    return document
+
+
+def _package(document: PackageDocument, path: str, problems: Problems) -> Package:
+    if document.arch and (document.arches or document.images or document.manifests):
+        problems.add(
+            document.line,
+            f"{path}: both 'arch' and 'arches', 'images' or 'manifests'",
+            "use either the list 'arch', or 'arches' with 'images' and 'manifests'",
+        )
+    arches = _package_arches(document, path, problems)
+    name = document.name
+    return Package(
+        name=name,
+        version=document.version,
+        release=document.release,
+        license=document.license,
+        summary=document.summary or f"Container images of {name}",
+        description=_description(document),
+        url=document.url,
+        path=_clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document, problems),
+        filesystem=document.filesystem,
+        manifest_path=_clean_path(
+            document.manifest_path or DEFAULT_MANIFEST_PATH, path, document, problems
+        ),
+        arches=arches,
+        line=document.line,
+        requires=document.requires,
+        conflicts=document.conflicts,
+        image_paths=tuple(map(_image_path, document.image_paths)),
+        layers=document.layers,
+    )
+
+
+def _package_arches(
+    document: PackageDocument, path: str, problems: Problems
+) -> tuple[PackageArch, ...]:
+    names = [(each.name, each.line) for each in document.arch]
+    if document.arch:
+        arches = tuple(
+            _package_arch(entry, f"{path}.arch[{number}]", problems)
+            for number, entry in enumerate(document.arch)
+        )
+    elif document.arches:
+        names = [(name, document.line) for name in document.arches]
+        # Looked at once, under the keys that the file has.
+        shared = ArchDocument("", None, document.images, document.manifests, document.line)
+        contents = _package_arch(shared, path, problems)
+        arches = tuple(replace(contents, name=name) for name in document.arches)
+    else:
+        hint = "add: arches: [x86_64, aarch64], or 'arch'"
+        problems.add(document.line, f"{path}: no architecture", hint)
+        return ()
+    seen: set[str] = set()
+    for name, line in names:
+        if name and name in seen:
+            problems.add(line, f"{path}: arch {name} comes twice", "merge the entries")
+        seen.add(name)
+    return arches
+
+
+def _image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
+    if isinstance(entry, ImagePathDocument):
+        return entry.kind or "", entry.path or ""
+    kind, _, path = entry.partition(":")
+    return kind, path.strip()
+
+
+def _description(document: PackageDocument) -> str:
+    if document.description:
+        return document.description.rstrip("\n")  # a block of YAML ends with one
+    if document.summary and document.summary[0] not in "%#":
+        return document.summary
+    return f"Container images of {document.name}."
+
+
+def _package_arch(document: ArchDocument, path: str, problems: Problems) -> PackageArch:
+    expected = oci_arch(document.name) if document.name else None
+    if document.image_arch and expected and document.image_arch not in (expected, document.name):
+        problems.add(
+            document.line,
+            f"{path}.image_arch: {document.image_arch!r} does not go with {document.name}",
+            f"leave it out, or write {expected}",
+        )
+    images: list[Image] = []
+    names: dict[str, int] = {}
+    for number, entry in enumerate(document.images):
+        image = _image(entry, f"{path}.images[{number}]", problems)
+        if image is None:
+            continue
+        reference = image.source.reference
+        # A tag is a name in the store, whether a digest pins it or not.
+        name = f"{reference.repo}:{reference.tag}" if reference.tag else str(reference)
+        if name in names:
+            problems.add(
+                image.line,
+                f"{path}.images[{number}]: {name} is listed twice (line {names[name]})",
+                "remove one of them",
+            )
+        names[name] = image.line
+        images.append(image)
+    manifests = _manifests(document, path, problems)
+    if not images and manifests is None and not document.images:
+        problems.add(document.line, f"{path}: neither images nor manifests", "add one of them")
+    return PackageArch(document.name, tuple(images), manifests)
+
+
+def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image | None:
+    line = entry.line
+    if isinstance(entry, ImageDocument) and not (entry.source and entry.name):
+        return None  # reported as missing
+    try:
+        if isinstance(entry, ImageDocument):
+            source = parse_source(entry.source, entry.name)
+        else:
+            source = parse_source(str(entry))
+    except ReferenceProblem as problem:
+        problems.add(line, f"{path}: {problem}", problem.hint)
+        return None
+    if source.transport in FILE_TRANSPORTS and source.location.startswith("-"):
+        problems.add(line, f"{path}: a path may not begin with '-'", "write ./ in front of it")
+        return None
+    return Image(source, line, entry.provides if isinstance(entry, ImageDocument) else ())
+
+
+def _manifests(document: ArchDocument, path: str, problems: Problems) -> Path | None:
+    if document.manifests is None:
+        return None
+    directory = problems.file.parent / document.manifests
+    if not directory.is_dir():
+        problems.add(
+            document.manifests.line,
+            f"{path}.manifests: {document.manifests!r} is no directory",
+            f"it is looked for beside the definition: {directory}",
+        )
+    return directory
+
+
+def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:
+    parts = [part for part in value.split("/") if part]
+    if ".." in parts or "." in parts or len(parts) < 2:
+        problems.add(document.line, f"{path}: {value!r} is not a plain path below /usr", PATH_HINT)
+    return "/" + "/".join(parts)

@@ -1,0 +1,67 @@
+"""Definitions written as the YAML that ``load_definition`` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from helpers.definition.definition import Definition, Image, Package, PackageArch
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dump_definitions(definitions: Sequence[Definition]) -> str:
+    """Return one YAML definition with all packages of ``definitions``."""
+    packages = [_package(package) for each in definitions for package in each.packages]
+    return yaml.dump({"packages": packages}, Dumper=_Dumper, sort_keys=False, width=200)
+
+
+def _package(package: Package) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "release": package.release,
+        "license": package.license,
+        "summary": package.summary,
+        "description": package.description,
+        **({"url": package.url} if package.url else {}),
+        "path": package.path,
+        "filesystem": package.filesystem,
+        **({"layers": package.layers} if package.layers != "bundled" else {}),
+        "manifestPath": package.manifest_path,
+        **({"requires": list(package.requires)} if package.requires else {}),
+        **({"conflicts": list(package.conflicts)} if package.conflicts else {}),
+        **(
+            {"imagePaths": [f"{kind}: {path}" for kind, path in package.image_paths]}
+            if package.image_paths
+            else {}
+        ),
+        "arch": [_arch(arch) for arch in package.arches],
+    }
+
+
+def _arch(arch: PackageArch) -> dict[str, Any]:
+    return {
+        "name": arch.name,
+        **({"images": [_image(image) for image in arch.images]} if arch.images else {}),
+        **({"manifests": str(arch.manifests)} if arch.manifests else {}),
+    }
+
+
+def _image(image: Image) -> str | dict[str, Any]:
+    name = str(image.source.reference)
+    if image.source.text == name and not image.provides:
+        return name
+    return {"source": image.source.text, "name": name, "provides": list(image.provides)}

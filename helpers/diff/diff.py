@@ -1,0 +1,209 @@
+"""What an update changes: images, layers, bytes, and on request every file.
+
+Each side is an RPM, a lock, a definition (its lock counts), or REVISION:FILE of a git repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from helpers.definition.reference import parse_reference
+from helpers.diff.side import Side
+from helpers.lock.lock import LockedGroup, LockedImage
+from helpers.progress import count, human
+from helpers.store.rootfs import file_changes
+
+
+@dataclass(frozen=True)
+class Change:
+    """An image that differs: None on the side where it is not. ``files`` are lines, if asked.
+
+    ``added`` are digests of its layers that no image of the old side has, ``removed`` of those
+    that none of the new side has: a layer that images share is fetched and dropped once.
+    """
+
+    old: LockedImage | None
+    new: LockedImage | None
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    files: tuple[str, ...] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Added, removed or changed."""
+        return "added" if self.old is None else "removed" if self.new is None else "changed"
+
+    @property
+    def title(self) -> str:
+        """Name and arch, with the old name if that changed."""
+        names = [each.names[0] for each in (self.old, self.new) if each]
+        arch = (self.new or self.old).arch  # type: ignore[union-attr]
+        return f"{' -> '.join(dict.fromkeys(names))} ({arch})"
+
+
+@dataclass(frozen=True)
+class Diff:
+    """The difference: ``fetched`` and ``dropped`` are blobs (digest, bytes) of all images."""
+
+    old: Side
+    new: Side
+    changes: tuple[Change, ...]
+
+    @property
+    def fetched(self) -> dict[str, int]:
+        """Layers that a device does not have yet."""
+        known = self.old.layers()
+        return {key: size for key, size in self.new.layers().items() if key not in known}
+
+    @property
+    def new_groups(self) -> dict[LockedGroup, int]:
+        """Packages of layers that a device does not have yet."""
+        return {key: size for key, size in self.new.groups.items() if key not in self.old.groups}
+
+    @property
+    def download(self) -> int | None:
+        """Bytes that a device downloads, with shared layers about; None when it is not known."""
+        if not self.new.groups:
+            return self.new.download
+        return (self.new.download or 0) + sum(self.new_groups.values())
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Layers that are needed no more."""
+        known = self.new.layers()
+        return {key: size for key, size in self.old.layers().items() if key not in known}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the difference for a terminal."""
+        for change in self.changes:
+            sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
+            layers = f"{count(len(change.added), 'layer')} new, {len(change.removed)} gone"
+            yield f"{sign} {change.title}: {layers}"
+            for line in change.files or ():
+                yield f"    {line}"
+        yield self.total()
+        if self.changes:
+            yield self.sizes()
+
+    def markdown(self) -> str:
+        """Return the difference for a pull request."""
+        if not self.changes:
+            return "No image changes."
+        rows = [
+            f"| {each.kind} | `{each.title}` | {len(each.added)} | {len(each.removed)} |"
+            for each in self.changes
+        ]
+        text = "| | image | layers new | layers gone |\n| --- | --- | ---: | ---: |\n"
+        text += "\n".join(rows) + f"\n\n{self.total()}\n{self.sizes()}\n"
+        for each in self.changes:
+            if each.files:
+                lines = "\n".join(each.files)
+                fence = "````"
+                text += f"\n<details><summary>files of {each.title}</summary>\n\n"
+                text += f"{fence}diff\n{lines}\n{fence}\n\n</details>\n"
+        return text.rstrip("\n")
+
+    def as_json(self) -> str:
+        """Return the difference for programs."""
+        changes = [
+            {
+                "kind": each.kind,
+                "arch": (each.new or each.old).arch,  # type: ignore[union-attr]
+                "old": list(each.old.names) if each.old else None,
+                "new": list(each.new.names) if each.new else None,
+                "layersAdded": list(each.added),
+                "layersRemoved": list(each.removed),
+                **({"files": list(each.files)} if each.files is not None else {}),
+            }
+            for each in self.changes
+        ]
+        added, removed = sum(self.fetched.values()), sum(self.dropped.values())
+        sizes = {"bytesAdded": added, "bytesRemoved": removed, "bytesToDownload": self.download}
+        sizes |= {"bytesOnDiskOld": self.old.disk, "bytesOnDiskNew": self.new.disk}
+        return json.dumps({"changes": changes, **sizes}, indent=2)
+
+    def total(self) -> str:
+        """Return the sum, in a line."""
+        if not self.changes:
+            return "no image changes"
+        fetched, dropped = self.fetched, self.dropped
+        return (
+            f"{count(len(fetched), 'layer')} new ({human(sum(fetched.values()))} compressed), "
+            f"{len(dropped)} gone ({human(sum(dropped.values()))})"
+        )
+
+    def sizes(self) -> str:
+        """Return, in a line, what a device downloads (all of the new RPM) and what it stores."""
+        if self.new.groups:
+            what = "" if self.new.download is None else "the package, and "
+            return (
+                f"to download: about {human(self.download or 0)}: {what}{len(self.new_groups)} "
+                f"of {count(len(self.new.groups), 'package')} of layers"
+            )
+        download, before, after = self.new.download, self.old.disk, self.new.disk
+        if download is None or before is None or after is None:
+            return "to download, on disk: unknown (compare two RPMs)"
+        sign = "+" if after >= before else "-"
+        return (
+            f"to download: {human(download)}; "
+            f"on disk: {human(after)}, was {human(before)} ({sign}{human(abs(after - before))})"
+        )
+
+
+def diff(old: Side, new: Side, *, files: bool = False) -> Diff:
+    """Compare two sides; with ``files``, every file of the images that changed, too."""
+    changes = list(_changes(old, new))
+    if files and changes:
+        before, after = old.rootfs(), new.rootfs()
+        changes = [
+            replace(
+                each,
+                files=tuple(
+                    file_changes(
+                        before.files(each.old) if each.old else {},
+                        after.files(each.new) if each.new else {},
+                    )
+                ),
+            )
+            for each in changes
+        ]
+    return Diff(old, new, tuple(changes))
+
+
+def _changes(old: Side, new: Side) -> Iterator[Change]:
+    """Yield a change for each pair of images that differ, sorted."""
+    old_layers, new_layers = old.layers(), new.layers()
+    found = [
+        Change(before, after, _only(after, old_layers), _only(before, new_layers))
+        for before, after in _pairs(old.images, new.images)
+    ]
+    yield from sorted(found, key=lambda each: (each.kind, each.title))
+
+
+def _pairs(
+    old: Sequence[LockedImage], new: Sequence[LockedImage]
+) -> Iterator[tuple[LockedImage | None, LockedImage | None]]:
+    """Pair images by name; those that are left, by repository, where that is not ambiguous."""
+    before = {(each.names[0], each.arch): each for each in old}
+    after = {(each.names[0], each.arch): each for each in new}
+    pairs = [(before.pop(key), after.pop(key)) for key in sorted(before.keys() & after.keys())]
+    left: defaultdict[tuple[str, str], tuple[list[LockedImage], list[LockedImage]]]
+    left = defaultdict(lambda: ([], []))
+    for side, images in enumerate((before, after)):
+        for image in images.values():
+            left[parse_reference(image.names[0]).repo, image.arch][side].append(image)
+    yield from ((one, other) for one, other in pairs if one.manifest != other.manifest)
+    for gone, come in left.values():
+        if len(gone) == len(come) == 1:
+            yield gone[0], come[0]
+        else:
+            yield from ((each, None) for each in gone)
+            yield from ((None, each) for each in come)
+
+
+def _only(image: LockedImage | None, known: Mapping[str, int]) -> tuple[str, ...]:
+    layers = image.layers if image else ()
+    return tuple(dict.fromkeys(each.digest for each in layers if each.digest not in known))

@@ -1,0 +1,115 @@
+"""Sides of a comparison: an RPM, a lock, a definition (its lock), or REVISION:FILE of git."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from helpers.errors import LockError, Place, UsageError
+from helpers.layers.group import layers_of
+from helpers.lock.lock import Lock, LockedGroup, LockedImage, lock_path, read_lock
+from helpers.rpm.header import check_is_rpm
+from helpers.rpm.unpacked import unpack
+from helpers.run import run
+from helpers.store.image_reader import read_image
+from helpers.store.rootfs import Rootfs
+from helpers.store.table import Table
+from helpers.verify.verify import Verifier
+
+_LOCK = ".lock.yaml"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two things to compare: its images; ``rootfs`` reads their files (slow).
+
+    ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
+    ``groups`` are the packages of layers, each with the bytes of its layers' blobs.
+    """
+
+    name: str
+    images: tuple[LockedImage, ...]
+    rootfs: Callable[[], Rootfs]
+    download: int | None = None
+    disk: int | None = None
+    groups: Mapping[LockedGroup, int] = field(default_factory=dict)
+
+    def layers(self) -> dict[str, int]:
+        """Return the size of each layer's blob by its digest."""
+        return {layer.digest: layer.size for image in self.images for layer in image.layers}
+
+
+def side_of(text: str, verifier: Verifier, work: Path) -> Side:
+    """Return what a word of the command line names; ``work`` must live as long as the Side.
+
+    Raises UsageError when there is no such thing, LockError when a definition has no lock.
+    """
+    work.mkdir()
+    path = Path(text)
+    if path.suffix == ".rpm":
+        check_is_rpm(path)
+        package = unpack(path, work)
+        download = path.stat().st_size
+        if package is None:
+            return Side(text, (), lambda: Rootfs(Table()), download, 0)
+        if package.layers_json.exists():
+            raise UsageError(f"{path} has no images", hint="compare packages that need its layers")
+        lock = _checked(package.lock, read_lock(package.lock))
+        images = tuple(lock.images.values())
+        if lock.groups:
+            rootfs = _fetched(images, verifier, work)
+            return Side(text, images, rootfs, download, groups=_groups(lock))
+        store, filesystem = package.store, package.filesystem
+        disk = store.stat().st_size
+        return Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
+    revision, colon, name = text.partition(":")
+    if colon and not path.exists():
+        path = Path(name)
+        file = work / f"git{_LOCK}"
+        file.write_bytes(_from_git(revision, path))
+    else:
+        file = _lock_file(path)
+        if not file.is_file() and not path.is_file():
+            hint = "name an RPM, a lock, a definition, or REVISION:FILE as for git show"
+            raise UsageError(f"{path}: there is no such file", hint=hint)
+    lock = _checked(file, read_lock(file))
+    images = tuple(lock.images.values())
+    # Sources that are relative paths start at the definition.
+    there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
+    return Side(text, images, _fetched(images, there, work), groups=_groups(lock))
+
+
+def _fetched(images: Sequence[LockedImage], verifier: Verifier, work: Path) -> Callable[[], Rootfs]:
+    def rootfs() -> Rootfs:
+        verifier.fetch(images)
+        return Rootfs(verifier.expected(images, work))
+
+    return rootfs
+
+
+def _groups(lock: Lock) -> dict[LockedGroup, int]:
+    layers = layers_of(lock.images.values())
+    sizes = {key: layer.locked.size for key, layer in layers.items()}
+    return {each: sum(sizes.get(layer, 0) for layer in each.layers) for each in lock.groups}
+
+
+def _lock_file(path: Path) -> Path:
+    return path if path.name.endswith(_LOCK) else lock_path(path)
+
+
+def _from_git(revision: str, path: Path) -> bytes:
+    file = f"./{_lock_file(path)}"  # from here, not from the top of the repository
+    command = ["git", "show", "--end-of-options", f"{revision}:{file}"]
+    shown = run(command, check=False, quiet=True)
+    if shown.status != 0:
+        raise UsageError(
+            f"{revision}:{path}: {shown.stderr.strip()}", hint="REVISION:FILE, as for git show"
+        )
+    return shown.stdout
+
+
+def _checked(file: Path, lock: Lock | None) -> Lock:
+    if lock is None:
+        raise LockError("there is no lock", place=Place(file), hint="paack lock --def FILE")
+    return lock

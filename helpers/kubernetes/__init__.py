@@ -1,0 +1,1 @@
+"""Manifests and the images that they name."""

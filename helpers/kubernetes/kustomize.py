@@ -1,0 +1,115 @@
+"""Kustomizations: which directories are rendered, and where in them an image comes from.
+
+The rendering is kustomize's own (``kustomize build`` or ``kubectl kustomize``), kept from the
+network: what a device gets is in the package.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.document import Located, load_all
+from helpers.errors import DefinitionError, Place, ToolError
+from helpers.kubernetes.objects import full_name
+from helpers.run import run
+
+FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_OTHERS = ("resources", "bases", "components")
+#: A proxy that nothing listens to, and no transport for git: a render cannot reach out.
+_NO_NETWORK = {
+    **dict.fromkeys(
+        ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
+    ),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+
+
+@dataclass(frozen=True)
+class Kustomization:
+    """A directory with a kustomization file; ``uses`` are the directories that it builds on."""
+
+    directory: Path
+    file: Path
+    document: Located
+    uses: tuple[Path, ...] = ()
+    problems: tuple[DefinitionError, ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a Component, which means nothing on its own."""
+        keys = self.document.value if isinstance(self.document.value, dict) else {}
+        return "kind" in keys and keys["kind"].value == "Component"
+
+
+def kustomization_file(directory: Path) -> Path | None:
+    """Return the kustomization of a directory, if it has one."""
+    return next((directory / name for name in FILES if (directory / name).is_file()), None)
+
+
+def read_kustomization(file: Path) -> Kustomization:
+    """Read a kustomization; raise DefinitionError for what is not one."""
+    documents = load_all(file.read_text("utf-8"), file)
+    document = documents[0] if documents else Located({}, 1)
+    if not isinstance(document.value, dict):
+        raise DefinitionError("a kustomization must be a mapping", place=Place(file, document.line))
+    uses: list[Path] = []
+    problems: list[DefinitionError] = []
+    for key in _OTHERS:
+        for item in _items(document, key):
+            path = file.parent / str(item.value)
+            if path.is_dir():
+                uses.append(path.resolve())
+            elif not path.is_file():
+                problems.append(_missing(str(item.value), Place(file, item.line)))
+    return Kustomization(file.parent, file, document, tuple(uses), tuple(problems))
+
+
+def render(directory: Path) -> str:
+    """Return the objects of a kustomization; raise DefinitionError when kustomize cannot."""
+    program = shutil.which("kustomize"), shutil.which("kubectl")
+    if not any(program):
+        raise ToolError(
+            f"{directory}: neither kustomize nor kubectl is there to render it",
+            hint="install one of them: apt-get install kubernetes-client | "
+            "dnf install kubernetes-client",
+        )
+    command = ["kustomize", "build"] if program[0] else ["kubectl", "kustomize"]
+    result = run([*command, str(directory)], env=_NO_NETWORK, check=False, quiet=True)
+    if result.status != 0:
+        said = result.stderr.strip().splitlines()
+        raise DefinitionError(
+            f"cannot be rendered: {said[-1] if said else result.explain()}",
+            place=Place(kustomization_file(directory) or directory),
+            hint=f"try: {' '.join(command)} {directory}",
+        )
+    return result.stdout.decode("utf-8", "replace")
+
+
+def transformed(kustomization: Kustomization) -> Iterator[tuple[str, str | None, str | None, int]]:
+    """Yield (repository, tag, digest, line) of what an ``images`` entry makes of an image."""
+    for entry in _items(kustomization.document, "images"):
+        keys = entry.value if isinstance(entry.value, dict) else {}
+        texts = {key: str(each.value) for key, each in keys.items() if each.value is not None}
+        name = full_name(texts.get("newName") or texts.get("name", ""))
+        if name:
+            yield name.repo, texts.get("newTag"), texts.get("digest"), entry.line
+
+
+def _items(document: Located, key: str) -> list[Located]:
+    found = document.value.get(key) if isinstance(document.value, dict) else None
+    return found.value if found and isinstance(found.value, list) else []
+
+
+def _missing(name: str, place: Place) -> DefinitionError:
+    remote = "://" in name or "?ref=" in name or name.startswith(("git@", "github.com/"))
+    return DefinitionError(
+        f"{name} is elsewhere: a device without a network cannot get it"
+        if remote
+        else f"{name} does not exist",
+        place=place,
+        hint="put a copy beside this file, and name that" if remote else "correct the path",
+    )

@@ -1,0 +1,200 @@
+"""Kubernetes objects: which container images they name, and where.
+
+Every pod specification is found wherever it stands (Deployment, CronJob, Job, List, a custom
+resource that embeds one), since a list called ``containers`` of mappings with an ``image`` is one
+everywhere. What custom resources say in other ways is a table that definitions extend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.definition.reference import Reference, ReferenceProblem, parse_reference
+from helpers.document import Located, load_all
+from helpers.errors import DefinitionError, Place
+
+_CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+_RELATED_IMAGE = "RELATED_IMAGE_"  # the convention of operators built with operator-sdk
+
+#: (kind, path of an image in it); ``*`` is every item of a list or every value of a mapping.
+CUSTOM_PATHS = (
+    ("Alertmanager", "spec.image"),
+    ("CatalogSource", "spec.image"),
+    ("ClusterServiceVersion", "spec.relatedImages.*.image"),
+    ("Cluster", "spec.imageName"),
+    ("Elasticsearch", "spec.image"),
+    ("Kafka", "spec.*.image"),
+    ("Kafka", "spec.entityOperator.*.image"),
+    ("KafkaConnect", "spec.image"),
+    ("Kibana", "spec.image"),
+    ("Prometheus", "spec.image"),
+    ("Prometheus", "spec.thanos.image"),
+    ("ThanosRuler", "spec.image"),
+    ("Task", "spec.steps.*.image"),
+    ("Task", "spec.sidecars.*.image"),
+    ("Workflow", "spec.templates.*.container.image"),
+    ("Workflow", "spec.templates.*.script.image"),
+    ("WorkflowTemplate", "spec.templates.*.container.image"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """An image that an object names: the text, its place, and ``where``: ``KIND/NAME path``.
+
+    ``policy`` is the pull policy, "" when none is written, None where there can be none.
+    """
+
+    image: str
+    place: Place
+    where: str
+    policy: str | None = None
+
+
+def read_objects(text: str, file: Path) -> list[Located]:
+    """Parse the objects in ``text``, those of Lists one by one; raise DefinitionError."""
+    try:
+        return [item for document in load_all(text, file) for item in _items(document)]
+    except DefinitionError as error:
+        hint = "render templates first (helm template), and package what comes out"
+        raise DefinitionError(error.message, place=error.place, hint=error.hint or hint) from error
+
+
+def full_name(image: str) -> Reference | None:
+    """Return the name that ``image`` stands for, as docker completes it; None for no image name.
+
+    A short name is of docker.io, which is where all but the most unusual devices look for it.
+    """
+    first, slash, _ = image.partition("/")
+    if not slash:
+        image = f"docker.io/library/{image}"
+    elif "." not in first and ":" not in first and first != "localhost":
+        image = f"docker.io/{image}"
+    try:
+        return parse_reference(image)
+    except ReferenceProblem:
+        return None
+
+
+def title_of(item: Located) -> str:
+    """Return ``KIND/NAME`` of an object."""
+    return f"{_text(item, 'kind') or '?'}/{_text(_get(item, 'metadata'), 'name') or '?'}"
+
+
+def images_of(
+    item: Located, file: Path, more: Sequence[tuple[str, str]] = ()
+) -> Iterator[ImageUse]:
+    """Yield every use of an image in an object; ``more`` extends CUSTOM_PATHS."""
+    kind, title = _text(item, "kind"), title_of(item)
+    if kind == "CustomResourceDefinition":
+        return  # describes containers, has none
+    seen: set[tuple[str, int]] = set()
+    for path, found, policy in _walk(item, ""):
+        if isinstance(found.value, str):
+            seen.add((found.value, found.line))
+            yield ImageUse(found.value, Place(file, found.line), f"{title} {path}", policy)
+    for wanted, pattern in (*CUSTOM_PATHS, *more):
+        if wanted == kind:
+            for path, found in _select(item, pattern.split("."), ""):
+                value = found.value
+                if isinstance(value, str) and (value, found.line) not in seen:
+                    seen.add((value, found.line))
+                    yield ImageUse(value, Place(file, found.line), f"{title} {path}")
+
+
+def _walk(item: Located, path: str) -> Iterator[tuple[str, Located, str | None]]:
+    """Yield (path, image, pull policy) of all containers and image volumes below ``item``."""
+    if isinstance(item.value, list):
+        for number, each in enumerate(item.value):
+            yield from _walk(each, f"{path}[{number}]")
+    elif isinstance(item.value, dict):
+        for key, value in item.value.items():
+            here = f"{path}.{key}" if path else key
+            if key in _CONTAINER_LISTS and isinstance(value.value, list):
+                for number, container in enumerate(value.value):
+                    yield from _container(container, f"{here}[{number}]")
+            elif key == "volumes" and isinstance(value.value, list):
+                for number, volume in enumerate(value.value):
+                    image = _get(volume, "image")
+                    reference = _get(image, "reference")
+                    if reference is not None:
+                        policy = _text(image, "pullPolicy") or ""
+                        yield f"{here}[{number}].image.reference", reference, policy
+            yield from _walk(value, here)
+
+
+def _container(container: Located, path: str) -> Iterator[tuple[str, Located, str | None]]:
+    image = _get(container, "image")
+    if image is not None:
+        yield f"{path}.image", image, _text(container, "imagePullPolicy") or ""
+    for number, variable in enumerate(_list(container, "env")):
+        for found in _in_variable(variable):
+            yield f"{path}.env[{number}].value", found, None
+    # Operators are told so which images their pods get.
+    for words in ("command", "args"):
+        for number, word in enumerate(_list(container, words)):
+            flag, equals, value = str(word.value).partition("=")
+            if flag.startswith("--") and equals and _is_image(value):
+                yield f"{path}.{words}[{number}]", Located(value, word.line), None
+
+
+def _in_variable(variable: Located) -> Iterator[Located]:
+    """Yield the images in an environment variable: one, or VERSION=IMAGE on each line."""
+    name, value = _text(variable, "name") or "", _text(variable, "value") or ""
+    line = (_get(variable, "value") or variable).line
+    if name.startswith(_RELATED_IMAGE) and value:
+        yield Located(value, line)
+    elif "IMAGE" in name:
+        for word in value.split():
+            image = word.rpartition("=")[2]
+            if _is_image(image):
+                yield Located(image, line)
+
+
+def _is_image(text: str) -> bool:
+    """Tell whether a text that could be anything is an image: written in full, with a version."""
+    try:
+        reference = parse_reference(text)
+    except ReferenceProblem:
+        return False
+    return "." in reference.registry and text != reference.repo
+
+
+def _select(item: Located, parts: Sequence[str], path: str) -> Iterator[tuple[str, Located]]:
+    if not parts:
+        yield path, item
+        return
+    head, rest = parts[0], parts[1:]
+    if isinstance(item.value, dict):
+        for key, value in item.value.items():
+            if head in ("*", key):
+                yield from _select(value, rest, f"{path}.{key}" if path else key)
+    elif isinstance(item.value, list) and head == "*":
+        for number, value in enumerate(item.value):
+            yield from _select(value, rest, f"{path}[{number}]")
+
+
+def _items(item: Located) -> list[Located]:
+    items = _get(item, "items")
+    if (_text(item, "kind") or "").endswith("List") and items and isinstance(items.value, list):
+        return [found for each in items.value for found in _items(each)]
+    return [item]
+
+
+def _get(item: Located | None, key: str) -> Located | None:
+    value = item.value if item else None
+    if not isinstance(value, dict):
+        return None
+    return value[key] if key in value else _get(value.get("<<"), key)
+
+
+def _list(item: Located | None, key: str) -> list[Located]:
+    found = _get(item, key)
+    return found.value if found and isinstance(found.value, list) else []
+
+
+def _text(item: Located | None, key: str) -> str | None:
+    found = _get(item, key)
+    return found.value if found and isinstance(found.value, str) else None

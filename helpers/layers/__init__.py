@@ -1,0 +1,1 @@
+"""Layers that several packages share, in packages of their own."""

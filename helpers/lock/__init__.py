@@ -1,0 +1,1 @@
+"""Locks: a definition resolved to digests, and what packages hold by them."""

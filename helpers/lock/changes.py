@@ -1,0 +1,45 @@
+"""What differs between two locks, told for people."""
+
+from __future__ import annotations
+
+from helpers.lock.lock import Lock, LockedGroup
+from helpers.progress import count
+
+
+def changes(old: Lock, new: Lock) -> list[str]:
+    """Describe what differs between two locks, a line each, for people."""
+    lines = []
+    for key in sorted(old.images.keys() | new.images.keys()):
+        before, after = old.images.get(key), new.images.get(key)
+        what = f"{key[0]} ({key[1]})"
+        if before is None and after is not None:
+            lines.append(f"+ {what}: {_short(after.manifest)}, {count(len(after.layers), 'layer')}")
+        elif before is not None and after is None:
+            lines.append(f"- {what}")
+        elif before is not None and after is not None and before != after:
+            known = {layer.digest for layer in before.layers}
+            fresh = [layer for layer in after.layers if layer.digest not in known]
+            total, size = count(len(after.layers), "layer"), sum(layer.size for layer in fresh)
+            lines.append(
+                f"~ {what}: {_short(before.manifest)} of {before.created[:10]} -> "
+                f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of {total} new "
+                f"({size} bytes)"
+            )
+    return lines + _group_changes(old.groups, new.groups)
+
+
+def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -> list[str]:
+    lines = []
+    for arch in sorted({each.arch for each in (*old, *new)}):
+        before = {each for each in old if each.arch == arch}
+        after = {each for each in new if each.arch == arch}
+        if before != after:
+            lines.append(
+                f"~ packages of layers ({arch}): {len(before & after)} kept, "
+                f"{len(after - before)} new, {len(before - after)} gone"
+            )
+    return lines
+
+
+def _short(digest: str) -> str:
+    return digest[7:19]

@@ -1,0 +1,274 @@
+"""Locks: every image of a definition, for every arch, as digests.
+
+``app.yaml`` is locked in ``app.lock.yaml`` beside it. From a lock and a warm cache all that
+follows is offline and reproducible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helpers.definition.definition import Definition
+from helpers.definition.reference import Source, parse_reference
+from helpers.definition.yaml_format import FILESYSTEMS
+from helpers.errors import LockError, Place
+from helpers.registry.blob import is_digest
+from helpers.registry.oci import parse_time
+from helpers.workspace import workspace
+
+FORMAT = 1
+_ID = re.compile(r"[0-9a-f]{64}")
+_HEAD = "# Made by paack lock. Commit it; change it with: paack lock --def FILE --update\n"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedLayer:
+    """A layer: digest and size (bytes) of its blob, digest of its uncompressed tar."""
+
+    digest: str
+    size: int
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedImage:
+    """An image of one arch. ``list`` is the digest of the index that names it, if one does."""
+
+    source: str
+    arch: str
+    names: tuple[str, ...]
+    list: str | None
+    manifest: str
+    config: str
+    created: str
+    layers: tuple[LockedLayer, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layer blobs."""
+        return sum(layer.size for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedGroup:
+    """Layers that are a package of their own: their IDs in the store, parents first.
+
+    ``blobs`` are the digests of the blobs that they are made from, in the same order; older locks
+    have none. Groups are equal when their layers are.
+    """
+
+    arch: str
+    filesystem: str
+    layers: tuple[str, ...]
+    blobs: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """All images, by (source as the definition writes it, RPM arch), and groups of layers."""
+
+    images: Mapping[tuple[str, str], LockedImage] = field(default_factory=dict)
+    groups: tuple[LockedGroup, ...] = ()
+
+    def of(self, source: Source, arch: str) -> LockedImage:
+        """Return the locked image of a source; KeyError when it is not there."""
+        return self.images[source.text, arch]
+
+    def groups_of(self, arch: str, filesystem: str) -> list[LockedGroup]:
+        """Return the groups for an arch and a filesystem, in their order."""
+        return [each for each in self.groups if (each.arch, each.filesystem) == (arch, filesystem)]
+
+    def blobs(self, arch: str, filesystem: str) -> dict[str, str]:
+        """Return, by ID, the digests of the blobs that layers in groups are made from."""
+        # Older locks do not say.
+        return {
+            key: digest
+            for each in self.groups_of(arch, filesystem)
+            for key, digest in zip(each.layers, each.blobs, strict=False)
+        }
+
+
+def lock_path(definition: Path) -> Path:
+    """Return where the lock of a definition is: ``app.yaml`` -> ``app.lock.yaml``."""
+    return definition.with_name(f"{definition.stem}.lock.yaml")
+
+
+def lock_scratch(lock: Path) -> Path:
+    """Return the directory where a lock is written before it appears."""
+    return lock.with_name(f".{lock.name}.work")
+
+
+def wanted(definition: Definition) -> dict[tuple[str, str], Source]:
+    """Return what a lock of ``definition`` must hold, sorted."""
+    found = {(image.source.text, arch): image.source for arch, image in definition.images()}
+    return dict(sorted(found.items()))
+
+
+def make_lock(
+    definition: Definition,
+    old: Lock,
+    resolve: Callable[[Iterable[tuple[Source, str]]], Iterable[LockedImage]],
+) -> Lock:
+    """Resolve what ``old`` does not hold, keep what it does, drop what is not wanted."""
+    sources = wanted(definition)
+    images = {key: old.images[key] for key in sources if key in old.images}
+    missing = [(source, key[1]) for key, source in sources.items() if key not in images]
+    for image in resolve(missing):
+        images[image.source, image.arch] = image
+    return Lock({key: images[key] for key in sources})
+
+
+def check_lock(definition: Definition, lock: Lock) -> None:
+    """Raise LockError when the lock holds less or more than the definition asks for."""
+    sources = wanted(definition)
+    missing = [f"{text} ({arch})" for text, arch in sources if (text, arch) not in lock.images]
+    surplus = [f"{text} ({arch})" for text, arch in lock.images if (text, arch) not in sources]
+    if missing or surplus:
+        lines = [f"  not locked: {each}" for each in missing]
+        lines += [f"  no longer asked for: {each}" for each in surplus]
+        raise LockError(
+            "the lock does not fit the definition:\n" + "\n".join(lines),
+            place=Place(lock_path(definition.file)),
+            hint=f"paack lock --def {definition.file}   (keeps every digest that it already has)",
+        )
+
+
+def newest(images: Iterable[LockedImage]) -> int:
+    """Return the newest creation time, in seconds since 1970; 0 when there is none."""
+    return max((int(parse_time(image.created).timestamp()) for image in images), default=0)
+
+
+def dump(lock: Lock) -> str:
+    """Return the lock as YAML: sorted, without clock or path."""
+    images = []
+    for image in lock.images.values():
+        item = {name: value for name, value in asdict(image).items() if value is not None}
+        item["names"] = list(image.names)
+        item["layers"] = [asdict(layer) for layer in image.layers]
+        images.append(item)
+    document: dict[str, Any] = {"paack": FORMAT, "images": images}
+    if lock.groups:
+        document["groups"] = [
+            {
+                "arch": each.arch,
+                "filesystem": each.filesystem,
+                "layers": list(each.layers),
+                **({"blobs": list(each.blobs)} if each.blobs else {}),
+            }
+            for each in lock.groups
+        ]
+    return _HEAD + yaml.safe_dump(document, sort_keys=False, width=200)
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write the lock; it appears by rename."""
+    try:
+        with workspace(lock_scratch(path)) as work:
+            scratch = work / path.name
+            scratch.write_text(dump(lock), "utf-8")
+            scratch.rename(path)
+    except OSError as error:
+        raise LockError(
+            f"cannot be written: {error.strerror}",
+            place=Place(path),
+            hint="make its directory writable; the lock belongs beside the definition",
+        ) from error
+
+
+def read_lock(path: Path) -> Lock | None:
+    """Read a lock, or return None when there is none; raise LockError when it is not right."""
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(document, dict) or document.get("paack") != FORMAT:
+        raise _damaged(path, f"not a lock of format {FORMAT}")
+    try:
+        images = [_image(item) for item in document["images"]]
+        groups = tuple(_group(item) for item in document.get("groups", ()))
+    except KeyError as error:
+        raise _damaged(path, f"{error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    return Lock({(image.source, image.arch): image for image in images}, groups)
+
+
+def _group(item: dict[str, Any]) -> LockedGroup:
+    layers = item["layers"]
+    if not isinstance(layers, list) or not layers:
+        raise ValueError("no list of layers")
+    for layer in layers:
+        if not _ID.fullmatch(_text(layer)):
+            raise ValueError(f"no ID of a layer: {layer!r}")
+    filesystem = _text(item["filesystem"])
+    if filesystem not in FILESYSTEMS:
+        raise ValueError(f"no filesystem: {filesystem!r}")
+    blobs = item.get("blobs", [])
+    if not isinstance(blobs, list) or len(blobs) not in (0, len(layers)):
+        raise ValueError("no list of blobs, one for each layer")
+    digests = tuple(_digest(each) for each in blobs)
+    return LockedGroup(_text(item["arch"]), filesystem, tuple(layers), digests)
+
+
+def _image(item: dict[str, Any]) -> LockedImage:
+    layers = tuple(
+        LockedLayer(_digest(layer["digest"]), _size(layer["size"]), _digest(layer["diff_id"]))
+        for layer in item["layers"]
+    )
+    return LockedImage(
+        source=_text(item["source"]),
+        arch=_text(item["arch"]),
+        names=_names(item["names"]),
+        list=_digest(item["list"]) if "list" in item else None,
+        manifest=_digest(item["manifest"]),
+        config=_digest(item["config"]),
+        created=_time(item["created"]),
+        layers=layers,
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Names go into specs: what is no name does not come out of a lock."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("no list of names")
+    return tuple(str(parse_reference(_text(name))) for name in value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a size")
+    return value
+
+
+def _digest(value: object) -> str:
+    if not is_digest(value):
+        raise ValueError(f"not a digest: {_text(value)!r}")
+    return str(value)
+
+
+def _time(value: object) -> str:
+    parse_time(_text(value))
+    return str(value)
+
+
+def _damaged(path: Path, why: str) -> LockError:
+    return LockError(
+        f"is not a usable lock: {why}",
+        place=Place(path),
+        hint=f"restore it from version control, or remove it and run: paack lock --def "
+        f"{path.name.removesuffix('.lock.yaml')}.yaml",
+    )

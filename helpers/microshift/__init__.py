@@ -1,0 +1,1 @@
+"""MicroShift's own images."""

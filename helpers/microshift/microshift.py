@@ -1,0 +1,167 @@
+"""MicroShift's image sets as packages: definitions that are generated, then built as any other.
+
+Each component is a package of its own, not a sub-package: it has its own source RPM and lock, and
+can be built, published and rebuilt alone. Layers that components share are fetched once all the
+same: the blob cache sees to that.
+
+A package fits one version of MicroShift. ``Conflicts: microshift < V`` and ``> V`` tie the two
+without asking for MicroShift, so the images may be installed first; and a comparison without a
+release takes every rebuild of that version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from helpers.build import Builder
+from helpers.definition.definition import (
+    DEFAULT_MANIFEST_PATH,
+    Definition,
+    Image,
+    Package,
+    PackageArch,
+)
+from helpers.document import suggest
+from helpers.errors import LockError, UsageError
+from helpers.lock.lock import lock_path
+from helpers.microshift.image_set import RELEASE, RELEASE_HINT, ImageSet
+from helpers.microshift.release import ARCHES, CORE
+
+NAME = "microshift-containers"
+#: Not the first paack's /usr/lib/microshift/images, a directory: rpm cannot put a link there.
+PATH = f"/usr/lib/{NAME}"
+NONE = "none"
+
+_DESCRIPTION = """\
+The container images of {what}, in a read-only store that CRI-O and
+podman use in place: nothing is pulled, imported or copied. They fit this version only.
+The licence is MicroShift's; each image names those of its content."""
+
+
+def definitions(
+    images: ImageSet, components: Sequence[str] = (), *, core: bool = True, release: str = ""
+) -> tuple[Definition, ...]:
+    """Return a definition per package: the core's (unless ``core`` is False) and ``components``'.
+
+    No component means all; NONE means none. ``release`` replaces the set's RPM release. Raises
+    UsageError for a component that the set does not offer, and for a bad release.
+    """
+    chosen = _choose(images, components)
+    if release and not re.fullmatch(RELEASE, release):
+        raise UsageError(f"{release!r} is no RPM release", hint=RELEASE_HINT)
+    return tuple(
+        _definition(images, component, release or images.document.release)
+        for component in ((CORE, *chosen) if core else chosen)
+    )
+
+
+def build(
+    builder: Builder,
+    images: ImageSet,
+    packages: Sequence[Definition],
+    arches: Sequence[str] = (),
+    make: Callable[[Definition, Sequence[str]], list[Path]] | None = None,
+) -> list[Path]:
+    """Make the RPMs of ``packages`` for ``arches`` (default: all) with ``make`` (builder.rpms).
+
+    All locks come first: what cannot be had shows before anything is made.
+    """
+    for arch in arches:
+        if arch not in ARCHES:
+            hint = f"--arch takes one of: {', '.join(ARCHES)}"
+            raise UsageError(f"MicroShift is not for {arch!r}", hint=hint)
+    lacking = [each for each in packages if not lock_path(each.file).exists()]
+    lock(builder, images, () if builder.frozen else lacking)
+    make = make or builder.rpms
+    made: list[Path] = []
+    for definition in packages:
+        (package,) = definition.packages
+        there = {arch.name for arch in package.arches}
+        if arches and not there.intersection(arches):
+            builder.reporter.say(f"skip    {package.name}: not for {', '.join(arches)}")
+            continue
+        with _hinted(images):
+            made += make(definition, [arch for arch in arches if arch in there])
+    return made
+
+
+def lock(builder: Builder, images: ImageSet, packages: Sequence[Definition]) -> list[Path]:
+    """Lock ``packages`` and return the paths of the locks."""
+    made = []
+    for definition in packages:
+        builder.reporter.say(f"lock    {lock_path(definition.file)}")
+        with _hinted(images):
+            made.append(builder.lock(definition)[0])
+    return made
+
+
+def _choose(images: ImageSet, components: Sequence[str]) -> list[str]:
+    offered = images.document.components
+    if not components:
+        return list(offered)
+    excluded = {each.component: each.reason for each in images.document.excluded}
+    for component in components:
+        if component in excluded:
+            raise UsageError(
+                f"{images.directory.name} does not offer {component}: {excluded[component]}",
+                hint="package what you need of it with a definition of your own",
+            )
+        if component not in (*offered, NONE):
+            raise UsageError(
+                f"{images.directory.name} has no component {component!r}",
+                hint=suggest(component, (*offered, NONE)),
+            )
+    return [component for component in offered if component in components]
+
+
+def _definition(images: ImageSet, component: str, release: str) -> Definition:
+    version = images.version
+    name = NAME if component == CORE else f"{NAME}-{component}"
+    what = f"MicroShift {version}" + (f": {component}" if component != CORE else "")
+    package = Package(
+        name=name,
+        version=version,
+        release=release,
+        license=images.document.license,
+        summary=f"Container images of {what}",
+        description=_DESCRIPTION.format(what=what),
+        url=images.document.url,
+        path=f"{PATH}/{component}",
+        filesystem="squashfs",
+        manifest_path=DEFAULT_MANIFEST_PATH,
+        arches=tuple(
+            PackageArch(arch, _images(images, component, arch), None)
+            for arch in ARCHES
+            if arch in images.components[component]
+        ),
+        line=0,
+        requires=() if component == CORE else (f"{NAME} = {version}",),
+        conflicts=(f"microshift < {version}", f"microshift > {version}"),
+    )
+    # There is no such file; the lock is beside it.
+    return Definition(images.directory / f"{name}.yaml", (package,))
+
+
+def _images(images: ImageSet, component: str, arch: str) -> tuple[Image, ...]:
+    """Return the images of one arch; one that has several names comes once, and provides all."""
+    found: dict[str, Image] = {}
+    qualifier = "" if component == CORE else f"{component}/"
+    for each in images.components[component][arch].images:
+        provided = f"microshift-image({qualifier}{each.name}) = {images.version}"
+        before = found.get(each.source.text)
+        provides = (*(before.provides if before else ()), provided)
+        found[each.source.text] = Image(each.source, each.line, provides)
+    return tuple(found.values())
+
+
+@contextmanager
+def _hinted(images: ImageSet) -> Iterator[None]:
+    """Name the command that makes these locks: it is not the one of other definitions."""
+    try:
+        yield
+    except LockError as error:
+        hint = f"paack microshift.lock --version {images.directory.name}"
+        raise LockError(error.message, place=error.place, hint=hint) from error

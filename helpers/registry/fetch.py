@@ -1,0 +1,68 @@
+"""The images of a store fetched several at a time, each layer once.
+
+Images share layers, and skopeo copies one image at a time: an image whose layer an earlier one
+brings waits for that one, and then finds the layer in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+from helpers.definition.reference import Source
+from helpers.lock.lock import LockedImage
+from helpers.registry.cache import Cache
+from helpers.registry.registry import Registry
+from helpers.store.store import StoredLayer
+
+_PARALLEL = 4  # skopeo fetches up to six layers of each at once
+
+
+def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]]) -> None:
+    """Bring every blob that the cache lacks, of images from their sources.
+
+    Raises what ``Registry.fetch`` raises, for the first image that fails.
+    """
+    bringing: dict[str, Future[None]] = {}
+    fetches = []
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        for image, source in wanted:
+            layers = {layer.digest for layer in image.layers}
+            earlier = {bringing[digest] for digest in layers if digest in bringing}
+            fetch = pool.submit(_fetch_after, earlier, registry, image, source)
+            bringing |= {digest: fetch for digest in layers if digest not in bringing}
+            fetches.append(fetch)
+        try:
+            for fetch in fetches:
+                fetch.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def to_fetch(
+    images: Iterable[LockedImage], layers: Iterable[StoredLayer] | None, cache: Cache
+) -> list[LockedImage]:
+    """Return of ``images`` what is to be fetched for a store with these layers (None: all).
+
+    An image none of whose layers has to be fetched comes without any.
+    """
+    if layers is None:
+        return list(images)
+    wanted = {each.locked.digest: each.locked.size for each in layers}
+    lacking = {digest for digest, size in wanted.items() if not cache.has(digest, size)}
+    found = []
+    for image in images:
+        brings = {layer.digest for layer in image.layers} & lacking
+        found.append(image if brings else replace(image, layers=()))
+        lacking -= brings
+    return found
+
+
+def _fetch_after(
+    earlier: set[Future[None]], registry: Registry, image: LockedImage, source: Source
+) -> None:
+    # The pool starts in order, so that what is waited for has started.
+    wait(earlier)
+    if not any(fetch.exception() for fetch in earlier):
+        registry.fetch(image, source)

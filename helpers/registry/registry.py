@@ -1,0 +1,296 @@
+"""Where images come from, through skopeo: registries, layouts, archives, local storage.
+
+skopeo does the transports, credentials (``REGISTRY_AUTH_FILE``), mirrors (registries.conf) and
+the signature policy (policy.json). Layers go straight into the blob cache; those that are there
+are not fetched again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from helpers.arch import oci_arch
+from helpers.definition.reference import Reference, Source
+from helpers.errors import LockError, RegistryError, UsageError, VerificationError
+from helpers.lock.lock import LockedImage, LockedLayer
+from helpers.progress import Meter, Reporter, count, human
+from helpers.registry import oci
+from helpers.registry.arrival import watching
+from helpers.registry.blob import digest_of, is_digest
+from helpers.registry.cache import Cache
+from helpers.registry.skopeo_errors import explain
+from helpers.run import Result, run
+from helpers.workspace import workspace
+
+_RETRIES = "2"  # skopeo waits 1 s, then 2 s
+_PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Resolves and fetches images. ``base`` is the directory that relative sources start from."""
+
+    cache: Cache
+    base: Path
+    reporter: Reporter
+    authfile: Path | None = None
+
+    def resolve(self, wanted: Iterable[tuple[Source, str]]) -> list[LockedImage]:
+        """Resolve (source, RPM arch) pairs to digests, several at a time, results in order.
+
+        Manifests and configs are put into the cache. Raises RegistryError for the first that
+        cannot be resolved.
+        """
+        pairs = list(wanted)
+        label = f"lock    {count(len(pairs), 'image')}"
+        with self.reporter.busy(label), ThreadPoolExecutor(_PARALLEL) as pool:
+            return list(pool.map(lambda pair: self._resolve(*pair), pairs))
+
+    def fetch(self, image: LockedImage, source: Source) -> None:
+        """Bring every blob of ``image`` that the cache lacks; raise RegistryError.
+
+        skopeo also asks the signature policy, once for an image from a repository: even when its
+        layers are there, for other images had them.
+        """
+        layers = {layer.digest: layer for layer in image.layers}
+        lacking = [each for each in layers.values() if not self.cache.has(each.digest, each.size)]
+        metadata = [image.manifest, image.config, *([image.list] if image.list else [])]
+        label = f"fetch   {image.source} ({image.arch})"
+        total = sum(layer.size for layer in lacking)
+        needed = bool(lacking) or not self.cache.is_admitted(_from(source), image.manifest)
+        with self.reporter.step(label, total) as meter:
+            if source.origin is None:
+                if needed or not all(map(self.cache.has, metadata)):
+                    self._check_same(image, self._resolve_local(source, image.arch))
+            else:
+                self._fetch_metadata(image, source)
+                if needed:
+                    self._fetch_layers(image, source, lacking, meter)
+                    self.cache.admit(_from(source), image.manifest)
+            cached = len(layers) - len(lacking)
+            layer_count = count(len(layers), "layer")
+            meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
+
+    def manifest(self, source: Source, tag_or_digest: str) -> bytes:
+        """Return a manifest or list as its registry has it now; raise RegistryError.
+
+        Raises VerificationError when it has other bytes than the digest that it was asked for.
+        """
+        command = ["inspect", "--retry-times", _RETRIES, "--raw", _docker(source, tag_or_digest)]
+        content = self._skopeo(source, command).stdout
+        if is_digest(tag_or_digest):
+            self._check_digest(source, content, tag_or_digest)
+        return content
+
+    def _resolve(self, source: Source, arch: str) -> LockedImage:
+        if source.origin is None:
+            return self._resolve_local(source, arch)
+        where = source.origin.digest or f"{source.origin.tag}"
+        raw = self.manifest(source, where)
+        index = None
+        if oci.is_index(raw):
+            index = self.cache.put(raw)
+            with _naming(source, arch):
+                chosen = oci.choose(raw, arch)
+            raw = self.manifest(source, chosen)
+        manifest = self.cache.put(raw)
+        with _naming(source, arch):
+            config_digest = oci.parse_manifest(raw).config.digest
+        config = self._config(source, manifest, config_digest)
+        return _locked(source, arch, index, raw, config)
+
+    def _resolve_local(self, source: Source, arch: str) -> LockedImage:
+        """Copy an image that is on this machine into the cache as a whole, and look at it."""
+        where = f"{source.transport}:{source.location}"
+        with workspace(self.cache.scratch()) as stage:
+            target = stage / "image"
+            # skopeo unpacks archives; in its own place a killed one would leave that behind.
+            temporary = ["--tmpdir", str(stage)]
+            options = ["--override-os", "linux", "--override-arch", oci_arch(arch), *temporary]
+            preserve = [] if source.transport == "containers-storage" else ["--preserve-digests"]
+            self._skopeo(
+                source,
+                [*options, "copy", "--remove-signatures", *preserve, where, f"dir:{target}"],
+            )
+            raw = (target / "manifest.json").read_bytes()
+            with _naming(source, arch):
+                manifest = oci.parse_manifest(raw)
+            self.cache.admit(_from(source), self.cache.put(raw))
+            for digest in {manifest.config.digest, *(each.digest for each in manifest.layers)}:
+                self.cache.adopt(target / digest.removeprefix("sha256:"), digest)
+            index = None
+            if source.transport in ("oci", "oci-archive"):
+                top = self._skopeo(source, [*temporary, "inspect", "--raw", where]).stdout
+                index = self.cache.put(top) if oci.is_index(top) else None
+        config = self.cache.read(manifest.config.digest)
+        return _locked(source, arch, index, raw, config)
+
+    def _fetch_metadata(self, image: LockedImage, source: Source) -> None:
+        for digest in filter(None, (image.list, image.manifest)):
+            if not self.cache.has(digest):
+                self.cache.put(self.manifest(source, digest))
+        if not self.cache.has(image.config):
+            self._config(source, image.manifest, image.config)
+
+    def _fetch_layers(
+        self, image: LockedImage, source: Source, lacking: list[LockedLayer], meter: Meter
+    ) -> None:
+        """Copy into an OCI layout whose blob directory already holds what the cache has.
+
+        With nothing lacking, only the signature policy is asked.
+        """
+        manifest = oci.parse_manifest(self.cache.read(image.manifest))
+        with workspace(self.cache.scratch()) as stage:
+            blobs = stage / "blobs" / "sha256"
+            blobs.mkdir(parents=True)
+            wanted = {layer.digest for layer in lacking}
+            for layer in image.layers:
+                name = blobs / layer.digest.removeprefix("sha256:")
+                if layer.digest not in wanted and not name.exists():
+                    name.hardlink_to(self.cache.path(layer.digest))
+            target = ["--dest-shared-blob-dir", "blobs", "oci:layout:image"]
+            if manifest.media_type == oci.OCI_MANIFEST:
+                # Otherwise skopeo would gzip a layer that the image holds uncompressed.
+                target.insert(0, "--preserve-digests")
+            elif lacking and any(not each.media_type.endswith("gzip") for each in manifest.layers):
+                target = ["--preserve-digests", "dir:blobs/sha256"]
+            command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
+            with watching(stage, lacking, meter):
+                self._skopeo(
+                    source, [*command, _docker(source, image.manifest), *target], cwd=stage
+                )
+            for layer in lacking:
+                self._adopt(blobs / layer.digest.removeprefix("sha256:"), layer, source)
+
+    def _adopt(self, file: Path, layer: LockedLayer, source: Source) -> None:
+        # skopeo names a file by the digest of what it wrote into it.
+        if not file.exists() or file.stat().st_size != layer.size:
+            raise RegistryError(
+                f"{source.text}: layer {layer.digest} did not arrive as the lock describes it",
+                hint="run the command again; if it stays, resolve the image anew: lock --update",
+            )
+        self.cache.adopt(file, layer.digest)
+
+    def _check_same(self, locked: LockedImage, found: LockedImage) -> None:
+        if found.manifest != locked.manifest:
+            raise LockError(
+                f"{locked.source} ({locked.arch}) is now {found.manifest}, "
+                f"the lock says {locked.manifest}",
+                hint="bring back the image that was locked, or lock anew: lock --update",
+            )
+
+    def _config(self, source: Source, manifest: str, digest: str) -> bytes:
+        if self.cache.has(digest):
+            return self.cache.read(digest)
+        command = ["inspect", "--retry-times", _RETRIES, "--raw", "--config"]
+        content = self._skopeo(source, [*command, _docker(source, manifest)]).stdout
+        self._check_digest(source, content, digest)
+        self.cache.put(content)
+        return content
+
+    def _check_digest(self, source: Source, content: bytes, digest: str) -> None:
+        if digest_of(content) != digest:
+            raise VerificationError(
+                f"{source.text}: the registry sent other bytes than {digest}",
+                hint="do not trust that registry or mirror; see registries.conf for which is used",
+            )
+
+    def _skopeo(self, source: Source, arguments: list[str], cwd: Path | None = None) -> Result:
+        """Run skopeo; relative sources are found from the definition's directory."""
+        registries = registries_conf()
+        options = ["--registries-conf", str(registries)] if registries else []
+        env = {"REGISTRY_AUTH_FILE": str(self.authfile.resolve())} if self.authfile else {}
+        # The digest of everything is checked here, and its echo would be a line per image.
+        command = ["skopeo", *options, *arguments]
+        result = run(command, cwd=cwd or self.base, env=env, check=False, quiet=True)
+        if result.status != 0:
+            raise explain(source, result)
+        return result
+
+
+def credentials(authfile: str | None) -> Path | None:
+    """Return the file that ``authfile``, or else REGISTRY_AUTH_FILE, names; None without.
+
+    Raises UsageError when it is not there: skopeo would go on as if none had been named.
+    """
+    name = authfile or os.environ.get("REGISTRY_AUTH_FILE")
+    if name and not Path(name).exists():
+        hint = "--authfile, or REGISTRY_AUTH_FILE: what podman login writes, or a pull secret"
+        raise UsageError(f"{name}: there is no such file", hint=hint)
+    return Path(name) if name else None
+
+
+def registries_conf() -> Path | None:
+    """Return the file that CONTAINERS_REGISTRIES_CONF names, absolute; None without.
+
+    Raises UsageError when it is not there: skopeo would say so as of the image.
+    """
+    name = os.environ.get("CONTAINERS_REGISTRIES_CONF")
+    if name and not Path(name).exists():
+        hint = "CONTAINERS_REGISTRIES_CONF names it: correct that, or unset it"
+        raise UsageError(f"{name}: there is no such file", hint=hint)
+    return Path(name).absolute() if name else None  # skopeo is started in other directories
+
+
+def _from(source: Source) -> str:
+    """Return what a signature policy tells sources apart by: a repository, or a local place."""
+    return source.origin.repo if source.origin else f"{source.transport}:{source.location}"
+
+
+def _docker(source: Source, tag_or_digest: str) -> str:
+    """Return the skopeo name of an image in the repository that ``source`` names."""
+    assert source.origin is not None
+    mark = "@" if tag_or_digest.startswith("sha256:") else ":"
+    return f"docker://{source.origin.repo}{mark}{tag_or_digest}"
+
+
+def _locked(
+    source: Source, arch: str, index: str | None, raw: bytes, raw_config: bytes
+) -> LockedImage:
+    with _naming(source, arch):
+        manifest = oci.parse_manifest(raw)
+        config = oci.parse_config(raw_config)
+        if config.architecture != oci_arch(arch) or config.os != "linux":
+            raise RegistryError(
+                f"is for {config.os}/{config.architecture}, not for {arch}",
+                hint=f"name an image for {arch}, or one that has several architectures",
+            )
+        if len(config.diff_ids) != len(manifest.layers):
+            raise RegistryError(
+                f"has {len(manifest.layers)} layers but {len(config.diff_ids)} diffIDs"
+            )
+    layers = tuple(
+        LockedLayer(layer.digest, layer.size, diff_id)
+        for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
+    )
+    digest = digest_of(raw)
+    return LockedImage(
+        source=source.text,
+        arch=arch,
+        names=_names(source.reference, index or digest),
+        list=index,
+        manifest=digest,
+        config=digest_of(raw_config),
+        created=config.created,
+        layers=layers,
+    )
+
+
+def _names(reference: Reference, digest: str) -> tuple[str, ...]:
+    """Tag and digest, so that both resolve on the device (facts: CRI-O, podman)."""
+    by_digest = f"{reference.repo}@{reference.digest or digest}"
+    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
+
+
+@contextmanager
+def _naming(source: Source, arch: str) -> Iterator[None]:
+    """Put the image in front of what is wrong with it."""
+    try:
+        yield
+    except RegistryError as error:
+        raise RegistryError(f"{source.text} ({arch}): {error.message}", hint=error.hint) from error

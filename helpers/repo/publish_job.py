@@ -1,0 +1,235 @@
+"""The publishing job: what a definition makes is built, signed and published, unless it is already.
+
+"Already" is told by name, version and arch, and by what went in; not by a digest of the RPM, which
+changes with the version of rpmbuild. So a job that finds nothing new builds nothing. Only when it
+is not known what went in, as after `make rpm` and `make publish`, the package is built to compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.definition.definition import Definition, Package, PackageArch, load_definition
+from helpers.errors import LockError, Place, PublishError
+from helpers.kubernetes.manifests import read_manifests
+from helpers.layers.group import check_groups, layers_of
+from helpers.lock.contents import contents_of, group_packages
+from helpers.lock.lock import Lock, check_lock, lock_path, read_lock
+from helpers.repo.generation import State
+from helpers.repo.publish import (
+    Offer,
+    Offers,
+    Publication,
+    Settings,
+    built_offers,
+    publish,
+    read_states,
+)
+from helpers.repo.repo import make_repo, repo_path
+from helpers.repo.repodata import SOURCE, Entry
+from helpers.repo.site import Site
+
+if TYPE_CHECKING:
+    from helpers.build import Builder
+
+# What of a package does not change its RPMs.
+_NOT_INPUTS = ("line", "arches")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A package that should be published: one arch's, or the source RPM (``arch`` "source").
+
+    ``files`` are the names that it may have; ``inputs`` a digest of what it is made from.
+    """
+
+    arch: str
+    files: tuple[str, ...]
+    inputs: str
+
+
+def publish_job(
+    builder: Builder, file: Path, site: Site, settings: Settings, *, sources: bool = False
+) -> Publication:
+    """Publish the packages of a definition that are not yet; return what was published.
+
+    With ``sources`` their source RPMs, too. Raises LockError when the lock is not up to date,
+    PublishError when a published package was made from something else, or has other content.
+    """
+    definition = load_definition(file)
+    lock = _read_lock(definition)
+    wanted = wanted_packages(definition, lock, sources=sources)
+    with site.locked():
+        states = read_states(site, settings)
+    missing, unknown = _missing(wanted, states)
+    layers = wanted_layers(definition, lock, [*missing, *unknown])
+    wanted += layers
+    # Their names tell what they are made from.
+    missing += [each for each in layers if not _published(each, states)]
+    same = [each for each in wanted if each not in missing and each not in unknown]
+    _say(builder, same, "same    {} is published")
+    _say(builder, unknown, "compare {}: it is not known what the published one was made from")
+    offers: Offers = {}
+    if to_build := [*missing, *unknown]:
+        _build(builder, file, to_build)
+        inputs = {name: each.inputs for each in to_build for name in each.files}
+        make_repo(builder.output, replace(settings, versions=0), builder.reporter, inputs)
+        offers = _offers(repo_path(builder.output), to_build)
+    done = publish(site, lambda _: offers, settings)
+    _say(builder, unknown, "same    {} is published")
+    added = {path.rpartition("/")[2] for path in done.packages}
+    if settings.versions:
+        old = [each for each in missing if not added.intersection(each.files)]
+        _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
+    return done
+
+
+def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False) -> list[Wanted]:
+    """Return what a definition makes, from this lock."""
+    found = []
+    for package in definition.packages:
+        base = f"{package.name}-{package.version}-{package.release}"
+        arches = [_inputs(package, arch, lock) for arch in package.arches]
+        for arch, inputs in zip(package.arches, arches, strict=True):
+            noarch = () if package.has_images else (f"{base}.noarch.rpm",)
+            files = (f"{base}.{arch.name}.rpm", *noarch)
+            found.append(Wanted(arch.name, files, _digest(package, [inputs])))
+        if sources:
+            found.append(Wanted(SOURCE, (f"{base}.src.rpm",), _digest(package, arches)))
+    return found
+
+
+def wanted_layers(definition: Definition, lock: Lock, missing: Sequence[Wanted]) -> list[Wanted]:
+    """Return the packages of layers that packages in ``missing`` need.
+
+    Their names tell what they are made from. What is published needs no others, although a newer
+    paack would give the same layers other names.
+    """
+    files = {name for each in missing for name in each.files}
+    groups = {each.name: each for each in group_packages(definition, lock)}
+    found = set()
+    for package in definition.packages:
+        base = f"{package.name}-{package.version}-{package.release}"
+        for contents in contents_of(package, lock, list(groups.values())):
+            for name in (each.partition(" ")[0] for each in contents.requires):
+                group, inputs = groups[name], hashlib.sha256(name.encode()).hexdigest()
+                if f"{base}.{contents.arch}.rpm" in files:
+                    found.add(Wanted(contents.arch, (group.file,), inputs))
+                if f"{base}.src.rpm" in files:
+                    found.add(Wanted(SOURCE, (group.spec.source_file,), inputs))
+    return sorted(found, key=lambda each: each.files)
+
+
+def _read_lock(definition: Definition) -> Lock:
+    path = lock_path(definition.file)
+    lock = read_lock(path)
+    if lock is None:
+        raise LockError(
+            "there is no lock, and a job makes none",
+            place=Place(path),
+            hint=f"paack lock --def {definition.file}   (and commit the lock)",
+        )
+    check_lock(definition, lock)
+    check_groups(definition, lock)
+    return lock
+
+
+def _say(builder: Builder, some: list[Wanted], line: str) -> None:
+    for each in sorted(some, key=lambda each: each.files):
+        builder.reporter.say(line.format(each.files[0]))
+
+
+def _missing(
+    wanted: list[Wanted], states: Mapping[str, State]
+) -> tuple[list[Wanted], list[Wanted]]:
+    """Return what is not published, and what is, made from we do not know what."""
+    missing: list[Wanted] = []
+    unknown: list[Wanted] = []
+    refused: list[str] = []
+    for each in wanted:
+        there = _published(each, states)
+        if not there:
+            missing.append(each)
+        elif not all(entry.inputs for entry in there):
+            unknown.append(each)
+        refused += [
+            f"{each.arch}/{entry.file} is published, made from something else"
+            for entry in there
+            if entry.inputs and entry.inputs != each.inputs
+        ]
+    if refused:
+        raise PublishError(
+            "\n".join(refused), hint="raise the release: what is published never changes"
+        )
+    return missing, unknown
+
+
+def _published(each: Wanted, states: Mapping[str, State]) -> list[Entry]:
+    state = states.get(each.arch, State())
+    return [state.entries[name] for name in each.files if name in state.entries]
+
+
+def _build(builder: Builder, file: Path, wanted: list[Wanted]) -> None:
+    names = {name for each in wanted for name in each.files}
+    arches = sorted({each.arch for each in wanted} - {SOURCE})
+    if arches:
+        builder.rpms(file, arches, only=names)
+    if any(each.arch == SOURCE for each in wanted):
+        builder.srpm(file, only=names)
+
+
+def _offers(repository: Path, wanted: list[Wanted]) -> Offers:
+    """Return what was built, each for its arch; a package without an arch is the same for all."""
+    built = {
+        offer.entry.file: offer for some in built_offers(repository).values() for offer in some
+    }
+    offers: dict[str, list[Offer]] = {}
+    for each in wanted:
+        found = [built[name] for name in each.files if name in built]
+        if not found:
+            raise PublishError(
+                f"{each.files[0]} was built, and is not in {repository}", hint="paack repo"
+            )
+        offers.setdefault(each.arch, []).extend(found)
+    return offers
+
+
+def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object]:
+    images = sorted(
+        [*lock.of(image.source, arch.name).names, lock.of(image.source, arch.name).manifest]
+        for image in arch.images
+    )
+    grouped = [
+        each.layers
+        for each in lock.groups_of(arch.name, package.filesystem)
+        if package.layers == "shared"
+    ]
+    manifests = read_manifests(arch.manifests).archive if arch.manifests else b""
+    provides = sorted({each for image in arch.images for each in image.provides})
+    return {
+        "arch": arch.name if package.has_images else "noarch",
+        "images": images,
+        "provides": provides,
+        "manifests": hashlib.sha256(manifests).hexdigest(),
+        **({"layers": _own_groups(arch, lock, grouped)} if grouped else {}),
+    }
+
+
+def _own_groups(arch: PackageArch, lock: Lock, groups: list[tuple[str, ...]]) -> list[list[str]]:
+    """Return the groups that have layers of the images of ``arch``."""
+    layers = layers_of(lock.of(image.source, arch.name) for image in arch.images)
+    return sorted(list(ids) for ids in groups if layers.keys() & set(ids))
+
+
+def _digest(package: Package, arches: list[dict[str, object]]) -> str:
+    names = [each.name for each in fields(package) if each.name not in _NOT_INPUTS]
+    plain = {name: getattr(package, name) for name in names}
+    if package.layers == "bundled":
+        del plain["layers"]  # what was published before this key existed is the same
+    text = json.dumps([plain, arches], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What is in RPMs, for people and programs."""

@@ -1,0 +1,240 @@
+"""Reading reports from RPMs, and from the records of their builds beside them.
+
+No network, no cache, no root. The parts of an RPM add up to its size, to the byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from helpers.definition.definition import Definition
+from helpers.errors import LockError, PaackError, UsageError, VerificationError
+from helpers.kubernetes.objects import images_of, read_objects, title_of
+from helpers.layers.layer_package import is_group_file
+from helpers.layers.partial_store import KnownLayers
+from helpers.lock.lock import Lock, LockedImage, read_lock
+from helpers.registry.image_facts import read_facts
+from helpers.report.report import (
+    BuildRecord,
+    LayerPackage,
+    Part,
+    Report,
+    ReportedImage,
+    ReportedLayer,
+    ReportedManifest,
+    ReportedRpm,
+)
+from helpers.rpm.rpm_file import RpmContents, RpmFacts, unpack_contents
+from helpers.rpm.rpm_file import read_facts as read_rpm_facts
+from helpers.store.store import chain_ids, layer_id, stored_layers
+from helpers.store.usage import StoreContents, StoreUsage, read_store
+from helpers.workspace import workspace
+
+_VERIFY = "paack verify RPM   tells what was changed, and where"
+
+
+def built_rpms(output: Path, definition: Definition | None = None) -> list[Path]:
+    """Return the RPMs that are in ``output``; with a definition, those of its packages.
+
+    Raises UsageError when there are none.
+    """
+    found = sorted(path for path in output.glob("rpms/*/*.rpm") if not is_group_file(path.name))
+    if definition:
+        names = [f"{each.name}-{each.version}-{each.release}" for each in definition.packages]
+        found = [path for path in found if path.name.rsplit(".", 2)[0] in names]
+    if not found:
+        of = f" of {definition.file}" if definition else ""
+        hint = f"make rpm DEF={definition.file if definition else 'FILE'}"
+        raise UsageError(f"no RPM{of} was built in {output / 'rpms'}", hint=hint)
+    return found
+
+
+def read_reports(rpms: Iterable[Path], scratch: Path) -> list[Report]:
+    """Read RPMs and group them by NAME-VERSION-RELEASE; ``scratch`` is a directory for work.
+
+    Raises UsageError for two RPMs of one name, VerificationError for what is damaged.
+    """
+    found: dict[str, tuple[Path, ReportedRpm]] = {}
+    for rpm in rpms:
+        reported = read_rpm(rpm, scratch)
+        known = found.setdefault(reported.facts.file, (rpm, reported))[0]
+        if known.resolve() != rpm.resolve():
+            raise UsageError(f"{known} and {rpm} are both {reported.facts.file}", hint="name one")
+    builds: defaultdict[str, list[ReportedRpm]] = defaultdict(list)
+    for name in sorted(found):
+        reported = found[name][1]
+        builds[reported.facts.nvr].append(reported)
+    return [Report(tuple(builds[name])) for name in sorted(builds)]
+
+
+def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
+    """Read one RPM."""
+    facts = read_rpm_facts(rpm)
+    with workspace(scratch) as work:
+        contents = unpack_contents(rpm, facts.name, work)
+        manifests = tuple(
+            _manifest(path, file, contents.files[path]) for path, file in contents.manifests.items()
+        )
+        lock_sha256 = (
+            hashlib.sha256(contents.lock.read_bytes()).hexdigest() if contents.lock else ""
+        )
+        store, lock = _store(rpm, contents), _lock(rpm, contents)
+        packages = _layer_packages(rpm, lock, contents)
+    images = _images(rpm, lock, store) if store and contents.lock else ()
+    return ReportedRpm(
+        facts=facts,
+        filesystem=contents.filesystem,
+        usage=store.usage if store else None,
+        images=images,
+        layers=_layers(images, store.usage) if store else (),
+        parts=tuple(_parts(facts, contents, store.usage if store else None)),
+        manifests=manifests,
+        lock_sha256=lock_sha256,
+        record=_record(rpm, facts),
+        layer_packages=packages,
+    )
+
+
+def _store(rpm: Path, contents: RpmContents) -> StoreContents | None:
+    if contents.store is None:
+        return None
+    try:
+        return read_store(contents.store, contents.filesystem)
+    except ValueError as error:
+        raise VerificationError(
+            f"{rpm}: its store cannot be read: {error}", hint=_VERIFY
+        ) from error
+
+
+def _lock(rpm: Path, contents: RpmContents) -> Lock:
+    if contents.lock is None:
+        return Lock()
+    try:
+        return read_lock(contents.lock) or Lock()
+    except LockError as error:
+        raise VerificationError(f"{rpm}: its lock {error.message}", hint=_VERIFY) from error
+
+
+def _layer_packages(rpm: Path, lock: Lock, contents: RpmContents) -> tuple[LayerPackage, ...]:
+    """Return the packages of layers that an RPM needs, in the order of its lock."""
+    known = KnownLayers()
+    try:
+        known.add(lock, contents.layers)
+    except ValueError as error:
+        raise VerificationError(f"{rpm}: its list of layers: {error}", hint=_VERIFY) from error
+    sizes = {key: each.locked.size for key, each in known.layers.items()}
+    return tuple(
+        LayerPackage(name, ids, sum(sizes.get(each, 0) for each in ids))
+        for name, ids in known.packages.items()
+    )
+
+
+def _images(rpm: Path, lock: Lock, store: StoreContents) -> tuple[ReportedImage, ...]:
+    """Return the images, the biggest first."""
+    locked = sorted(lock.images.values(), key=lambda image: (image.names, image.source))
+    users = _users(locked)
+    elsewhere = {each for group in lock.groups for each in group.layers}
+    if store.usage.layers.keys() != users.keys() - elsewhere:
+        raise VerificationError(f"{rpm}: its layers are not those of its lock", hint=_VERIFY)
+    own, shared = [0] * len(locked), [0] * len(locked)
+    for owners, size in store.usage.pieces.items():
+        having = {number for layer in owners for number in users[layer]}
+        for number in having:
+            (shared if len(having) > 1 else own)[number] += size
+    found = []
+    for number, image in enumerate(locked):
+        config = store.big_data.get(image.config)
+        if config is None:
+            raise VerificationError(f"{rpm}: {image.names[0]} has no config", hint=_VERIFY)
+        facts = read_facts(config, len(image.layers))
+        found.append(ReportedImage(image, facts, own[number], shared[number]))
+    return tuple(sorted(found, key=lambda image: (-image.size, image.name, image.locked.source)))
+
+
+def _layers(images: Sequence[ReportedImage], usage: StoreUsage) -> tuple[ReportedLayer, ...]:
+    """Return the layers, the biggest first."""
+    locked = [image.locked for image in images]
+    users = _users(locked)
+    made_by: dict[str, str] = {}
+    for image in images:
+        for identifier, text in zip(_layer_ids(image.locked), image.facts.made_by, strict=True):
+            made_by.setdefault(identifier, text)
+    common: defaultdict[str, int] = defaultdict(int)
+    for owners, size in usage.pieces.items():
+        for identifier in owners if len(owners) > 1 else ():
+            common[identifier] += size
+    layers = [
+        ReportedLayer(
+            stored=each,
+            files=usage.layers[each.id],
+            images=tuple(users[each.id]),
+            made_by=made_by[each.id],
+            own=usage.pieces.get((each.id,), 0),
+            common=common[each.id],
+        )
+        for each in stored_layers(locked)
+        if each.id in usage.layers
+    ]
+    return tuple(sorted(layers, key=lambda layer: (-layer.size, layer.stored.id)))
+
+
+def _users(locked: Sequence[LockedImage]) -> dict[str, list[int]]:
+    """Return the numbers of the images that have a layer, by its ID."""
+    users: defaultdict[str, list[int]] = defaultdict(list)
+    for number, image in enumerate(locked):
+        for identifier in _layer_ids(image):
+            users[identifier].append(number)
+    return dict(users)
+
+
+def _layer_ids(image: LockedImage) -> list[str]:
+    return [layer_id(chain) for chain in chain_ids([each.diff_id for each in image.layers])]
+
+
+def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> Iterable[Part]:
+    yield Part("RPM header: names, scriptlets, Provides", facts.header_size)
+    if usage:
+        own = sum(size for owners, size in usage.pieces.items() if len(owners) == 1)
+        yield Part("Layers, each once", own)
+        yield Part("Files that several layers have, stored once", sum(usage.pieces.values()) - own)
+        yield Part("Manifests and configs of images, the store's lists", usage.records)
+        yield Part("Tables of the filesystem: names, owners, modes, padding", usage.tables)
+        if usage.unused:
+            yield Part("Bytes of the filesystem that belong to no file", usage.unused)
+    manifests = sum(contents.files[path] for path in contents.manifests)
+    whole = sum(contents.files.values())
+    yield Part("Kubernetes manifests", manifests)
+    others = whole - manifests - (usage.size if usage else 0)
+    yield Part("Lock, units, doctor and other files for the device", others)
+    yield Part("Archive (cpio): names, links, padding", facts.archive_size - whole)
+    saved = facts.archive_size - (facts.size - facts.header_size)
+    if saved:
+        yield Part("Saved by RPM's compression", -saved)
+
+
+def _manifest(path: str, file: Path, size: int) -> ReportedManifest:
+    """Read a manifest as it is; what is none has no objects."""
+    try:
+        objects = read_objects(file.read_text("utf-8"), Path(path))
+    except (PaackError, ValueError):
+        return ReportedManifest(path, size, (), ())
+    titles = dict.fromkeys(filter(lambda title: title != "?/?", map(title_of, objects)))
+    uses = dict.fromkeys(use.image for each in objects for use in images_of(each, Path(path)))
+    return ReportedManifest(path, size, tuple(titles), tuple(uses))
+
+
+def _record(rpm: Path, facts: RpmFacts) -> BuildRecord | None:
+    """Return the record of the build beside an RPM, if it is of these bytes."""
+    try:
+        record = json.loads(rpm.with_name(f"{rpm.name}.buildinfo.json").read_text("utf-8"))
+        if record["sha256"] != facts.sha256:
+            return None
+        inputs = record["inputs"]
+        recipes = tuple(map(str, inputs["recipes"]))
+        return BuildRecord(str(inputs["rpm"]), str(inputs["libzstd"]), recipes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

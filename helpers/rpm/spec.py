@@ -1,0 +1,200 @@
+"""Spec files: a package of a definition rendered with specs/package.spec.j2.
+
+Texts of a definition never reach rpm's macro engine: ``%`` is doubled in the template, and what
+cannot be escaped (line ends in one-line tags) was refused when the definition was loaded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from helpers.definition.definition import Package
+from helpers.kubernetes.manifests import Manifests
+from helpers.lock.lock import Lock, LockedGroup, LockedImage, dump
+from helpers.rpm.device import Device, DeviceFile, device_of, image_names
+from helpers.store.store import StoredLayer
+from helpers.templates import render
+
+# Directories that every host has, of packages like `filesystem` and `systemd`. All others are
+# owned by the package too, so that erasing it leaves nothing.
+_BASE = frozenset(
+    map(
+        PurePosixPath,
+        (
+            "/", "/etc", "/usr", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/share",
+            "/usr/lib/systemd", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d",
+        ),
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a package holds for one RPM arch, ready to be sources of the SRPM.
+
+    ``provides`` is what the definition adds to the names and digests of the images. ``layers``
+    are those of its store (None: all of the images); others are in the packages of ``groups``,
+    for which there are ``requires`` and ``files``.
+    """
+
+    arch: str
+    images: tuple[LockedImage, ...]
+    manifests: Manifests | None
+    provides: tuple[str, ...] = ()
+    layers: tuple[StoredLayer, ...] | None = None
+    groups: tuple[LockedGroup, ...] = ()
+    requires: tuple[str, ...] = ()
+    files: tuple[DeviceFile, ...] = ()
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a store for this arch."""
+        return bool(self.images or self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
+
+    ``kind`` is "store" or "sbom" (``content`` is made later), "manifests" (a tar to unpack) or
+    "file".
+    """
+
+    number: int
+    name: str
+    arch: str | None
+    kind: str
+    path: str
+    mode: int = 0o644
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A rendered spec and the sources that it names, in their order.
+
+    ``epoch`` is the time of the packages and their files, in seconds since 1970.
+    """
+
+    package: Package
+    contents: tuple[Contents, ...]
+    sources: tuple[Source, ...]
+    noarch: bool
+    epoch: int
+    text: str
+
+    @property
+    def nevra_base(self) -> str:
+        """NAME-VERSION-RELEASE."""
+        return f"{self.package.name}-{self.package.version}-{self.package.release}"
+
+    @property
+    def source_file(self) -> str:
+        """The name of the source RPM."""
+        return f"{self.nevra_base}.src.rpm"
+
+    def file(self, arch: str) -> str:
+        """Return the name of the RPM that holds the contents of ``arch``."""
+        return f"{self.nevra_base}.{self.rpm_arch(arch)}.rpm"
+
+    def rpm_arch(self, arch: str) -> str:
+        """Return the arch of the RPM that holds the contents of ``arch``."""
+        return "noarch" if self.noarch else arch
+
+    def sources_of(self, arch: str) -> list[Source]:
+        """Return the sources that the RPM of ``arch`` needs."""
+        return [source for source in self.sources if source.arch in (arch, None)]
+
+
+def render_spec(
+    package: Package, contents: Sequence[Contents], *, epoch: int, only: str | None = None
+) -> Spec:
+    """Render the spec of ``package``; with ``only``, for that arch alone (if it is not noarch)."""
+    device = device_of(package) if any(each.has_store for each in contents) else None
+    noarch = _is_noarch(contents)
+    if only and not noarch:
+        contents = [each for each in contents if each.arch == only]
+    sources = _sources(package, contents[:1] if noarch else contents, device)
+    links = device.links if device else ()
+    ghosts = device.ghosts if device else ()
+    paths = [*(source.path for source in sources), *(link for link, _ in links), *ghosts]
+    text = render(
+        "package.spec.j2",
+        package=package,
+        arches=[each.arch for each in contents],
+        store_arches=[each.arch for each in contents if each.has_store],
+        sources=sources,
+        links=links,
+        ghosts=ghosts,
+        directories=_directories(paths),
+        noarch=noarch,
+        changed=_changelog_time(epoch),
+        provides={each.arch: _provides(each) for each in contents},
+        requires={each.arch: each.requires for each in contents},
+        scriptlets=device.scriptlets if device else {},
+    )
+    return Spec(package, tuple(contents), sources, noarch, epoch, text)
+
+
+def _sources(
+    package: Package, contents: Sequence[Contents], device: Device | None
+) -> tuple[Source, ...]:
+    found: list[Source] = []
+
+    def add(
+        name: str, arch: str | None, kind: str, path: str, content: bytes | None, mode: int = 0o644
+    ) -> None:
+        found.append(Source(len(found), name, arch, kind, path, mode, content))
+
+    shared = f"/usr/share/paack/{package.name}"
+    for each in contents:
+        base = f"{package.name}-{each.arch}"
+        if each.has_store:
+            store = f"{package.path}.{package.filesystem}"
+            add(f"{base}.{package.filesystem}", each.arch, "store", store, None)
+        if each.images:
+            images = {(image.source, image.arch): image for image in each.images}
+            lock = Lock(images, each.groups)
+            lock_text = dump(lock).encode()
+            add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
+            names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
+            add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
+            bill = f"{shared}/sbom.spdx.json"
+            add(f"{base}.sbom.spdx.json", each.arch, "sbom", bill, None)
+        for file in each.files:
+            source = f"{base}-{file.source}"
+            add(source, each.arch, "file", file.path, file.content.encode(), file.mode)
+        if each.manifests:
+            archive = each.manifests.archive
+            add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)
+    for file in device.files if device else ():
+        add(file.source, None, "file", file.path, file.content.encode(), file.mode)
+    return tuple(found)
+
+
+def _provides(contents: Contents) -> list[str]:
+    """Every name and digest, so that ``dnf repoquery --whatprovides`` tells who ships an image."""
+    names = [f"container-image({name})" for name in image_names(contents.images)]
+    return sorted({*names, *contents.provides})
+
+
+def _changelog_time(epoch: int) -> str:
+    """Return ``Fri Jan  2 03:04:05 UTC 2026``, whatever the locale."""
+    day_and_time, year = time.asctime(time.gmtime(epoch)).rsplit(" ", 1)
+    return f"{day_and_time} UTC {year}"
+
+
+def _directories(paths: Sequence[str]) -> list[str]:
+    """Return the directories above ``paths`` that not every host has."""
+    above = {parent for path in paths for parent in PurePosixPath(path).parents}
+    return sorted(str(directory) for directory in above - _BASE)
+
+
+def _is_noarch(contents: Sequence[Contents]) -> bool:
+    """Only manifests, and the same for every arch."""
+    return not any(each.images for each in contents) and (
+        len({each.manifests.archive for each in contents if each.manifests}) == 1
+    )

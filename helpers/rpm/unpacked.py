@@ -1,0 +1,99 @@
+"""RPMs that paack made, taken apart without root: store image, lock and list of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from helpers.definition.yaml_format import FILESYSTEMS
+from helpers.errors import VerificationError
+from helpers.progress import count
+from helpers.rpm.device import UNIT_DIRECTORY, unit_of
+from helpers.rpm.payload import packed_files
+from helpers.rpm.sbom import Subject
+from helpers.run import run
+
+PROVIDED = "container-image("
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackedRpm:
+    """An unpacked RPM: who it is, what it provides and requires, its store image, lock and list.
+
+    ``sbom``, ``layers`` (the packages with the layers of the images) and ``drop_in`` (of its mount,
+    with theirs) need not be there. A package of layers has ``layers_json`` instead of lock and
+    list. What it requires is as ``rpm --requires`` shows it.
+    """
+
+    subject: Subject
+    provides: tuple[str, ...]
+    requires: tuple[str, ...]
+    store: Path
+    filesystem: str
+    lock: Path
+    images: Path
+    sbom: Path
+    layers: Path
+    layers_json: Path
+    drop_in: Path
+
+    @property
+    def name(self) -> str:
+        """The RPM's name."""
+        return self.subject.name
+
+    @property
+    def arch(self) -> str:
+        """The RPM's arch."""
+        return self.subject.arch
+
+
+def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
+    """Take what matters out of an RPM, into ``work``; None when it has no images (but manifests).
+
+    Raises VerificationError when it has only some of what belongs together.
+    """
+    subject, provides, requires = _ask(rpm)
+    shared = f"/usr/share/paack/{subject.name}"
+    wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
+    more = [work / name for name in ("sbom.spdx.json", "layers", "layers.json")]
+    targets = {**wanted, **{f"{shared}/{each.name}": each for each in more}}
+    more.append(work / "10-layers.conf")
+    targets[f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{more[-1].name}"] = more[-1]
+    stores: list[Path] = []
+    for file in packed_files(rpm):
+        target = targets.get(file.path)
+        suffix = PurePosixPath(file.path).suffix[1:]
+        if target is None and suffix in FILESYSTEMS:
+            target = work / f"{len(stores)}.{suffix}"
+            stores.append(target)
+        if target:
+            file.copy(target)
+    claims = any(each.startswith(PROVIDED) for each in provides)
+    if not stores and not claims and not any(each.exists() for each in wanted.values()):
+        return None
+    has_layers = (work / "layers.json").exists()
+    described = not claims if has_layers else all(map(Path.exists, wanted.values()))
+    if len(stores) != 1 or not described:
+        raise VerificationError(
+            f"{rpm}: holds {count(len(stores), 'store image')}, "
+            f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
+            f"{'a' if (work / 'images').exists() else 'no'} list of images",
+            hint="only RPMs that paack made, with images inside, can be verified",
+        )
+    names = (provides, requires)
+    return UnpackedRpm(subject, *names, stores[0], stores[0].suffix[1:], *wanted.values(), *more)
+
+
+def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...], tuple[str, ...]]:
+    """Return who an RPM is, what it provides and requires; its time is that of its changelog."""
+    tags = ("NAME", "VERSION", "RELEASE", "ARCH", "CHANGELOGTIME")
+    form = "".join(rf"%{{{tag}}}\n" for tag in tags)
+    form += r"[P%{PROVIDES}\n][R%{REQUIRENEVRS}\n]"
+    query = ["rpm", "-qp", "--nosignature", "--qf", form, str(rpm.resolve())]
+    said = run(query, quiet=True).stdout.decode().splitlines()
+    name, version, release, arch, time = said[: len(tags)]
+    epoch = int(time) if time.isdigit() else 0
+    rest = said[len(tags) :]
+    provides, requires = (tuple(e[1:] for e in rest if e.startswith(mark)) for mark in "PR")
+    return Subject(name, version, release, arch, epoch), provides, requires

@@ -1,0 +1,1 @@
+"""Stores of images (containers/storage, driver overlay), written and read as files."""

@@ -1,0 +1,160 @@
+"""The store image: one file that holds a store as a read-only filesystem.
+
+squashfs is made by tar2sqfs (squashfs-tools-ng), EROFS by mkfs.erofs (erofs-utils >= 1.8). Both
+read the store's tar stream, so that neither root nor a temporary tree is needed; both give the
+same bytes for the same stream and the same version.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from helpers.errors import BuildError, ToolError
+from helpers.lock.lock import LockedImage
+from helpers.progress import Reporter, human
+from helpers.registry.cache import Cache
+from helpers.run import Result, feed, require, run
+from helpers.store import tar
+from helpers.store.store import LAYOUT, StoredLayer, write_store
+
+#: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
+SIZE_LIMIT = int(3.9 * (1 << 30))
+
+_EROFS_OLDEST = (1, 8)
+_EROFS_UUID = "7061616b-0000-4000-8000-000000000000"
+_FILE_LIMIT = 1 << 36  # a few bytes of a tar can declare a sparse file of any size
+_TIME_LIMIT = 1 << 32  # squashfs keeps unsigned 32 bit seconds
+_SQUASHFS_XATTRS = (b"user.", b"trusted.", b"security.")
+_NOISE = re.compile(r"^$|^mkfs\.erofs \d|^<W> .*experimental|^Build completed|^-{3,}$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMaker:
+    """A filesystem, the tool that makes it, and the tool's version (all of which make bytes)."""
+
+    filesystem: str
+    tool: str
+    version: str
+
+    @property
+    def recipe(self) -> str:
+        """What besides the lock decides the bytes of a store image."""
+        return f"layout {LAYOUT}; {self.filesystem}; {self.tool} {self.version}; " + " ".join(
+            self.command(Path("IMAGE"))
+        )
+
+    def command(self, target: Path) -> list[str]:
+        """Return the command that reads a tar stream and writes ``target``."""
+        if self.filesystem == "squashfs":
+            options = ["--compressor", "zstd", "--comp-extra", "level=9", "--block-size", "131072"]
+            return [self.tool, "--quiet", "--no-skip", *options, str(target)]
+        # -T0 alone gives every file the time 0; to keep the files' own takes --mkfs-time.
+        options = ["-T0", "--mkfs-time", f"-U{_EROFS_UUID}"]
+        return [self.tool, "--quiet", *options, "--tar=f", str(target)]
+
+    def check(self, layer: str, path: bytes, entry: tar.Entry) -> None:
+        """Raise BuildError for a file that the filesystem cannot hold."""
+        problem = _squashfs_problem(entry) if self.filesystem == "squashfs" else _problem(entry)
+        if problem:
+            hint = "filesystem: erofs" if _problem(entry) is None else "build the image anew"
+            name = path.decode("utf-8", "backslashreplace")
+            raise BuildError(
+                f"layer {layer}: {name!r}: {self.filesystem} cannot hold {problem}", hint=hint
+            )
+
+
+def image_maker(filesystem: str) -> ImageMaker:
+    """Return the maker of ``filesystem``; raise ToolError when its tool is missing or too old."""
+    if filesystem == "squashfs":
+        tool = "tar2sqfs"
+        said = run([require(tool), "--version"], quiet=True, check=False)
+    else:
+        tool = "mkfs.erofs"
+        said = run([require(tool), "-V"], quiet=True, check=False)
+    match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
+    version = match[1] if match else "unknown"
+    if filesystem == "squashfs":
+        version += f" (libzstd {libzstd_version()})"
+    numbers = tuple(map(int, match[1].split(".")[:2])) if match else ()
+    if filesystem == "erofs" and numbers < _EROFS_OLDEST:
+        raise ToolError(
+            f"mkfs.erofs {version} cannot make a store from a tar stream; 1.8 or newer can",
+            hint="install a newer erofs-utils, or use filesystem: squashfs",
+        )
+    return ImageMaker(filesystem, tool, version)
+
+
+def libzstd_version() -> str:
+    """Return the version of the system's libzstd: what tar2sqfs and rpmbuild compress with."""
+    try:
+        version = ctypes.CDLL("libzstd.so.1").ZSTD_versionString
+    except OSError:
+        return "unknown"
+    version.restype = ctypes.c_char_p
+    return str(version().decode())
+
+
+def make_image(
+    target: Path,
+    maker: ImageMaker,
+    images: Sequence[LockedImage],
+    cache: Cache,
+    reporter: Reporter,
+    layers: Sequence[StoredLayer] | None = None,
+) -> None:
+    """Write the store of ``images`` as a filesystem image to ``target``; see ``write_store``.
+
+    Spools go beside it. Raises BuildError when the tool fails, warns, or the image is too large.
+    """
+
+    def write(out: IO[bytes]) -> None:
+        write_store(out, images, cache, target.parent, reporter, maker.check, layers)
+
+    result = feed(maker.command(target), write)
+    _check_result(maker, result)
+    size = target.stat().st_size
+    if size >= SIZE_LIMIT:
+        raise BuildError(
+            f"the store image has {human(size)}; rpm-ostree cannot read files of 4 GiB or more",
+            hint="spread the images over several packages",
+        )
+
+
+def _check_result(maker: ImageMaker, result: Result) -> None:
+    """A tool that warns has left something out: that is an error here."""
+    said = [line for line in result.stderr.splitlines() if not _NOISE.search(line)]
+    if result.status == 0 and not said:
+        return
+    if any("No space left" in line for line in said):
+        raise BuildError(
+            f"the disk is full\n{result.explain()}", hint="make room, or build elsewhere"
+        )
+    raise BuildError(
+        f"{maker.tool} did not make the store image\n{result.explain()}",
+        hint="if a file is to blame, try the other filesystem (squashfs or erofs)",
+    )
+
+
+def _problem(entry: tar.Entry) -> str | None:
+    if not 0 <= entry.mtime < 1 << 63:
+        return f"the time {entry.mtime}"
+    if entry.size > _FILE_LIMIT:
+        return f"a file of {human(entry.size)}"
+    return None
+
+
+def _squashfs_problem(entry: tar.Entry) -> str | None:
+    if not 0 <= entry.mtime < _TIME_LIMIT:
+        return f"the time {entry.mtime} (seconds since 1970)"
+    if problem := _problem(entry):
+        return problem
+    for key in entry.xattrs:
+        if not key.startswith(_SQUASHFS_XATTRS):
+            kind = "a POSIX ACL" if key.startswith(b"system.posix_acl") else "the xattr"
+            return f"{kind} {key.decode(errors='backslashreplace')}"
+    return None

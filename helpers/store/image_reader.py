@@ -1,0 +1,39 @@
+"""Reading store images without mounting them, and so without root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from helpers.run import reading
+from helpers.store import erofs
+from helpers.store.table import Table, read_table
+
+_SUPERBLOCK = 96
+_BYTES_USED = slice(40, 48)
+_ALIGNMENT = 4096
+
+
+def read_image(image: Path, filesystem: str) -> Table:
+    """Return all that a filesystem image holds; raise ValueError or BuildError if it is damaged."""
+    if filesystem == "erofs":
+        return erofs.read_table(image)
+    _check_squashfs_size(image)
+    # Without --root-becomes, sqfs2tar forgets the root's attributes.
+    with reading(["sqfs2tar", "--no-skip", "--root-becomes", ".", str(image)]) as stream:
+        return read_table(stream)
+
+
+def _check_squashfs_size(image: Path) -> None:
+    """Nothing but zeros may follow the filesystem, to the next whole 4 KiB."""
+    with image.open("rb") as file:
+        head = file.read(_SUPERBLOCK)
+        if len(head) < _SUPERBLOCK or head[:4] != b"hsqs":
+            raise ValueError("no squashfs")
+        used = int.from_bytes(head[_BYTES_USED], "little")
+        size = file.seek(0, os.SEEK_END)
+        if not used <= size <= used + _ALIGNMENT:
+            raise ValueError(f"{size} bytes, of which {used} are used")
+        file.seek(used)
+        if file.read().strip(b"\0"):
+            raise ValueError("there is something behind the filesystem")

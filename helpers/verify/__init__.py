@@ -1,0 +1,1 @@
+"""Proving that RPMs hold what their locks name."""

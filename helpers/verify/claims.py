@@ -1,0 +1,65 @@
+"""What an RPM says of its images and their layers in other places than its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from helpers.errors import RegistryError
+from helpers.layers.layer_package import RELEASE, VERSION, is_group_name
+from helpers.layers.partial_store import named_groups
+from helpers.lock.lock import LockedImage
+from helpers.registry.cache import Cache
+from helpers.rpm.device import image_names, unit_of
+from helpers.rpm.sbom import make_sbom
+from helpers.rpm.unpacked import PROVIDED, UnpackedRpm
+from helpers.store.table import show
+from helpers.verify.difference import Difference, compare
+
+
+def needs_differences(package: UnpackedRpm) -> Iterator[Difference]:
+    """Compare the packages of layers that rpm and systemd see with the list of them."""
+    names = named_groups(package.layers)
+    wanted = [f"{name} = {VERSION}-{RELEASE}" for name in names]
+    required = [each for each in package.requires if is_group_name(each.partition(" ")[0])]
+    yield from compare("Requires", wanted, required)
+    text = package.drop_in.read_text("utf-8", "replace") if package.drop_in.exists() else ""
+    units = [unit_of(name) for name in names]
+    for key in ("Requires", "After"):
+        lines = [line.partition("=") for line in text.splitlines()]
+        found = [unit for name, _, value in lines if name == key for unit in value.split()]
+        yield from compare(f"{unit_of(package.name)}.d/{package.drop_in.name} {key}", units, found)
+
+
+def list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> Iterator[Difference]:
+    """Compare what the RPM says of its images in other places with the lock."""
+    names = image_names(images)
+    listed = package.images.read_text("utf-8", "replace").splitlines()
+    where = f"/usr/share/paack/{package.name}/images"
+    yield from compare(where, names, listed)
+    wanted = [f"container-image({name})" for name in names]
+    provided = [each for each in package.provides if each.startswith(PROVIDED)]
+    yield from compare("Provides", wanted, provided)
+    lock = f"/usr/share/paack/{package.name}/lock.yaml"
+    for arch in sorted({image.arch for image in images} - {package.arch}):
+        yield Difference(lock, f"names images for {arch}; the RPM is for {package.arch}")
+
+
+def sbom_differences(
+    package: UnpackedRpm, images: Sequence[LockedImage], cache: Cache
+) -> Iterator[Difference]:
+    """Compare the bill of materials with what it would be made of the lock."""
+    where = f"/usr/share/paack/{package.name}/{package.sbom.name}"
+    if not package.sbom.exists():
+        yield Difference(where, "is missing")
+        return
+    configs = {image.config: cache.read(image.config) for image in images}
+    try:
+        wanted = make_sbom(package.subject, images, configs).splitlines()
+    except RegistryError:
+        return  # a config that is none was found by its chain
+    there = package.sbom.read_bytes().splitlines()
+    for number, (one, other) in enumerate(zip_longest(wanted, there), 1):
+        if one != other:
+            yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
+            return

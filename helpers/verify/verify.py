@@ -1,0 +1,281 @@
+"""Proving, without root, that the store inside an RPM is what its lock names.
+
+The lock is in the RPM. From it, and the images' blobs (each checked by its digest), the store is
+written again as it should be, and compared path by path with what the RPM's filesystem holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers.definition.reference import parse_source
+from helpers.errors import BuildError, LockError, UsageError, VerificationError
+from helpers.layers.layer_package import is_group_file
+from helpers.layers.partial_store import KnownLayers, named_groups, own_layers, read_layers
+from helpers.lock.chain import chain_problems
+from helpers.lock.lock import Lock, LockedImage, read_lock
+from helpers.progress import Reporter, count
+from helpers.registry.cache import Cache
+from helpers.registry.fetch import fetch_images
+from helpers.registry.origin import ask_origins, check_cached
+from helpers.registry.registry import Registry
+from helpers.rpm.header import check_is_rpm
+from helpers.rpm.signature import signature_of
+from helpers.rpm.unpacked import UnpackedRpm, unpack
+from helpers.store.image_reader import read_image
+from helpers.store.store import StoredLayer, stored_layers, write_store
+from helpers.store.table import Table, differences, read_table
+from helpers.verify.claims import list_differences, needs_differences, sbom_differences
+from helpers.verify.difference import Difference, difference_at, rpm_differences
+from helpers.verify.trial import candidates, start_all
+from helpers.workspace import workspace
+
+_SHOWN = 50
+_HINT = "do not ship it: build it again, and see who changed it"
+_HINT_UNSIGNED = "sign it: make repo SIGN=KEY, and verify what is in _output/repo then"
+_HINT_LAYERS = "name the RPMs of its layers, too: paack verify _output/rpms/*/*.rpm"
+_HINT_RUN = (
+    "the store is as locked: try `podman run` of another image on this machine, then the image"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is to be proved besides the store.
+
+    ``run``: podman starts each image. ``against``: "registry" asks for all digests and tags
+    again, "cache" forbids to fetch anything; "" is neither. ``keys``: the RPM must be signed by
+    one of these, files of public keys or fingerprints.
+    """
+
+    run: bool = False
+    against: str = ""
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what is none of these."""
+        if self.against not in ("", "registry", "cache"):
+            raise UsageError(
+                f"--against {self.against}: unknown", hint="--against registry, or cache"
+            )
+
+
+@dataclass
+class _Verdict:
+    """What is found in an RPM: its images, its differences, and lines worth to be read.
+
+    ``needs`` are the packages of layers that it names; ``group`` is its own name if it is one.
+    """
+
+    images: list[LockedImage] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    hint: str = _HINT
+    layers: int = 0
+    needs: tuple[str, ...] = ()
+    group: str = ""
+    proved: str = ""
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Verifies RPMs; blobs that the cache lacks are fetched. ``scratch`` is for work."""
+
+    registry: Registry
+    scratch: Path
+    demands: Demands = Demands()
+    known: KnownLayers = field(default_factory=KnownLayers)
+
+    @property
+    def cache(self) -> Cache:
+        """Where the blobs are."""
+        return self.registry.cache
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who is told."""
+        return self.registry.reporter
+
+    def verify_all(self, rpms: Sequence[Path]) -> Iterator[str]:
+        """Yield what was proved of each RPM; at the end, raise VerificationError for the others."""
+        for rpm in rpms:
+            check_is_rpm(rpm)
+        failed: list[VerificationError] = []
+        waiting: list[tuple[Path, _Verdict]] = []
+        there: set[str] = set()
+        # What packages of layers should have, only the others say.
+        for rpm in sorted(rpms, key=lambda rpm: is_group_file(rpm.name)):
+            try:
+                verdict = self._examine(rpm)
+                there.add(verdict.group)
+                if verdict.needs:
+                    waiting.append((rpm, verdict))
+                else:
+                    yield _conclusion(rpm, verdict)
+            except VerificationError as error:
+                failed.append(error)
+        for rpm, verdict in waiting:
+            # Its images are as locked only where these layers are, too.
+            if lacking := sorted(set(verdict.needs) - there):
+                verdict.hint = verdict.hint if verdict.differences else _HINT_LAYERS
+                what = "is not verified with it, and has layers of its images"
+                verdict.differences += [Difference(name, what) for name in lacking]
+            try:
+                yield _conclusion(rpm, verdict)
+            except VerificationError as error:
+                failed.append(error)
+        if failed:
+            text = "\n".join(each.message for each in failed)
+            raise VerificationError(text, hint=failed[0].hint)
+
+    def _examine(self, rpm: Path) -> _Verdict:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        verdict = _Verdict(differences=list(rpm_differences(rpm)))
+        with workspace(self.scratch) as work:
+            if not verdict.differences:  # else nothing in it can be trusted to be read
+                signature = signature_of(rpm, self.demands.keys, work)
+                if signature.problem:
+                    verdict.differences.append(Difference(rpm.name, signature.problem))
+                    verdict.hint = _HINT if signature.signer else _HINT_UNSIGNED
+                package = unpack(rpm, work)
+                if package and package.layers_json.exists():
+                    self._judge_layers(package, work, verdict)
+                elif package:
+                    self._judge(package, work, verdict)
+                what = "no images inside"
+                if package:
+                    images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
+                    what = f"{images}{count(verdict.layers, 'layer')}: as locked"
+                verdict.proved = f"{what}, {signature}"
+        return verdict
+
+    def _judge(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
+        shared = f"/usr/share/paack/{package.name}"
+        try:
+            lock = read_lock(package.lock)
+        except LockError as error:
+            verdict.differences.append(Difference(f"{shared}/lock.yaml", error.message))
+            return
+        lock = lock or Lock()
+        images = verdict.images = list(lock.images.values())
+        found = verdict.differences
+        try:
+            self.known.add(lock, package.layers)
+        except ValueError as error:
+            found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
+        verdict.needs = named_groups(package.layers)
+        layers = own_layers(lock)
+        verdict.layers = len(stored_layers(images) if layers is None else layers)
+        found += list_differences(package, images)
+        found += needs_differences(package)
+        self.fetch(images)
+        for image in images:
+            found += [
+                Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
+                for problem in chain_problems(image, self.cache)
+            ]
+        found += sbom_differences(package, images, self.cache)
+        found += self.verify_store(package.store, package.filesystem, images, work, layers)
+        if self.demands.against == "registry":
+            self._ask(images, verdict)
+        if self.demands.run and lock.groups:
+            verdict.notes.append("not started: layers of its images are in other packages")
+        elif self.demands.run and not found:  # what is not ours is not started
+            self._start(package, verdict)
+
+    def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
+        where = f"/usr/share/paack/{package.name}/{package.layers_json.name}"
+        verdict.group = package.name
+        found = verdict.differences
+        try:
+            layers = read_layers(package.layers_json)
+        except ValueError as error:
+            found.append(Difference(where, str(error)))
+            return
+        problems = self.known.problems(package.name, layers, self.cache)
+        found += [Difference(where, f"{name}: {what}") for name, what in problems]
+        if not found:
+            verdict.layers = len(layers)
+            found += self.verify_store(package.store, package.filesystem, [], work, layers)
+
+    def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
+        for answer in ask_origins(images, self.registry):
+            name = f"{answer.image.source} ({answer.image.arch})"
+            verdict.differences += [Difference(name, problem) for problem in answer.problems]
+            verdict.notes += [f"{name}: {note}" for note in answer.notes]
+
+    def _start(self, package: UnpackedRpm, verdict: _Verdict) -> None:
+        wanted = candidates(verdict.images, self.cache)
+        for each in start_all(package.store, package.filesystem, wanted):
+            if each.good:
+                verdict.notes.append(f"{each.name}: {each.what}")
+            else:
+                verdict.differences.append(Difference(each.name, each.what))
+                verdict.hint = _HINT_RUN
+
+    def fetch(self, images: Sequence[LockedImage]) -> None:
+        """Bring what the cache lacks of the images."""
+        if self.demands.against == "cache":
+            check_cached(images, self.registry)
+            return
+        sources = (parse_source(image.source, image.names[0]) for image in images)
+        fetch_images(self.registry, zip(images, sources, strict=True))
+
+    def verify_store(
+        self,
+        store: Path,
+        filesystem: str,
+        images: Sequence[LockedImage],
+        work: Path,
+        layers: Sequence[StoredLayer] | None = None,
+    ) -> list[Difference]:
+        """Return how a store image differs from what a lock names; ``work`` is for spools."""
+        with ThreadPoolExecutor(1) as pool:
+            reading_found = pool.submit(read_image, store, filesystem)
+            expected = self.expected(images, work, layers)
+            try:
+                found = reading_found.result()
+            except (BuildError, ValueError) as error:
+                return [Difference(store.name, f"cannot be read: {error}")]
+        stored = stored_layers(images) if layers is None else layers
+        names = {each.id.encode(): each.locked.digest for each in stored}
+        return [difference_at(path, what, names) for path, what in differences(expected, found)]
+
+    def expected(
+        self,
+        images: Sequence[LockedImage],
+        work: Path,
+        layers: Sequence[StoredLayer] | None = None,
+    ) -> Table:
+        """Return the store of a lock: the stream that a build pipes into the image maker."""
+        reader, writer = os.pipe()
+
+        def write() -> None:
+            with os.fdopen(writer, "wb") as out:
+                write_store(out, images, self.cache, work, self.reporter, lambda *_: None, layers)
+
+        with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            try:
+                table = read_table(stream)
+            except ValueError:
+                writing.result()  # the reason, if it is there
+                raise
+            writing.result()
+        return table
+
+
+def _conclusion(rpm: Path, verdict: _Verdict) -> str:
+    """Return what was proved of an RPM; raise VerificationError with every difference."""
+    if found := verdict.differences:
+        lines = [f"  {each}" for each in found[:_SHOWN]]
+        lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        raise VerificationError(
+            f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
+            hint=verdict.hint,
+        )
+    return "\n".join([f"{rpm}: {verdict.proved}", *(f"  {each}" for each in verdict.notes)])
