@@ -34,6 +34,7 @@ class Build:
         home: Path,
         workload: Workload,
         registry: StaticRegistry,
+        *,
         filesystem: str = "squashfs",
         environment: Mapping[str, str] | None = None,
         layers: str = "bundled",

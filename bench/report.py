@@ -44,7 +44,7 @@ def _page(results: Results) -> Iterator[str]:
     yield ""
     yield from _builds(first, results)
     yield from _scales(results)
-    yield from _device(first, results)
+    yield from _device(results)
     yield "| budget | measured | kept |"
     yield "| --- | --- | --- |"
     for budget in budgets(results):
@@ -81,12 +81,12 @@ def _scales(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _device(workload: str, results: Results) -> Iterator[str]:
-    found = results.samples[workload]
-    yield "| on the device | wall, s | CPU, s |"
-    yield "| --- | --- | --- |"
-    for name in (each for each in found if each.startswith(("install ", "list ", "start "))):
-        yield f"| {name} | {' | '.join(_times(found[name]))} |"
+def _device(results: Results) -> Iterator[str]:
+    yield "| on the device | of | wall, s | CPU, s |"
+    yield "| --- | --- | --- | --- |"
+    for workload, found in results.samples.items():
+        for name in (each for each in found if each.startswith(("install ", "list ", "start "))):
+            yield f"| {name} | {workload} | {' | '.join(_times(found[name]))} |"
     yield ""
 
 

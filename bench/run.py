@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import device
@@ -18,6 +18,8 @@ from helpers.errors import ToolError
 from tests.support.product import newer_erofs_utils
 
 STARTS = 5  # of each image
+#: Packages with layers in common; at 1x they and the packages of layers are twelve.
+SHARED_PACKAGES = 4
 
 
 @dataclass
@@ -65,38 +67,67 @@ class Benchmark:
             }
         for number in range(self._repeat):
             for workload in workloads:
+                last = number == self._repeat - 1
                 with StaticRegistry(workload.blobs) as registry:
-                    last = number == self._repeat - 1 and workload is workloads[0]
-                    self._round(workload, registry, rivals=workload is workloads[0], starts=last)
+                    self._round(
+                        workload,
+                        registry,
+                        rivals=workload is workloads[0],
+                        tree=last and workload is workloads[-1] and bool(self._files),
+                        starts=last and workload is workloads[0],
+                    )
 
     def _round(
-        self, workload: Workload, registry: StaticRegistry, *, rivals: bool, starts: bool
+        self,
+        workload: Workload,
+        registry: StaticRegistry,
+        *,
+        rivals: bool,
+        tree: bool,
+        starts: bool,
     ) -> None:
         home = self._work / workload.name
-        builds = {"paack": Build(home / "paack", workload, registry)}
-        if rivals and (tools := self._erofs_tools()):
-            builds["paack erofs"] = Build(home / "erofs", workload, registry, "erofs", tools)
-        if rivals:
-            builds["paack shared"] = Build(home / "shared", workload, registry, layers="shared")
+        builds = self._builds(home, workload, registry, others=rivals)
         for name, build in builds.items():
             build.clear()
             self._measure(workload, name, build.cold)
             self._measure(workload, f"{name}, unchanged", build.warm)
         self._measure(workload, "floor", lambda: floor(home / "floor", workload))
-        if rivals:
-            self._rivals(home, workload, registry, builds)
+        if rivals or tree:
+            self._rivals(home, workload, registry, builds, mksquashfs=rivals)
         if starts:
             self._starts(home, workload, registry, builds)
         for build in builds.values():
             build.clear()
 
+    def _builds(
+        self, home: Path, workload: Workload, registry: StaticRegistry, *, others: bool
+    ) -> dict[str, Build]:
+        builds = {"paack": Build(home / "paack", workload, registry)}
+        if not others:
+            return builds
+        if tools := self._erofs_tools():
+            builds["paack erofs"] = Build(
+                home / "erofs", workload, registry, filesystem="erofs", environment=tools
+            )
+        several = replace(workload, packages=_dealt(workload.images, SHARED_PACKAGES))
+        builds["paack shared"] = Build(home / "shared", several, registry, layers="shared")
+        return builds
+
     def _rivals(
-        self, home: Path, workload: Workload, registry: StaticRegistry, builds: dict[str, Build]
+        self,
+        home: Path,
+        workload: Workload,
+        registry: StaticRegistry,
+        builds: dict[str, Build],
+        *,
+        mksquashfs: bool,
     ) -> None:
         rival = Rival(home / "rival", workload, registry)
-        rival.clear()
-        self._measure(workload, "mksquashfs", rival.mksquashfs)
-        self.results.workloads[workload.name]["tree"] = rival.unpacked()
+        if mksquashfs:
+            rival.clear()
+            self._measure(workload, "mksquashfs", rival.mksquashfs)
+            self.results.workloads[workload.name]["tree"] = rival.unpacked()
         rival.clear()
         self._measure(workload, "file tree", rival.file_tree)
         rpms = {name: build.rpms() for name, build in builds.items()}
@@ -136,3 +167,8 @@ class Benchmark:
             return dict(newer_erofs_utils(self._work / "bin"))
         except (ToolError, OSError):
             return None
+
+
+def _dealt(images: Sequence[str], packages: int) -> tuple[tuple[str, ...], ...]:
+    dealt = (tuple(images[first::packages]) for first in range(packages))
+    return tuple(each for each in dealt if each)
