@@ -93,7 +93,7 @@ def load(file: Path) -> Located:
         raise DefinitionError(
             f"cannot be read: {error.strerror}",
             place=Place(file),
-            hint="name the definition with --def FILE",
+            hint="check the path (a relative one starts in the directory where you are)",
         ) from error
     except UnicodeDecodeError as error:
         raise DefinitionError(

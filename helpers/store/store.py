@@ -26,7 +26,7 @@ from helpers.store.layer import Layer
 from helpers.store.tarstream import TarStream
 
 SALT = "paack:"
-LAYOUT = 3  # raise it when the same lock gives other bytes
+LAYOUT = 4  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")

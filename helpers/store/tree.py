@@ -7,6 +7,7 @@ to pull is refused here, too; so is what leaves the layer (``..``, absolute path
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 
 from helpers.store import tar
@@ -22,6 +23,7 @@ _MAJOR_LIMIT, _MINOR_LIMIT = 1 << 12, 1 << 20
 _NAME_LIMIT = 255  # bytes, as the kernel: NAME_MAX
 _PATH_LIMIT = 4095  # bytes, as the kernel: PATH_MAX without its NUL
 _DEPTH_LIMIT = 2048  # more cannot be named by one path
+_LOST_WITH_THE_OWNER = b"security.capability"  # chown(2) takes it away; podman calls it for links
 _IGNORED_XATTRS = frozenset({b"security.selinux"})  # as containers/storage: the host labels files
 
 
@@ -106,22 +108,25 @@ class Tree:
         siblings[name] = Node(entry)
 
     def _link(self, siblings: dict[bytes, Node], name: bytes, entry: tar.Entry) -> None:
-        """A hard link also gives its own owner, mode, time and xattrs to the file."""
+        """A hard link also gives its own owner, mode, time and xattrs to the file.
+
+        What is in its place goes first, and with it the target, if that was in there.
+        """
+        self._replace(siblings.get(name))
+        old = siblings.pop(name, None)
         target = self._find(_components(entry.link.lstrip(b"/"), entry.name))
         if target is None or target.children is not None:
             raise _refusal(
                 entry.name, f"hard link to {entry.link!r}, which is no file of the layer"
             )
-        old = siblings.get(name)
-        if old is not target:
-            self._replace(old)
-            siblings[name] = target
-            target.linked = True
+        siblings[name] = target
+        target.linked |= old is not target
         file = target.entry
         file.uid, file.gid = entry.uid, entry.gid
         if file.kind != tar.SYMLINK:
             file.mode, file.mtime = entry.mode, entry.mtime
-        file.xattrs = {**file.xattrs, **entry.xattrs}
+        kept = {key: file.xattrs[key] for key in file.xattrs.keys() - {_LOST_WITH_THE_OWNER}}
+        file.xattrs = {**kept, **entry.xattrs}
 
     def _whiteout(self, parent: Node, name: bytes, entry: tar.Entry) -> None:
         if parent.children is None:
@@ -172,7 +177,8 @@ class Tree:
             if node is None:
                 if not make:
                     return None
-                node = here.children[part] = Node(_directory(IMPLICIT_DIR_MODE))
+                inherited = here.entry.mode & stat.S_ISGID  # as mkdir(2) has it
+                node = here.children[part] = Node(_directory(IMPLICIT_DIR_MODE | inherited))
             if node.entry.kind == tar.SYMLINK and (rest or follow_last):
                 followed += 1
                 if followed > _SYMLINKS_FOLLOWED:

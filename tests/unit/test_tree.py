@@ -347,3 +347,33 @@ def test_get_finds_what_walk_yields_and_nothing_else() -> None:
     tree = tree_of(layer.close())
     assert {path: tree.get(path) for path, _ in tree.walk()} == dict(tree.walk())
     assert [tree.get(path) for path in (b"a/link/file", b"a/c", b"a/b/file/x", b"")] == [None] * 4
+
+
+def test_what_the_kernel_does_on_the_way() -> None:
+    """As podman's own pull, see test_random_layers: not as GNU tar."""
+    capable = {"security.capability": oddities.CAP_NET_RAW, "user.kept": b"1"}
+    tree = tree_of(
+        made(
+            lambda tar: tar.add("capable", xattrs=capable),
+            lambda tar: tar.hard_link("link", "capable"),
+            lambda tar: tar.add("also", xattrs=capable),
+            lambda tar: tar.hard_link("capable-link", "also", xattrs=capable),
+            lambda tar: tar.directory("setgid", mode=0o2711, owner=(1, 2)),
+            lambda tar: tar.add("setgid/not/named/file"),
+        )
+    )
+    found = {path: node.entry for path, node in tree.walk()}
+    assert found[b"capable"].xattrs == {b"user.kept": b"1"}
+    assert found[b"also"].xattrs.keys() == {b"security.capability", b"user.kept"}
+    assert {found[path].mode for path in (b"setgid/not", b"setgid/not/named")} == {0o2755}
+    assert {found[path].gid for path in (b"setgid/not", b"setgid/not/named")} == {0}
+
+
+def test_a_link_to_what_it_replaces() -> None:
+    with pytest.raises(Refusal, match="no file of the layer"):
+        tree_of(
+            made(
+                lambda tar: tar.add("directory/file"),
+                lambda tar: tar.hard_link("directory", "directory/file"),
+            )
+        )
