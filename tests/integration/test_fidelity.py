@@ -38,14 +38,7 @@ class Case:
 
 
 STACK = ("files", "lower", "upper", "empty")
-MADE = (
-    b"missing",
-    b"missing/parents",
-    b"missing/parents/of",
-    b"wh",
-    b"opq-nested",
-    b"odd/" + b"p" * 90,
-)
+MADE = oddities.UNNAMED_DIRECTORIES
 CASES = {
     "gzip": Case(STACK, timeless=MADE),
     "uncompressed": Case(STACK, "none", timeless=MADE),

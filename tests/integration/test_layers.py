@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,12 @@ from tests.support.product import (
 )
 from tests.support.registry import Registry
 from tests.support.rpm_query import provides, requires, tags
+from tests.support.shared_layers import ARCHES, GROUP, Release, build, package
 from tests.support.web_server import WebServer
 from tests.support.workloads import MB, Layer, layer_tar, push_workload
 
-GROUP = "container-layers-"
 ONE = [Layer("runtime", 3 * MB), Layer("top", MB), Layer("tiny", 100)]
 TWO = [Layer("other", MB)]
-ARCHES = ("x86_64", "aarch64")
 FILESYSTEMS = ("squashfs", "erofs")
 #: In /etc/rpm, where rpmbuild reads them whatever its HOME is.
 MACROS = """\
@@ -45,43 +43,20 @@ MACROS = """\
 %disturl https://evelyn-builder
 %disttag evelyn-builder
 """
-
-
-@dataclass
-class Release:
-    """A definition that was built: its RPMs, in their order, and their unpacked stores."""
-
-    paack: Paack
-    definition: Path
-    rpms: list[Path]
-    _stores: dict[Path, Path] = field(default_factory=dict)
-
-    def groups(self, arch: str = "x86_64") -> list[Path]:
-        """The packages of layers of an arch."""
-        return [rpm for rpm in self.of(arch) if rpm.name.startswith(GROUP)]
-
-    def of(self, arch: str = "x86_64") -> list[Path]:
-        """The RPMs of an arch."""
-        return [rpm for rpm in self.rpms if rpm.parent.name == arch]
-
-    def store(self, rpm: Path) -> Path:
-        """The store image in an RPM."""
-        if rpm not in self._stores:
-            self._stores[rpm] = store_image(unpack_rpm(rpm, self.paack.home / "rpms" / rpm.name))
-        return self._stores[rpm]
-
-
-def package(name: str, images: Sequence[str], **more: str) -> str:
-    lines = {"version": "'1'", "layers": "shared", "arches": f"[{', '.join(ARCHES)}]", **more}
-    text = "".join(f"  {key}: {value}\n" for key, value in lines.items())
-    return f"- name: {name}\n{text}  images: [{', '.join(images)}]\n"
-
-
-def build(home: Path, registry: Registry, *packages: str, **environment: str) -> Release:
-    home.mkdir(exist_ok=True)
-    paack = Paack(home, registry.registries_conf, dict(environment))
-    definition = paack.define("packages:\n" + "".join(packages))
-    return Release(paack, definition, paack.build(definition))
+#: A prefix: another time, and another host name.
+ELSEWHERE = (
+    "unshare", "--uts", "sh", "-c", 'hostname evelyn-builder && exec "$@"', "sh",
+    "faketime", "2031-05-06 07:08:09",
+)  # fmt: skip
+PLAIN_SPEC = """\
+Name: plain
+Version: 1
+Release: 1
+Summary: What rpmbuild writes of its host
+License: MIT
+%description
+None
+"""
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +237,11 @@ def test_anybody_builds_the_same_package(base: Path, registry: Registry, release
     with Host(Path("/"), shared=[base, REPOSITORY, Path(release.rpms[0]).parents[3]]) as host:
         host.outside(Path("/etc/rpm")).mkdir(exist_ok=True)
         host.outside(Path("/etc/rpm/macros.builder")).write_text(MACROS)
-        assert host.run(["rpm", "--eval", "%vendor"]).stdout.strip() == "evelyn-builder"
+        assert left_to_itself(host, home) == "evelyn-builder evelyn-builder"
         options = ["--def", str(definition), "--output", str(paack.output)]
         for task in ("build", "srpm"):
             command, env = paack.command(task, *options)
-            done = host.run(["faketime", "2031-05-06 07:08:09", *command], env=env)
+            done = host.run([*ELSEWHERE, *command], env=env)
     assert done.stdout
     release.paack.call(
         "srpm", "--def", str(release.definition), "--output", str(release.paack.output)
@@ -278,6 +253,16 @@ def test_anybody_builds_the_same_package(base: Path, registry: Registry, release
     for name in common:
         assert ours[name].read_bytes() == theirs[name].read_bytes(), name
         assert b"evelyn" not in run(["rpm", "-qp", "--xml", str(theirs[name])]).stdout.encode()
+
+
+def left_to_itself(host: Host, directory: Path) -> str:
+    """Return the vendor and host that rpmbuild writes there when a spec does not say any."""
+    spec = directory / "plain.spec"
+    spec.write_text(PLAIN_SPEC)
+    define = ["--define", f"_topdir {directory}/plain"]
+    host.run([*ELSEWHERE, "rpmbuild", "-bs", "--quiet", *define, str(spec)])
+    (rpm,) = (directory / "plain" / "SRPMS").iterdir()
+    return tags(rpm, "%{VENDOR} %{BUILDHOST}")
 
 
 def all_groups(output: Path) -> dict[str, Path]:
@@ -361,7 +346,7 @@ def test_verify_proves_all_of_it(release: Release) -> None:
     assert "no package that is verified with it needs these layers" in alone.stderr
     # Images whose layers are elsewhere are not proved without these
     one = next(each for each in others if each.name.startswith("one-"))
-    first, *rest = needed(release, one)
+    first, *rest = release.needed(one)
     lacking = verify(release, one, *rest)
     assert lacking.returncode == 7
     assert (
@@ -399,7 +384,7 @@ def test_verify_finds_another_package_of_layers(base: Path, release: Release, wh
         document["layers"][0]["parents"] = ["f" * 64]
         listed.write_text(json.dumps(document))
     rpm = repacked(base / f"repacked-{what}", tree, name, new)
-    others = [each for each in needed(release, one) if tags(each, "%{NAME}") != new]
+    others = [each for each in release.needed(one) if tags(each, "%{NAME}") != new]
     said = verify(release, one, *others, rpm)
     expected = {
         "file": "layer sha256:",
@@ -414,7 +399,7 @@ def test_verify_finds_another_package_of_layers(base: Path, release: Release, wh
 def test_verify_compares_what_rpm_and_systemd_see(base: Path, release: Release) -> None:
     """A package that says less of its layers than its list has images without layers."""
     one = next(each for each in release.of() if each.name.startswith("one-"))
-    names = sorted(tags(each, "%{NAME}") for each in needed(release, one))
+    names = sorted(tags(each, "%{NAME}") for each in release.needed(one))
     tree = unpack_rpm(one, base / "bad-needs")
     (drop_in,) = tree.rglob("10-layers.conf")
     escaped = names[0].replace("-", "\\x2d")
@@ -425,7 +410,7 @@ def test_verify_compares_what_rpm_and_systemd_see(base: Path, release: Release) 
     wanted = [f"Requires: {each} = 1-1" for each in [*names[1:], "container-layers-" + "0" * 24]]
     wanted += [f"Provides: {each}" for each in provides(one) if "container-image" in each]
     rpm = repacked(base / "repacked-needs", tree, "one", "one", *wanted)
-    said = verify(release, rpm, *needed(release, one))
+    said = verify(release, rpm, *release.needed(one))
     assert said.returncode == 7
     assert f"  Requires: {names[0]} = 1-1 is missing\n" in said.stderr
     assert f"  Requires: container-layers-{'0' * 24} = 1-1 is not of the lock\n" in said.stderr
@@ -476,18 +461,13 @@ def test_report_says_what_an_update_downloads(release: Release) -> None:
     *groups, one, _ = release.of()
     said = release.paack.call("report", str(one)).stdout
     for each in groups:
-        assert (tags(each, "%{NAME}") in said) is (each in needed(release, one))
+        assert (tags(each, "%{NAME}") in said) is (each in release.needed(one))
     assert "when the top layer changes of" in said
     document = json.loads(release.paack.call("report", "--json", str(one)).stdout)
     packages = document[0]["rpms"][0]["layerPackages"]
     assert sorted(each["name"] for each in packages) == sorted(
-        tags(each, "%{NAME}") for each in needed(release, one)
+        tags(each, "%{NAME}") for each in release.needed(one)
     )
     assert release.paack.call("report", str(groups[0])).returncode == 0
     everything = release.paack.call("report", "--output", str(release.paack.output)).stdout
     assert not any(line.startswith(GROUP) for line in everything.splitlines())
-
-
-def needed(release: Release, rpm: Path) -> list[Path]:
-    names = {each.partition(" ")[0] for each in requires(rpm)}
-    return [each for each in release.groups() if tags(each, "%{NAME}") in names]

@@ -15,6 +15,15 @@ ACL_USER_1000_RW = bytes.fromhex(
     "20000400ffffffff"
 )  # fmt: skip
 MTIME = 1_600_000_000
+#: Directories that no layer here has a member for: an ordinary pull gives them its own time.
+UNNAMED_DIRECTORIES = (
+    b"missing",
+    b"missing/parents",
+    b"missing/parents/of",
+    b"wh",
+    b"opq-nested",
+    b"odd/" + b"p" * 90,
+)
 
 
 class LayerTar:
