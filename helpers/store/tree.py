@@ -23,7 +23,7 @@ _MAJOR_LIMIT, _MINOR_LIMIT = 1 << 12, 1 << 20
 _NAME_LIMIT = 255  # bytes, as the kernel: NAME_MAX
 _PATH_LIMIT = 4095  # bytes, as the kernel: PATH_MAX without its NUL
 _DEPTH_LIMIT = 2048  # more cannot be named by one path
-_LOST_WITH_THE_OWNER = b"security.capability"  # chown(2) takes it away; podman calls it for links
+_LOST_BY_CHOWN = frozenset({b"security.capability"})
 _IGNORED_XATTRS = frozenset({b"security.selinux"})  # as containers/storage: the host labels files
 
 
@@ -122,11 +122,12 @@ class Tree:
         siblings[name] = target
         target.linked |= old is not target
         file = target.entry
-        file.uid, file.gid = entry.uid, entry.gid
+        if (file.uid, file.gid) != (entry.uid, entry.gid):
+            file.uid, file.gid = entry.uid, entry.gid
+            file.xattrs = {key: file.xattrs[key] for key in file.xattrs.keys() - _LOST_BY_CHOWN}
         if file.kind != tar.SYMLINK:
             file.mode, file.mtime = entry.mode, entry.mtime
-        kept = {key: file.xattrs[key] for key in file.xattrs.keys() - {_LOST_WITH_THE_OWNER}}
-        file.xattrs = {**kept, **entry.xattrs}
+        file.xattrs = {**file.xattrs, **entry.xattrs}
 
     def _whiteout(self, parent: Node, name: bytes, entry: tar.Entry) -> None:
         if parent.children is None:

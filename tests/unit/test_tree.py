@@ -355,16 +355,19 @@ def test_what_the_kernel_does_on_the_way() -> None:
     tree = tree_of(
         made(
             lambda tar: tar.add("capable", xattrs=capable),
-            lambda tar: tar.hard_link("link", "capable"),
+            lambda tar: tar.hard_link("same-owner", "capable"),
+            lambda tar: tar.add("not", xattrs=capable),
+            lambda tar: tar.hard_link("other-owner", "not", owner=(1, 0)),
             lambda tar: tar.add("also", xattrs=capable),
-            lambda tar: tar.hard_link("capable-link", "also", xattrs=capable),
+            lambda tar: tar.hard_link("capable-link", "also", owner=(1, 0), xattrs=capable),
             lambda tar: tar.directory("setgid", mode=0o2711, owner=(1, 2)),
             lambda tar: tar.add("setgid/not/named/file"),
         )
     )
     found = {path: node.entry for path, node in tree.walk()}
-    assert found[b"capable"].xattrs == {b"user.kept": b"1"}
-    assert found[b"also"].xattrs.keys() == {b"security.capability", b"user.kept"}
+    assert found[b"not"].xattrs == {b"user.kept": b"1"}
+    for path in (b"capable", b"also"):
+        assert found[path].xattrs.keys() == {b"security.capability", b"user.kept"}
     assert {found[path].mode for path in (b"setgid/not", b"setgid/not/named")} == {0o2755}
     assert {found[path].gid for path in (b"setgid/not", b"setgid/not/named")} == {0}
 
