@@ -106,6 +106,7 @@ def _read_entries(spool: _Spool, reader: BlobReader) -> tuple[Tree, list[tar.Ent
         for entry in tar.Reader(spool):
             entries.append(entry)
             tree.add(entry)
+        tree.end(entries)
     except tar.TarError as error:
         reader.verify()  # a damaged file is the likelier reason: say so
         raise VerificationError(

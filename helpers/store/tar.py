@@ -32,7 +32,8 @@ from helpers.store.tarheader import (
     Entry,
     TarError,
     check_extents,
-    decimal,
+    integer,
+    is_gnu,
     merge_pax,
     number,
     old_extents,
@@ -88,7 +89,9 @@ class Reader:
             if entry.kind == PAX:
                 pax = pax_records(self._meta(entry.size))
             elif entry.kind == PAX_GLOBAL:
-                self._meta(entry.size)  # Go hands these over and applies nothing
+                # For Go this is a member; what came before it was for it alone.
+                pax_records(self._meta(entry.size))
+                pax, long_name, long_link = {}, None, None
             elif entry.kind == GNU_NAME:
                 long_name = self._meta(entry.size).split(b"\0", 1)[0]
             elif entry.kind == GNU_LINK:
@@ -107,6 +110,8 @@ class Reader:
     def _data(self, entry: Entry, block: bytes, pax: dict[bytes, bytes]) -> None:
         """Read (and checksum) the data of ``entry``, and its sparse map if it has one."""
         if entry.kind in WITHOUT_DATA:
+            if pax and sparse_format(pax):
+                raise TarError(f"{entry.name!r}: only a regular file can be sparse")
             entry.size = 0
             entry.offset = self.offset
             return
@@ -128,6 +133,8 @@ class Reader:
 
     def _old_gnu_sparse(self, entry: Entry, block: bytes) -> int:
         """Read the map in the header and the extension blocks; return the offset of the data."""
+        if not is_gnu(block):
+            raise TarError(f"{entry.name!r}: a sparse map that is not GNU tar's")
         extents = old_extents(block[386:482])
         entry.size = number(block[483:495])
         more = block[482]
@@ -148,25 +155,26 @@ class Reader:
         entry.name = pax.get(b"GNU.sparse.name") or entry.name
         size = pax.get(b"GNU.sparse.size") or pax.get(b"GNU.sparse.realsize")
         if size:
-            entry.size = decimal(size)
+            entry.size = integer(size)
         numbers = self._sparse_map_1_0() if form == SPARSE_1_0 else sparse_map_0(pax)
         entry.extents = tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
     def _sparse_map_1_0(self) -> list[int]:
-        text = b""
+        start, text = self.offset, b""
 
         def line() -> int:
             nonlocal text
             while b"\n" not in text:
-                if len(text) > META_LIMIT or not (block := self._read(BLOCK)):
+                block = self._read(BLOCK)
+                if len(block) < BLOCK or self.offset - start > META_LIMIT:
                     raise TarError("truncated sparse map")
                 text += block
             number, _, text = text.partition(b"\n")
-            return decimal(number)
+            return integer(number)
 
         count = line()
-        if count > META_LIMIT:
-            raise TarError("sparse map too large")
+        if not 0 <= count <= META_LIMIT:
+            raise TarError("bad sparse map")
         return [line() for _ in range(2 * count)]
 
     def _header_block(self) -> bytes | None:

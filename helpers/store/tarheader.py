@@ -5,10 +5,12 @@ As Go's archive/tar understands them, so that a layer is what podman and CRI-O s
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from struct import Struct
 from types import MappingProxyType
 
@@ -34,12 +36,16 @@ WITHOUT_DATA = frozenset({LINK, SYMLINK, CHAR, BLOCK_DEVICE, DIRECTORY, FIFO})
 #: Shared by all entries that have none: a layer may have hundreds of thousands.
 NO_XATTRS: Mapping[bytes, bytes] = MappingProxyType({})
 
-_HEADER = Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 12x")
-_USTAR_MAGIC, _GNU_MAGIC = b"ustar\0", b"ustar  \0"
+_HEADER = Struct("100s 8s 8s 8s 12s 12s 8s c 100s 6s 2s 64x 8s 8s 155s 8x 4s")
+_USTAR, _GNU, _STAR_TRAILER = b"ustar\0", (b"ustar ", b" \0"), b"tar\0"
 _XATTR = b"SCHILY.xattr."
 _SPARSE_0 = ((b"0", b"0"), (b"0", b"1"))
-_DIGITS = 19  # of the largest number that Go takes
-_NAMES = frozenset({b"path", b"linkpath", b"GNU.sparse.name"})
+_SPARSE_PAIR = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+_SHORTEST_RECORD = 5  # bytes: "5 a=\n"
+_INTEGER = re.compile(rb"([+-]?)0*([0-9]{1,19})")
+_INT64 = range(-(1 << 63), 1 << 63)
+_NANOSECOND_DIGITS = 9
+_NAMES = frozenset({b"path", b"linkpath", b"uname", b"gname"})
 
 
 class TarError(ValueError):
@@ -76,20 +82,18 @@ class Entry:
 
 def parse_header(block: bytes) -> Entry:
     """Parse one header block; raise TarError."""
-    (name, mode, uid, gid, size, mtime, checksum, kind, link, magic, _, _, major, minor, prefix) = (
-        _HEADER.unpack(block)
-    )
+    (name, mode, uid, gid, size, mtime, checksum, kind, link,
+     magic, version, major, minor, prefix, trailer) = _HEADER.unpack(block)  # fmt: skip
     _check_sum(block, checksum)
+    devices = (0, 0)
+    above = b""
+    if magic == _USTAR or (magic, version) == _GNU:
+        devices = (number(major), number(minor))
+        above = _prefix(prefix, gnu=magic != _USTAR, star=trailer == _STAR_TRAILER)
     name = _text(name)
-    if magic == _GNU_MAGIC:
-        prefix = _prefix_of_old_go(prefix)
-    elif not magic.startswith(_USTAR_MAGIC):
-        prefix = b""
-    if prefix := _text(prefix):
-        name = prefix + b"/" + name
     is_device = kind in (CHAR, BLOCK_DEVICE)
     entry = Entry(
-        name=name,
+        name=above + b"/" + name if above else name,
         kind=kind,
         mode=number(mode) & 0o7777,
         uid=number(uid),
@@ -97,13 +101,23 @@ def parse_header(block: bytes) -> Entry:
         size=number(size),
         mtime=number(mtime),
         link=_text(link),
-        major=number(major) if is_device else 0,
-        minor=number(minor) if is_device else 0,
+        major=devices[0] if is_device else 0,
+        minor=devices[1] if is_device else 0,
         xattrs=NO_XATTRS,
     )
-    if entry.size < 0:
-        raise TarError(f"{name!r}: negative size")
+    check_size(entry)
     return entry
+
+
+def is_gnu(block: bytes) -> bool:
+    """Tell whether a header is GNU tar's own format."""
+    return (block[257:263], block[263:265]) == _GNU
+
+
+def check_size(entry: Entry) -> None:
+    """Refuse data of negative size."""
+    if entry.size < 0 and entry.kind not in WITHOUT_DATA:
+        raise TarError(f"{entry.name!r}: negative size")
 
 
 @lru_cache(maxsize=1 << 12)  # owners, modes and times come again and again
@@ -111,8 +125,14 @@ def number(field: bytes) -> int:
     """Parse an octal or (GNU) base-256 number."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
-        negative = bool(field[0] & 0x40)
-        return value - (1 << (8 * len(field) - 1)) if negative else value
+        value -= (field[0] & 0x40) << (8 * len(field) - 7)
+        if value not in _INT64:
+            raise TarError(f"too large a number: {field!r}")
+        return value
+    return _octal(field)
+
+
+def _octal(field: bytes) -> int:
     digits = field.strip(b" \0").split(b"\0", 1)[0]
     if not digits:
         return 0
@@ -121,11 +141,13 @@ def number(field: bytes) -> int:
     return int(digits, 8)
 
 
-def decimal(text: bytes) -> int:
-    """Parse an unsigned number of a pax record or a sparse map."""
-    if not text.isdigit() or len(text) > _DIGITS:
+def integer(text: bytes) -> int:
+    """Parse a number of a pax record or a sparse map, as strconv.ParseInt does."""
+    match = _INTEGER.fullmatch(text)
+    value = int(match[1] + match[2]) if match else 0
+    if match is None or value not in _INT64:
         raise TarError(f"not a decimal number: {text!r}")
-    return int(text)
+    return value
 
 
 def pax_records(data: bytes) -> dict[bytes, bytes]:
@@ -134,15 +156,17 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
     sparse: list[bytes] = []
     position = 0
     while position < len(data):
-        blank = data.find(b" ", position, position + _DIGITS + 1)
-        end = position + decimal(data[position:blank] if blank >= 0 else b"")
-        record = data[blank + 1 : end]
-        if end > len(data) or not record.endswith(b"\n"):
+        blank = data.find(b" ", position)
+        length = integer(data[position : max(blank, position)])
+        end = position + length
+        if length < _SHORTEST_RECORD or not blank + 1 < end <= len(data) or data[end - 1] != 10:
             raise TarError("bad pax record")
-        key, equals, value = record[:-1].partition(b"=")
+        key, equals, value = data[blank + 1 : end - 1].partition(b"=")
         if not equals or not key or b"\0" in (value if key in _NAMES else key):
             raise TarError("bad pax record")
-        if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
+        if key in _SPARSE_PAIR:
+            if key != _SPARSE_PAIR[len(sparse) % 2] or b"," in value:
+                raise TarError("bad sparse map")
             sparse.append(value)
         else:
             records[key] = value
@@ -163,11 +187,13 @@ def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
         elif key in (b"path", b"linkpath"):
             setattr(entry, "name" if key == b"path" else "link", value)
         elif key in (b"uid", b"gid", b"size"):
-            setattr(entry, key.decode(), decimal(value))
-        elif key == b"mtime":
-            entry.mtime = _seconds(value)
+            setattr(entry, key.decode(), integer(value))
+        elif key in (b"mtime", b"atime", b"ctime"):
+            seconds = _seconds(value)
+            entry.mtime = seconds if key == b"mtime" else entry.mtime
     if xattrs:
         entry.xattrs = xattrs
+    check_size(entry)
 
 
 def sparse_format(pax: dict[bytes, bytes]) -> tuple[bytes, bytes] | None:
@@ -181,8 +207,8 @@ def sparse_format(pax: dict[bytes, bytes]) -> tuple[bytes, bytes] | None:
 def sparse_map_0(pax: dict[bytes, bytes]) -> list[int]:
     """Parse the map of formats 0.0 and 0.1: offset, length, offset, length..."""
     text = pax.get(b"GNU.sparse.map", b"")
-    numbers = [decimal(each) for each in text.split(b",")] if text else []
-    if len(numbers) != 2 * decimal(pax.get(b"GNU.sparse.numblocks", b"")):
+    numbers = [integer(each) for each in text.split(b",")] if text else []
+    if len(numbers) != 2 * integer(pax.get(b"GNU.sparse.numblocks", b"")):
         raise TarError("the sparse map has another length than it says")
     return numbers
 
@@ -190,7 +216,7 @@ def sparse_map_0(pax: dict[bytes, bytes]) -> list[int]:
 def old_extents(numbers: bytes) -> list[tuple[int, int]]:
     """Parse the sparse map of a type S header, or of a block that continues it."""
     pairs = (numbers[i : i + 24] for i in range(0, len(numbers), 24))
-    return [(number(pair[:12]), number(pair[12:])) for pair in pairs if pair[0]]
+    return [(number(pair[:12]), number(pair[12:])) for pair in takewhile(lambda p: p[0], pairs)]
 
 
 def check_extents(entry: Entry) -> None:
@@ -215,7 +241,7 @@ def byte_sum(block: bytes) -> int:
 
 def _check_sum(block: bytes, field: bytes) -> None:
     """The sum of all bytes, the field's own counted as blanks."""
-    wanted = number(field)
+    wanted = _octal(field)
     unsigned = byte_sum(block) - sum(field) + len(field) * 0x20
     # Some old programs added up signed characters.
     if wanted != unsigned and wanted != unsigned - 256 * sum(byte >> 7 for byte in block):
@@ -226,6 +252,17 @@ def _text(field: bytes) -> bytes:
     return field.split(b"\0", 1)[0]
 
 
+def _prefix(field: bytes, *, gnu: bool, star: bool) -> bytes:
+    """Return the directory part of a name; where other formats have times, these are checked."""
+    if gnu:
+        return _prefix_of_old_go(field)
+    if star:
+        number(field[131:143])
+        number(field[143:155])
+        return _text(field[:131])
+    return _text(field)
+
+
 def _prefix_of_old_go(field: bytes) -> bytes:
     """Where GNU headers have two times, Go before 1.8 (Docker before 17) put a ustar prefix."""
     try:
@@ -233,15 +270,16 @@ def _prefix_of_old_go(field: bytes) -> bytes:
             if time[0]:
                 number(time)
     except TarError:
-        return field if _text(field).isascii() else b""
+        text = _text(field)
+        return text if text.isascii() else b""
     return b""
 
 
 def _seconds(value: bytes) -> int:
     """Return the whole seconds of a pax time, rounded down as stat(2) shows them."""
     whole, _, fraction = value.partition(b".")
-    digits = whole.removeprefix(b"-")
-    if not digits.isdigit() or (fraction and not fraction.isdigit()) or len(digits) > 18:
+    seconds = integer(whole)
+    if fraction and not fraction.isdigit():
         raise TarError(f"bad time {value!r}")
-    seconds = int(whole)
-    return seconds - 1 if whole.startswith(b"-") and fraction.strip(b"0") else seconds
+    before = whole.startswith(b"-") and fraction[:_NANOSECOND_DIGITS].strip(b"0")
+    return seconds - 1 if before else seconds

@@ -8,7 +8,7 @@ to pull is refused here, too; so is what leaves the layer (``..``, absolute path
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from helpers.store import tar
 
@@ -23,6 +23,7 @@ _MAJOR_LIMIT, _MINOR_LIMIT = 1 << 12, 1 << 20
 _NAME_LIMIT = 255  # bytes, as the kernel: NAME_MAX
 _PATH_LIMIT = 4095  # bytes, as the kernel: PATH_MAX without its NUL
 _DEPTH_LIMIT = 2048  # more cannot be named by one path
+_LAST_TIME = ((1 << 63) - 1) // 10**9  # seconds: what fits into nanoseconds
 _LOST_BY_CHOWN = frozenset({b"security.capability"})
 _IGNORED_XATTRS = frozenset({b"security.selinux"})  # as containers/storage: the host labels files
 
@@ -46,7 +47,7 @@ class Node:
 
 
 class Tree:
-    """Takes the entries of a layer in their order; ``walk`` then gives the result.
+    """Takes the entries of a layer in their order, then ``end``; ``walk`` gives the result.
 
     ``uids`` and ``gids`` are those of all entries but whiteouts, as layers.json records them.
     """
@@ -56,6 +57,7 @@ class Tree:
         self.uids: set[int] = set()
         self.gids: set[int] = set()
         self._parents: dict[bytes, Node] = {}
+        self._moved = False
 
     def add(self, entry: tar.Entry) -> None:
         """Apply one entry; raise Refusal when podman would not, or it is an attack."""
@@ -66,8 +68,13 @@ class Tree:
             self.gids.add(entry.gid)
         if not path:
             return
-        parent = self._parent(entry.name, path[:-1])
         name = path[-1]
+        try:
+            parent = self._parent(entry.name, path[:-1])
+        except NotADirectoryError as error:
+            if name.startswith(WHITEOUT) and name != OPAQUE:
+                return  # see _whiteout
+            raise _refusal(entry.name, "its parent is not a directory") from error
         if name.startswith(WHITEOUT):
             self._whiteout(parent, name, entry)
         elif parent.children is None:
@@ -76,6 +83,22 @@ class Tree:
             self._link(parent.children, name, entry)
         else:
             self._place(parent.children, name, entry)
+
+    def end(self, entries: Iterable[tar.Entry]) -> None:
+        """Give directories their times, once all ``entries`` were added; raise as ``add`` does.
+
+        podman does so by the directories' names, in the end. They are elsewhere, or nowhere,
+        where a later entry took the place of a directory or symbolic link above.
+        """
+        if not self._moved:
+            return
+        for entry in entries:
+            path = _components(entry.name)
+            if entry.kind == tar.DIRECTORY and path:
+                node = self._there(path, follow_last=True)
+                if node is None:
+                    raise _refusal(entry.name, "a later entry took its place, or that of a parent")
+                node.entry.mtime = entry.mtime
 
     def get(self, path: bytes) -> Node | None:
         """Return what is at ``path`` (as walk yields it); symbolic links are not followed."""
@@ -110,11 +133,14 @@ class Tree:
     def _link(self, siblings: dict[bytes, Node], name: bytes, entry: tar.Entry) -> None:
         """A hard link also gives its own owner, mode, time and xattrs to the file.
 
-        What is in its place goes first, and with it the target, if that was in there.
+        What is in its place goes first, and with it the target, if that was in there. Only a link
+        to its own name, which podman refuses as a member that comes twice, stays as it is.
         """
-        self._replace(siblings.get(name))
-        old = siblings.pop(name, None)
-        target = self._find(_components(entry.link.lstrip(b"/"), entry.name))
+        path = _components(entry.link.lstrip(b"/"), entry.name)
+        old = siblings.get(name)
+        if path != _components(entry.name):
+            self._replace(siblings.pop(name, None))
+        target = self._there(path)
         if target is None or target.children is not None:
             raise _refusal(
                 entry.name, f"hard link to {entry.link!r}, which is no file of the layer"
@@ -131,7 +157,7 @@ class Tree:
 
     def _whiteout(self, parent: Node, name: bytes, entry: tar.Entry) -> None:
         if parent.children is None:
-            # Some tools write ".wh.foo" and then "foo/.wh.bar": already gone with its parent.
+            # Some tools write ".wh.foo", then "foo/.wh.bar", which has gone with its parent.
             return
         if name == OPAQUE:
             parent.entry.xattrs = {**parent.entry.xattrs, OPAQUE_XATTR: b"y"}
@@ -153,11 +179,20 @@ class Tree:
         return node
 
     def _resolve(self, name: bytes, path: list[bytes]) -> Node:
-        """Follow ``path`` from the root as the kernel would in a chroot, making directories."""
+        """Follow ``path`` from the root as the kernel would in a chroot, making directories.
+
+        Raises NotADirectoryError where that stands in the way, else Refusal.
+        """
         found = self._find(path, make=True, follow_last=True)
         if found is None:
             raise _refusal(name, "its parent cannot be reached")
         return found
+
+    def _there(self, path: list[bytes], *, follow_last: bool = False) -> Node | None:
+        try:
+            return self._find(path, follow_last=follow_last)
+        except NotADirectoryError:
+            return None
 
     def _find(
         self, path: list[bytes], *, make: bool = False, follow_last: bool = False
@@ -168,12 +203,12 @@ class Tree:
         while rest:
             part = rest.pop()
             here = trail[-1]
+            if here.children is None:
+                raise NotADirectoryError
             if part == b"..":
                 if len(trail) > 1:
                     trail.pop()
                 continue
-            if here.children is None:
-                return None
             node = here.children.get(part)
             if node is None:
                 if not make:
@@ -198,6 +233,7 @@ class Tree:
         """Forget remembered parents: one of them may be what is replaced."""
         if old is not None:
             self._parents.clear()
+            self._moved |= old.entry.kind in (tar.DIRECTORY, tar.SYMLINK)
 
 
 def _directory(mode: int) -> tar.Entry:
@@ -234,6 +270,8 @@ def _check(entry: tar.Entry) -> None:
         raise _refusal(entry.name, f"owner {entry.uid}:{entry.gid} is out of range")
     if not (0 <= entry.major < _MAJOR_LIMIT and 0 <= entry.minor < _MINOR_LIMIT):
         raise _refusal(entry.name, f"device {entry.major}:{entry.minor} is out of range")
+    if entry.kind != tar.SYMLINK and not 0 <= entry.mtime <= _LAST_TIME:
+        entry.mtime = 0  # as containers/storage, system.Chtimes
     if entry.kind == tar.SYMLINK and not 0 < len(entry.link) <= _PATH_LIMIT:
         raise _refusal(entry.name, f"symbolic link to a path of {len(entry.link)} bytes")
     if not entry.xattrs:

@@ -196,8 +196,8 @@ def acl(s: Situation) -> str:
     return s.define(s.layout(oddities.lower(), oddities.acl()))
 
 
-def old_time(s: Situation) -> str:
-    return s.define(s.layout(layer("before-1970", mtime=-5)))
+def late_time(s: Situation) -> str:
+    return s.define(s.layout(layer("after-2106", mtime=1 << 32)))
 
 
 CASES = {
@@ -228,7 +228,7 @@ CASES = {
     "no rpmbuild": Case(5, ("rpmbuild is not installed", "rpm-build"), without("rpmbuild")),
     "old mkfs.erofs": Case(5, (r"mkfs\.erofs 1\.5 cannot",), old_erofs),
     "acl on squashfs": Case(10, (r"layer sha256:[0-9a-f]{64}: 'with-acl': squashfs cannot hold a POSIX ACL", "filesystem: erofs"), acl),
-    "time on squashfs": Case(10, (r"'before-1970': squashfs cannot hold the time -5",), old_time),
+    "time on squashfs": Case(10, (r"'after-2106': squashfs cannot hold the time 4294967296",), late_time),
 }  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def _add_sizes_and_times(tar: LayerTar) -> None:
         tar.add(f"odd/sizes/{size}", content[:size])
     tar.add("odd/zeros", bytes(1 << 20))
     tar.directory("odd/times", mtime=1)
-    for mtime in (0, 1, 1_000_000_000.75, 2_147_483_648, 4_294_967_295):
+    for mtime in (-86_400.5, 0, 1, 1_000_000_000.75, 2_147_483_648, 4_294_967_295, 20_000_000_000):
         tar.add(f"odd/times/{mtime}", b"t", mtime=mtime)
 
 

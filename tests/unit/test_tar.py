@@ -218,13 +218,26 @@ def test_before_posix_a_directory_is_a_name_with_a_slash() -> None:
 
 def pax(**records: str) -> bytes:
     """A member without data, with a pax header in front; ``__`` in a key is a dot."""
+    return pax_raw(pax_body(**records))
+
+
+def pax_body(**records: str) -> bytes:
+    """The body of a pax header."""
     items = ((key.replace("__", "."), value) for key, value in records.items())
-    return pax_raw(b"".join(oddities._pax(key, value) for key, value in items))
+    return b"".join(oddities._pax(key, value) for key, value in items)
 
 
-def pax_raw(body: bytes) -> bytes:
+def pax_raw(body: bytes, *, kind: bytes = b"x", member: bytes = b"0") -> bytes:
     """A member without data, with ``body`` as pax header in front."""
-    return oddities._header("pax", b"x", body) + header() + bytes(1024)
+    return oddities._header("pax", kind, body) + header(kind=member) + bytes(1024)
+
+
+def based_checksum() -> bytes:
+    """A header whose checksum is right, but not octal."""
+    block = bytearray(header())
+    block[148:156] = b" " * 8
+    block[148:156] = (sum(block) | 1 << 63).to_bytes(8, "big")
+    return bytes(block)
 
 
 def sparse_1_0(numbers: bytes) -> bytes:
@@ -254,7 +267,10 @@ REFUSED = {
     "size is no number": (header(size=b"12z45678901\0"), "not an octal number"),
     "size is not octal": (header(size=b"00000000008\0"), "not an octal number"),
     "negative size": (header(size=b"\xff" * 12), "negative size"),
-    "absurd size": (header(size=b"\x80" + b"\x7f" * 11), "truncated data"),
+    "absurd size": (header(size=b"\x80" + bytes(5) + b"\x7f" * 6), "truncated data"),
+    "size beyond 64 bits": (header(size=b"\x80" + b"\x7f" * 11), "too large a number"),
+    "checksum in base 256": (based_checksum(), "not an octal number"),
+    "device of no number": (header(major=b"a\0\0\0\0\0\0\0"), "not an octal number"),
     "data end early": (header(size=b"00000001000\0") + b"x" * 511, "truncated data"),
     "one zero block": (header() + bytes(512) + header(), "zero block"),
     "long name ends early": (header(kind=b"L", size=b"00000001000\0") + b"x", "truncated header"),
@@ -264,18 +280,21 @@ REFUSED = {
     "pax length 0": (pax_raw(b"0 path=x\n"), "bad pax record"),
     "pax length too short": (pax_raw(b"5 path=x\n"), "bad pax record"),
     "pax length too long": (pax_raw(b"999 path=x\n"), "bad pax record"),
-    "pax length negative": (pax_raw(b"-9 path=x\n"), "not a decimal"),
+    "pax length negative": (pax_raw(b"-9 path=x\n"), "bad pax record"),
+    "pax length beyond 64 bits": (pax_raw(b"9" * 20 + b" path=x\n"), "not a decimal"),
+    "pax for all that is bad": (pax_raw(b"9 path=xy", kind=b"g"), "bad pax record"),
     "pax without newline": (pax_raw(b"9 path=xy"), "bad pax record"),
     "pax without value": (pax_raw(b"7 path\n"), "bad pax record"),
     "pax without key": (pax_raw(b"5 =x\n"), "bad pax record"),
     "pax NUL in path": (pax(path="a\0b"), "bad pax record"),
     "pax NUL in link": (pax(linkpath="a\0b"), "bad pax record"),
-    "pax NUL in sparse name": (pax(GNU__sparse__name="a\0b"), "bad pax record"),
+    "pax NUL in owner": (pax(uname="a\0b"), "bad pax record"),
     "pax uid is no number": (pax(uid="root"), "not a decimal"),
-    "pax uid negative": (pax(uid="-1"), "not a decimal"),
+    "pax size negative": (pax(size="-1"), "negative size"),
     "pax size too large": (pax(size="9" * 20), "not a decimal"),
     "pax data end early": (pax(size="5000"), "truncated data"),
-    "pax mtime is no number": (pax(mtime="yesterday"), "bad time"),
+    "pax mtime is no number": (pax(mtime="yesterday"), "not a decimal"),
+    "pax atime is no number": (pax(atime="1.x"), "bad time"),
     "pax mtime with two dots": (pax(mtime="1.2.3"), "bad time"),
     "sparse size is no number": (pax(**SPARSE_0, GNU__sparse__size="x"), "not a decimal"),
     "sparse map of another length": (
@@ -289,7 +308,11 @@ REFUSED = {
     "sparse map outside": (pax(**SPARSE_0, GNU__sparse__size="3"), "bad sparse map"),
     "sparse map not stored": (pax(**SPARSE_0, GNU__sparse__size="5"), "bad sparse map"),
     "sparse map 1.0 missing": (pax(**SPARSE_1_0), "truncated sparse map"),
-    "sparse map 1.0 absurd": (sparse_1_0(b"9999999999\n"), "sparse map too large"),
+    "sparse map 1.0 absurd": (sparse_1_0(b"9999999999\n"), "bad sparse map"),
+    "sparse map 1.0 negative": (sparse_1_0(b"-1\n"), "bad sparse map"),
+    "sparse directory": (pax_raw(pax_body(**SPARSE_0), member=b"5"), "only a regular file"),
+    "sparse map 0.0 turned round": (pax(GNU__sparse__numbytes="1"), "bad sparse map"),
+    "old sparse map, not GNU": (header(kind=b"S"), "not GNU tar's"),
     "sparse map 1.0 endless": (sparse_1_0(b"1" * (3 << 20)), "truncated sparse map"),
     "sparse map 1.0 no number": (sparse_1_0(b"one\n"), "not a decimal"),
     "old sparse map backwards": (old_sparse((5, 1), (0, 1)), "bad sparse map"),
@@ -297,6 +320,24 @@ REFUSED = {
     "old sparse map outside": (old_sparse((9, 1), (12, 1)), "bad sparse map"),
     "old sparse map ends early": (old_sparse(more=b"\1")[:512], "truncated sparse map"),
 }
+
+
+def test_a_global_header_ends_what_others_said() -> None:
+    """Go hands it over as a member; GNU tar would go on."""
+    own, common = (oddities._header("pax", kind, b"10 path=a\n") for kind in (b"x", b"g"))
+    long_name = oddities._header("././@LongLink", b"L", b"long")
+    found = [
+        [entry.name for entry in entries_of(meta + header() + bytes(1024))]
+        for meta in (own, common, own + common, common + own, long_name, long_name + common)
+    ]
+    assert found == [[b"a"], [b"name"], [b"name"], [b"a"], [b"long"], [b"name"]]
+
+
+def test_numbers_as_go_parses_them() -> None:
+    (entry,) = entries_of(pax(uid="+0000000000000000000000007", gid="-1", mtime="-1.0000000009"))
+    assert (entry.uid, entry.gid, entry.mtime) == (7, -1, -1)
+    (entry,) = entries_of(pax(mtime="-1.000000001"))
+    assert entry.mtime == -2
 
 
 @pytest.mark.parametrize("case", REFUSED)

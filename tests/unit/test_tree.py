@@ -61,6 +61,8 @@ def test_equals_what_bsdtar_extracts(archive: Archive) -> None:
 
 #: What podman does and GNU tar does not: a hard link changes the attributes of its file.
 CHANGED_BY_LINK = (b"odd/links/changed-by-link", b"odd/links/changer")
+#: Nor has podman times before 1970 or after 2262.
+NO_TIME = (b"odd/times/-86400.5", b"odd/times/20000000000")
 #: Sparse files whose data do not fill blocks: GNU tar never writes such, and cannot read them.
 HAND_MADE = (b"odd/sparse_1_0", b"odd/sparse_0_1", b"odd/sparse_0_0")
 
@@ -70,6 +72,8 @@ def test_the_odd_files_are_what_gnu_tar_extracts() -> None:
     tree, found = records_of(tree_of(archive), archive), extracted(GNU_TAR, archive)
     for path in CHANGED_BY_LINK:
         found[path] = replace(found[path], mode=0o755, uid=8, gid=9)
+    for path in NO_TIME:
+        found[path] = replace(found[path], mtime=0)
     for path in HAND_MADE:
         assert tree.pop(path).size == oddities.SPARSE_SIZE
     found = {
@@ -380,3 +384,33 @@ def test_a_link_to_what_it_replaces() -> None:
                 lambda tar: tar.hard_link("directory", "directory/file"),
             )
         )
+
+
+def test_times_of_directories_that_moved() -> None:
+    """podman sets them last, by name: here through the symbolic link."""
+    moved = (
+        lambda tar: tar.directory("moved/name", mtime=5),
+        lambda tar: tar.add("there/name", mtime=1),
+    )
+    tree = tree_of(made(*moved, lambda tar: tar.symlink("moved", "there")))
+    found = tree.get(b"there/name")
+    assert found is not None
+    assert (found.entry.kind, found.entry.mtime) == (tar.REGULAR, 5)
+    with pytest.raises(Refusal, match="'moved/name/': a later entry took its place"):
+        tree_of(made(*moved, lambda tar: tar.add("moved")))
+
+
+def test_whiteouts_below_a_whiteout() -> None:
+    """Some tools write them; podman passes over them, at any depth."""
+
+    def after(*names: str) -> bytes:
+        layer = LayerTar()
+        for name in (".wh.gone", *names):
+            layer.add(name)
+        return layer.close()
+
+    tree = tree_of(after("gone/.wh.a", "gone/b/c/.wh.d"))
+    assert [path for path, _ in tree.walk()] == [b"gone"]
+    for name in ("gone/b/.wh..wh..opq", "gone/b/file", "gone/file"):
+        with pytest.raises(Refusal, match="its parent is not a directory"):
+            tree_of(after(name))
