@@ -5,6 +5,7 @@ import stat
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,8 @@ ExecStartPre={CRIO_START}
 ExecStart=/bin/sleep infinity
 ExecReload={CRIO_RELOAD}
 """
+#: What is larger than this is a store, not text that a test looks for.
+_LARGE: Final = 65_536
 #: Where a run of podman, rpm or dnf leaves things that are not the package's.
 _NOT_COMPARED: Final = (
     "etc/.pwd.lock",
@@ -157,12 +160,11 @@ class Device(System):
 
     def mounts(self) -> list[str]:
         """Return where stores are mounted."""
-        found = self.run(["cat", "/proc/self/mounts"]).stdout.splitlines()
-        return [line.split()[1] for line in found if "/run/paack/" in line]
+        return [where for where in super().mounts() if "/run/paack/" in where]
 
     def crio_log(self) -> list[str]:
         """Return what the stand-in for CRI-O wrote: its starts with the stores, its reloads."""
-        return self.run(["cat", _LOG]).stdout.splitlines()
+        return self.outside(_LOG).read_text(encoding="utf-8").splitlines()
 
     def state(self) -> dict[str, str]:
         """Return all that is there in files and mounts: path -> what it is.
@@ -171,6 +173,10 @@ class Device(System):
         scriptlets and rpm's own unpacking write.
         """
         self.podman("images")  # which makes locks and an empty storage
+        return self.state_after_podman()
+
+    def state_after_podman(self) -> dict[str, str]:
+        """Return the state when podman has just listed the images."""
         return dict(sorted(self._written(["/run/paack", "/run/systemd/transient"])))
 
     def _written(self, volatile: Sequence[str]) -> Iterable[tuple[str, str]]:
@@ -181,7 +187,7 @@ class Device(System):
             if not path.is_dir() or path.is_symlink() or not (self._lower / name).is_dir():
                 yield f"/{name}", _describe(path)
         for name in volatile:
-            if self.run(["test", "-e", name], check=False).returncode == 0:
+            if self.outside(name).exists():
                 yield name, "there"
         for where in self.mounts():
             yield where, "mounted"
@@ -192,4 +198,7 @@ def _describe(path: Path) -> str:
     mode = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
     if path.is_symlink():
         return f"{mode} {path.readlink()}"
-    return f"{mode} {path.read_bytes()!r}" if path.is_file() else mode
+    if not path.is_file():
+        return mode
+    content = path.read_bytes()
+    return f"{mode} {content if len(content) < _LARGE else sha256(content).hexdigest()!r}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.device.packages import Packages
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.product import Paack
+from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 from tests.support.workloads import MB, Layer, push_workload
 
@@ -49,18 +51,34 @@ packages:
 
 @dataclass(frozen=True)
 class Rpms:
-    """The RPMs of two releases; ``host`` is the registry in the images' names.
+    """The RPMs of two releases, built by ``paack`` of images in ``registry``."""
 
-    ``bundled`` is a third release of ``one``, with all layers of one:2. ``small`` has shared
-    layers, but none that is large enough for a package of its own.
-    """
-
-    host: str
+    registry: Registry
+    paack: Paack
     one: tuple[Path, Path]
     two: Path
     groups: tuple[Path, ...]
-    bundled: Path
-    small: Path
+
+    @property
+    def host(self) -> str:
+        """The registry in the images' names."""
+        return self.registry.host
+
+    @cached_property
+    def bundled(self) -> Path:
+        """A third release of ``one``, with all layers of one:2."""
+        return self._build(BUNDLED, "bundled.yaml")
+
+    @cached_property
+    def small(self) -> Path:
+        """A package with shared layers, but none that is large enough for a package of its own."""
+        layer = text_layer(self.paack.home / "small.tar", {"name": "small:1\n"})
+        push_multiarch(self.registry, "small", "1", {"amd64": [layer]})
+        return self._build(SMALL, "small.yaml")
+
+    def _build(self, text: str, file: str) -> Path:
+        (rpm,) = self.paack.build(self.paack.define(text.format(host=self.host), file))
+        return rpm
 
     def needed(self, *packages: Path) -> list[str]:
         """Return the packages with the layers that they need."""
@@ -97,11 +115,4 @@ def build_rpms(packages: Packages) -> Rpms:
     one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
     two = next(rpm for rpm in built[0] if name(rpm) == "two")
     groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
-    push_multiarch(
-        registry, "small", "1", {"amd64": [text_layer(home / "small.tar", {"name": "small:1\n"})]}
-    )
-    bundled, small = (
-        paack.build(paack.define(text.format(host=registry.host), file))[0]
-        for text, file in ((BUNDLED, "bundled.yaml"), (SMALL, "small.yaml"))
-    )
-    return Rpms(registry.host, (one[0], one[1]), two, groups, bundled, small)
+    return Rpms(registry, paack, (one[0], one[1]), two, groups)

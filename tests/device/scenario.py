@@ -3,6 +3,7 @@
 import os
 import shlex
 import stat
+import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,14 +15,16 @@ from tests.support.product import REPOSITORY
 LIBRARY = REPOSITORY / "specs" / "storage-conf.sh"
 ETC = "etc/containers/storage.conf"
 VENDOR = "usr/share/containers/storage.conf"
-# Hundreds of fsyncs would only take time: no power fails here.
+# Hundreds of fsyncs would only take time, as no power fails. After each step the shell waits until
+# what is there is read, which is quicker than to copy it.
 _FUNCTIONS = """
 . {library}
 sync() {{ :; }}
+exec 8>{home}/done 9<{home}/read
 step() {{
-    (set -eu; cd "$1/root"; PAACK_ROOT=$1/root; eval "$3") >"$1/$2.out" 2>"$1/$2.err"
-    echo "$?" >"$1/$2.code"
-    cp -a "$1/root" "$1/$2"
+    (set -eu; cd "$1"; PAACK_ROOT=$1; eval "$2") >{home}/out 2>{home}/err
+    echo "$? $$" >&8
+    read -r answer <&9
 }}
 """
 
@@ -94,32 +97,53 @@ def play(
     `home` is made. A scenario may name other files than the two; their directories are made.
     """
     home.mkdir(parents=True)
-    script = [_FUNCTIONS.format(library=shlex.quote(str(LIBRARY)))]
+    script = [_FUNCTIONS.format(library=shlex.quote(str(LIBRARY)), home=shlex.quote(str(home)))]
+    steps = []
     for name, scenario in scenarios.items():
-        directory = home / name
-        root = directory / "root"
+        root = home / name / "root"
         for path in (ETC, VENDOR):
             (root / path).parent.mkdir(parents=True)
         for path, content in scenario.files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
-        for number, step in enumerate(scenario.steps):
-            script.append(shlex.join(["step", str(directory), str(number), step]))
+        for step in scenario.steps:
+            script.append(shlex.join(["step", str(root), step]))
+            steps.append((name, root))
     program = home / "script"
     program.write_text("\n".join(script), encoding="utf-8")
-    done = combination.run(f". {shlex.quote(str(program))}", home, wrapper=wrapper)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    return {
-        name: [_outcome(home / name, number) for number in range(len(scenario.steps))]
-        for name, scenario in scenarios.items()
-    }
+    outcomes: Outcomes = {name: [] for name in scenarios}
+    done, read = (_fifo(home / fifo) for fifo in ("done", "read"))
+
+    def run() -> subprocess.CompletedProcess[str]:
+        try:
+            return combination.run(f". {shlex.quote(str(program))}", home, wrapper=wrapper)
+        finally:
+            os.write(done, b"end\n")
+
+    with ThreadPoolExecutor(1) as pool, os.fdopen(done) as lines, os.fdopen(read, "w") as answers:
+        ended = pool.submit(run)
+        for name, root in steps:
+            code, _, process = lines.readline().strip().partition(" ")
+            if code == "end":
+                break
+            outcomes[name].append(_outcome(int(code), home, Path(f"/proc/{process}/root{root}")))
+            print(file=answers, flush=True)
+        result = ended.result()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    return outcomes
 
 
-def _outcome(directory: Path, number: int) -> Outcome:
-    def text(suffix: str) -> str:
-        return (directory / f"{number}.{suffix}").read_text(encoding="utf-8", errors="replace")
+def _fifo(path: Path) -> int:
+    """Make a FIFO and open it both ways, so that nothing waits for the other side to open it."""
+    os.mkfifo(path)
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
-    return Outcome(int(text("code")), text("out"), text("err"), _tree(directory / str(number)))
+
+def _outcome(code: int, home: Path, root: Path) -> Outcome:
+    def text(name: str) -> str:
+        return (home / name).read_text(encoding="utf-8", errors="replace")
+
+    return Outcome(code, text("out"), text("err"), _tree(root))
 
 
 def _tree(root: Path) -> dict[str, Entry]:

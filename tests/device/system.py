@@ -24,12 +24,14 @@ mount --types=overlay --options="$layers" overlay "$0/root"
 echo ready
 cat >/dev/null
 """
-# What would change the machine's kernel or devices, wait for hardware, or talk to a terminal
+# What would change the machine's kernel or devices, wait for hardware, or let users in
 _MASKED: Final = (
     "console-getty.service",
     "dev-hugepages.mount",
+    "dev-mqueue.mount",
     "getty.target",
     "kmod-static-nodes.service",
+    "modprobe@.service",
     "proc-sys-fs-binfmt_misc.automount",
     "sys-fs-fuse-connections.mount",
     "sys-kernel-config.mount",
@@ -37,14 +39,19 @@ _MASKED: Final = (
     "sys-kernel-tracing.mount",
     "systemd-binfmt.service",
     "systemd-journal-flush.service",
+    "systemd-logind.service",
     "systemd-modules-load.service",
     "systemd-random-seed.service",
     "systemd-remount-fs.service",
     "systemd-sysctl.service",
+    "systemd-sysusers.service",
     "systemd-tmpfiles-setup-dev-early.service",
     "systemd-tmpfiles-setup-dev.service",
     "systemd-udev-trigger.service",
     "systemd-udevd.service",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
     "tmp.mount",
 )
 _BOOT_SECONDS = 60.0
@@ -117,6 +124,11 @@ class System:
         Absolute symbolic links on the way would lead back into the machine's own root.
         """
         return Path(f"/proc/{self._pid()}/root") / Path(path).relative_to("/")
+
+    def mounts(self) -> list[str]:
+        """Return where something is mounted."""
+        table = Path(f"/proc/{self._pid()}/mounts").read_text(encoding="utf-8")
+        return [line.split()[1] for line in table.splitlines()]
 
     def switch_on(self) -> None:
         """Boot, and wait until systemd has nothing left to do."""
@@ -223,6 +235,9 @@ class System:
         shutil.rmtree(self._on_disk("root/etc/systemd/system"), ignore_errors=True)
         for unit in _MASKED:
             self.link(f"/etc/systemd/system/{unit}", "/dev/null")
+        # They look for partitions, fstab and init scripts, again whenever units are read
+        for generator in self._on_disk("root/usr/lib/systemd/system-generators").iterdir():
+            self.link(f"/etc/systemd/system-generators/{generator.name}", "/dev/null")
         self.prepare("/etc/containers/containers.conf", containers_conf())
         # Debian's rpm has its database there, or in /var/lib/rpm if that exists
         home = _ENVIRONMENT["HOME"]

@@ -32,6 +32,9 @@ def main(disk: Path, notify_socket: str, shared: list[Path]) -> None:
         "container": "paack",
         "NOTIFY_SOCKET": notify_socket,
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        # Else, after five changes of mounts within a second, it mounts nothing before that is over.
+        # Version 252 does not know this.
+        "SYSTEMD_DEFAULT_MOUNT_RATE_LIMIT_BURST": "1000",
     }
     os.execve(_INIT, [_INIT, *options], environment)
 

@@ -11,6 +11,7 @@ import pytest
 from tests.device import transaction
 from tests.device.device import Device
 from tests.device.packages import APP, KILL_FILE, KILLER, OTHER, Packages
+from tests.device.transaction import files, start_services
 
 
 @pytest.fixture(scope="module")
@@ -20,43 +21,42 @@ def device(packages: Packages) -> Iterator[Device]:
         yield device
 
 
-def start_services(device: Device) -> None:
-    """Fails when podman or CRI-O does not start."""
-    device.podman("images")
-    device.run(["systemctl", "reset-failed", "crio.service"])
-    device.run(["systemctl", "restart", "crio.service"])
-
-
 def test_in_scriptlets(device: Device, packages: Packages) -> None:
     """At the first program of each transaction, then at the second one, ..."""
     v1, v2 = packages.v1, packages.v2
     before = device.state()
-    for number in count(1):
+    kills = {"--install": count(1), "--upgrade": count(1), "--erase": count(1)}
+    killed = dict.fromkeys(kills, 0)
 
-        def kill(*arguments: str, number: int = number) -> bool:
-            killed = transaction.killed_at_program(device, number, *arguments)
-            if number % 2:
-                device.restart()  # the power is cut
-            start_services(device)
-            return killed
+    def kill(option: str, argument: str) -> bool:
+        """Return False when it was done, as there is no further program to be killed at."""
+        if option not in kills:
+            device.rpm(option, argument)
+            return False
+        number = next(kills[option])
+        if not transaction.killed_at_program(device, number, option, argument):
+            del kills[option]
+            return False
+        killed[option] = number
+        if number % 2:
+            device.restart()  # the power is cut
+        start_services(device)
+        return True
 
-        killed = [kill("--install", v1)]
-        device.rpm("--upgrade", "--replacepkgs", v1)
-        assert device.names() == {packages.image("app:1"), packages.image("common:1")}
-        assert device.verify(APP) == ""
-
-        killed.append(kill("--upgrade", v2))
-        device.rpm("--upgrade", "--replacepkgs", v2)
-        assert device.names() == {packages.image("app:2")}
-        assert device.rpm("--query", APP).stdout == f"{APP}-2.0-1.x86_64\n"
-        assert device.verify(APP) == ""
-
-        killed.append(kill("--erase", APP))
-        device.rpm("--erase", APP, check=killed[-1])
+    while kills:
+        if kill("--install", v1):
+            device.rpm("--upgrade", "--replacepkgs", v1)
+            assert device.names() == {packages.image("app:1"), packages.image("common:1")}
+            assert device.verify(APP) == ""
+        if kill("--upgrade", v2):
+            device.rpm("--upgrade", "--replacepkgs", v2)
+            assert device.names() == {packages.image("app:2")}
+            assert device.rpm("--query", APP).stdout == f"{APP}-2.0-1.x86_64\n"
+            assert device.verify(APP) == ""
+        if kill("--erase", APP):
+            device.rpm("--erase", APP)
         assert device.state() == before
-        if not any(killed):
-            break
-    assert number > 10
+    assert min(killed.values()) > 5, killed
 
 
 @pytest.mark.parametrize("number", [1, 5, 9])
@@ -79,12 +79,6 @@ def test_between_files(number: int, device: Device, packages: Packages) -> None:
     device.rpm("--erase", APP)
     assert files(device) == before
     assert [path for path in device.state() if ".squashfs" in path] == []
-
-
-def files(device: Device) -> dict[str, str]:
-    """Return the state without what rpm itself leaves: files that it has not renamed yet."""
-    found = device.state().items()
-    return {path: what for path, what in found if what[0] != "d" and ";" not in path}
 
 
 def test_dnf_between_packages(device: Device, packages: Packages) -> None:

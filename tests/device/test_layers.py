@@ -12,7 +12,7 @@ import pytest
 
 from tests.device import transaction
 from tests.device.device import RUN, Device
-from tests.device.layer_packages import GROUP, Rpms, build_rpms, name
+from tests.device.layer_packages import GROUP, Rpms, name
 from tests.device.packages import Packages
 from tests.device.test_ostree import ORIGINAL, SANDBOX
 from tests.support.commands import run
@@ -21,11 +21,6 @@ from tests.support.product import REPOSITORY
 from tests.support.rpm_query import tags
 
 DOCUMENTATION = REPOSITORY / "docs" / "layers.md"
-
-
-@pytest.fixture(scope="module")
-def rpms(packages: Packages) -> Rpms:
-    return build_rpms(packages)
 
 
 @pytest.fixture(params=KINDS)

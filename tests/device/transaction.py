@@ -1,6 +1,7 @@
 """Transactions that are killed: at the Nth program of a scriptlet, or at the Nth system call."""
 
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from tests.device.device import Device
@@ -9,11 +10,23 @@ from tests.device.device import Device
 PROGRAMS: Final = ("mv", "rm", "systemctl", "systemd-tmpfiles")
 _REAL: Final = "/usr/libexec/real"
 _COUNTER: Final = "/run/killed-at"
-# Stands for each of them. rpm goes first, then the scriptlet, so nothing comes after this call.
+# Stands for each of them. What changes nothing does not count: a kill before it and one after are
+# the same. rpm goes first, then the scriptlet, so nothing comes after this call.
 _PROGRAM: Final = f"""#!/bin/sh
 PATH={_REAL}:$PATH
-case $1 in --quiet | show | reset-failed) counts=no ;; *) counts=yes ;; esac
-if [ "$counts" = yes ] && [ -e {_COUNTER} ]; then
+changes_something() {{
+    case ${{0##*/}}-$1 in
+    systemctl---quiet | systemctl-show | systemctl-reset-failed) return 1 ;;
+    systemctl-stop | systemctl-try-restart) systemctl --quiet is-active "$2" ;;
+    rm-*)
+        for path in "$@"; do
+            [ ! -e "$path" ] && [ ! -h "$path" ] || return 0
+        done
+        return 1
+        ;;
+    esac
+}}
+if [ -e {_COUNTER} ] && changes_something "$@"; then
     count=$(($(cat {_COUNTER}) - 1))
     echo "$count" >{_COUNTER}
     if [ "$count" = 0 ]; then
@@ -42,10 +55,25 @@ def prepare(device: Device) -> None:
         device.write(path, _PROGRAM, 0o755)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where rpm is killed: at its `call` of that number, or a ``program`` of its scriptlets."""
+
+    call: str
+    number: int
+
+    def killed(self, device: Device, *arguments: str) -> bool:
+        """Run rpm with `arguments` and kill it there; return False when it does not come there."""
+        if self.call == "program":
+            return killed_at_program(device, self.number, *arguments)
+        return killed_at_call(device, self.number, self.call, *arguments)
+
+
 def killed_at_program(device: Device, number: int, *arguments: str) -> bool:
     """Run rpm with `arguments`; kill it before the program `number` of its scriptlets starts.
 
-    Returns False when there are not so many: then it was not killed.
+    Programs that change nothing are not counted. Returns False when there are not so many: then
+    it was not killed.
     """
     device.write(_COUNTER, f"{number}\n")
     code = device.rpm(*arguments, check=False).returncode
@@ -66,3 +94,16 @@ def killed_at_call(device: Device, number: int, call: str, *arguments: str) -> b
     # rpm names its temporary files by the second: the next transaction must not find them in place
     time.sleep(1 - time.time() % 1)
     return code != 0
+
+
+def start_services(device: Device) -> None:
+    """Fails when podman or CRI-O does not start."""
+    device.podman("images")
+    device.run(["systemctl", "reset-failed", "crio.service"])
+    device.run(["systemctl", "restart", "crio.service"])
+
+
+def files(device: Device) -> dict[str, str]:
+    """Return the state without what rpm itself leaves: files that it has not renamed yet."""
+    found = device.state().items()
+    return {path: what for path, what in found if what[0] != "d" and ";" not in path}
