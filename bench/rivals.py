@@ -12,6 +12,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.registry import StaticRegistry
 from bench.workload import Workload
@@ -57,11 +58,13 @@ class Rival:
 
     def pull(self) -> None:
         """podman pull --root of every image."""
-        for image in self._workload.images:
-            storage = ["--root", str(self.tree), "--runroot", str(self.home / "run")]
-            pull = ["pull", "--quiet", self._registry.reference(image)]
-            conf = {"CONTAINERS_REGISTRIES_CONF": str(self._registry.registries_conf)}
-            _run([*_PRIVATE, "podman", *storage, "--storage-driver", "overlay", *pull], env=conf)
+        conf = {"CONTAINERS_REGISTRIES_CONF": str(self._registry.registries_conf)}
+        # podman refuses a runroot of more than 50 characters.
+        with TemporaryDirectory(prefix="bench-") as run:
+            storage = ["--root", str(self.tree), "--runroot", run, "--storage-driver", "overlay"]
+            for image in self._workload.images:
+                pull = ["pull", "--quiet", self._registry.reference(image)]
+                _run([*_PRIVATE, "podman", *storage, *pull], env=conf)
         for leftover in ("libpod", "overlay-containers", "tmp", "db.sql"):
             shutil.rmtree(self.tree / leftover, ignore_errors=True)
 

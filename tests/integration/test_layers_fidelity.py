@@ -235,45 +235,51 @@ def test_stores_equal_pulls(
     assert len({tree[b"etc/motd"].sha256 for tree in seen.values()}) == len(IMAGES)
 
 
+def references(podman: Podman, repository: str, digests: Digests, arch: Arch) -> list[str]:
+    """Return the names of an image: tag, digests, ID."""
+    identifier = podman.podman("images", "--quiet", f"{repository}:1").stdout.strip()
+    by_digest = (f"{repository}@{each}" for each in (digests.list, digests.per_arch[arch]))
+    return [f"{repository}:1", *by_digest, identifier]
+
+
+@pytest.mark.parametrize("filesystem", ["squashfs", "erofs"])
 def test_images_run_by_tag_and_digests(
     offline: Podman,
     installed: NewInstalled,
     registry: Registry,
     pushed: dict[str, Digests],
+    filesystem: str,
 ) -> None:
     said: dict[str, set[str]] = {}
-    with AdditionalStores.of(offline, installed("squashfs", "x86_64").stores()):
+    with AdditionalStores.of(offline, installed(filesystem, "x86_64").stores()):
         for name, digests in pushed.items():
-            repository = f"{registry.host}/{name}"
-            identifier = offline.podman("images", "--quiet", f"{repository}:1").stdout.strip()
-            references = [
-                f"{repository}:1",
-                f"{repository}@{digests.list}",
-                f"{repository}@{digests.per_arch['amd64']}",
-                identifier,
-            ]
-            said[name] = {offline.run(each, "cat", "/etc/motd").stdout for each in references}
+            names = references(offline, f"{registry.host}/{name}", digests, "amd64")
+            said[name] = {offline.run(each, "cat", "/etc/motd").stdout for each in names}
         assert check(offline) == set()
     assert said == {name: {f"{name}\n"} for name in IMAGES}
 
 
 def test_images_of_another_arch_run(
-    kind: Kind, base: Path, installed: NewInstalled, registry: Registry
+    kind: Kind,
+    base: Path,
+    installed: NewInstalled,
+    registry: Registry,
+    pushed: dict[str, Digests],
 ) -> None:
     """With an emulator, which starts a program through the loader of the image."""
     emulator = aarch64_emulator()
     options = [f"--volume={emulator}:/emulator:ro"]
     program = ["/emulator", "/usr/lib/ld-linux-aarch64.so.1", "/usr/bin/cat", "/etc/motd"]
     stores = installed("squashfs", "aarch64").stores()
+    said: dict[str, set[str]] = {}
     with (
         Podman(kind, base, shared=[emulator.parent]) as podman,
         AdditionalStores.of(podman, stores),
     ):
-        said = {
-            name: podman.run(f"{registry.host}/{name}:1", *program, options=options).stdout
-            for name in IMAGES
-        }
-    assert said == {name: f"{name}\n" for name in IMAGES}
+        for name, digests in pushed.items():
+            names = references(podman, f"{registry.host}/{name}", digests, "arm64")
+            said[name] = {podman.run(each, *program, options=options).stdout for each in names}
+    assert said == {name: {f"{name}\n"} for name in IMAGES}
 
 
 def test_pulled_images_survive(
