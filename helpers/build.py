@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from helpers.definition.definition import Definition, Package, load_definition
 from helpers.definition.reference import parse_source
 from helpers.errors import LockError, Place, UsageError
+from helpers.jobs import Lanes, run_jobs
 from helpers.kubernetes.kustomize_paths import unapplied
 from helpers.layers.group import check_groups, with_groups
 from helpers.lock.changes import changes
@@ -49,6 +51,7 @@ class Builder:
     reporter: Reporter = field(default_factory=Reporter)
     authfile: Path | None = None
     frozen: bool = False
+    lanes: Lanes = field(default_factory=Lanes, compare=False)
 
     @property
     def products(self) -> Products:
@@ -104,11 +107,13 @@ class Builder:
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
         with self.reporter.showing():
-            return [
-                self._srpm(definition, spec, lock, arch)
-                for spec, arch in source_specs(definition, lock, arches)
-                if not only or spec.source_file in only
-            ]
+            return run_jobs(
+                [
+                    partial(self._srpm, definition, spec, lock, arch)
+                    for spec, arch in source_specs(definition, lock, arches)
+                    if not only or spec.source_file in only
+                ]
+            )
 
     def rpms(
         self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()
@@ -120,11 +125,13 @@ class Builder:
         definition, lock = self._locked(what)
         _check_arches(definition, arches)
         with self.reporter.showing():
-            return [
-                self._rpm(definition, spec, contents, lock)
-                for spec, contents in specs(definition, lock, arches)
-                if not only or spec.file(contents.arch) in only
-            ]
+            return run_jobs(
+                [
+                    partial(self._rpm, definition, spec, contents, lock)
+                    for spec, contents in specs(definition, lock, arches)
+                    if not only or spec.file(contents.arch) in only
+                ]
+            )
 
     def _locked(self, what: Path | Definition) -> tuple[Definition, Lock]:
         definition = _load(what)
@@ -216,10 +223,12 @@ class Builder:
         self, definition: Definition, name: str, contents: Contents, lock: Lock, maker: ImageMaker
     ) -> AbstractContextManager[Product]:
         def make(work: Path) -> Path:
-            self._fetch(definition, contents, lock)
+            with self.lanes.fetching:
+                self._fetch(definition, contents, lock)
             target = work / name
             images, layers = contents.images, contents.layers
-            make_image(target, maker, images, self.cache, self.reporter, layers)
+            with self.lanes.storing:
+                make_image(target, maker, images, self.cache, self.reporter, layers)
             return target
 
         inputs: dict[str, object] = {
@@ -247,9 +256,10 @@ class Builder:
             if not self.cache.has(layer.digest, layer.size)
         }
         label = f"fetch   {contents.arch}"
-        with self.reporter.whole(label, sum(lacking.values()), len(images), "image"):
+        whole = (label, sum(lacking.values()), len(images), "image")
+        with self.reporter.whole(*whole) as reporter:
             wanted = [(image, sources[image.source]) for image in images]
-            fetch_images(self.registry(definition), wanted)
+            fetch_images(replace(self.registry(definition), reporter=reporter), wanted)
 
     def _makers(self, spec: Spec) -> list[ImageMaker]:
         has_store = any(each.has_store for each in spec.contents)

@@ -95,14 +95,12 @@ class Reporter:
         self.say(f"{label}: {meter.outcome}" if meter.outcome else label)
 
     @contextmanager
-    def whole(self, label: str, total: int, parts: int, noun: str) -> Iterator[None]:
-        """Show the steps inside the block as ``parts`` ("image") of a whole of ``total`` bytes."""
+    def whole(self, label: str, total: int, parts: int, noun: str) -> Iterator[Reporter]:
+        """Yield a Reporter whose steps are shown as ``parts`` ("image") of ``total`` bytes."""
         with self._bar(label, total) as bar:
-            self._whole = _Whole(bar, parts, noun)
-            try:
-                yield
-            finally:
-                self._whole = None
+            reporter = Reporter()
+            reporter._bars, reporter._whole = self._bars, _Whole(bar, parts, noun)
+            yield reporter
 
     @contextmanager
     def busy(self, label: str) -> Iterator[Meter]:

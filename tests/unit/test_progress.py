@@ -51,11 +51,11 @@ def test_labels_without_an_image_are_cut() -> None:
 def test_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A step has a line when it is done; what is only under way has none."""
     reporter = Reporter()
-    with reporter.showing(), reporter.whole("fetch   x86_64", 30, 2, "image"):
-        with reporter.step("fetch   one", 10) as meter:
+    with reporter.showing(), reporter.whole("fetch   x86_64", 30, 2, "image") as parts:
+        with parts.step("fetch   one", 10) as meter:
             meter.update(5, "1/2 layers")
             meter.note("2 layers")
-        with reporter.step("fetch   two", 20):
+        with parts.step("fetch   two", 20):
             pass
         with reporter.busy("lock    2 images") as meter:
             assert isinstance(meter, Meter)

@@ -21,7 +21,7 @@ LONGER_FUNCTIONS = {
 }
 #: Modules that need no tool and no network, whose tests are in tests/unit/test_MODULE.py.
 PURE = {
-    "arch", "document", "errors", "progress", "run", "workspace",
+    "arch", "document", "errors", "jobs", "progress", "run", "workspace",
     "definition/definition", "definition/reference",
     "kubernetes/manifests",
     "layers/group", "layers/layer_package", "layers/partial_store",
