@@ -225,8 +225,8 @@ def test_killed_while_a_program_writes(
     (directory / program).chmod(0o755)
     path = f"{directory}:{os.environ['PATH']}"
     assert call(paack, {"LIMIT": str(limit), "PATH": path}) == -signal.SIGKILL
-    unfinished = (paack.output / "work").rglob("*.squashfs")
-    assert [path.stat().st_size for path in unfinished if not path.is_symlink()] == [limit]
+    unfinished = (paack.output / "work").rglob("*.squashfs")  # the next store may be among them
+    assert limit in [path.stat().st_size for path in unfinished if not path.is_symlink()]
     check_killed(paack.home, reference)
     check_completed(paack, reference)
 
