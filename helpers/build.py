@@ -227,7 +227,7 @@ class Builder:
                 self._fetch(definition, contents, lock)
             target = work / name
             images, layers = contents.images, contents.layers
-            with self.lanes.storing:
+            with self.lanes.storing():
                 make_image(target, maker, images, self.cache, self.reporter, layers)
             return target
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from signal import SIGTERM
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeVar
 
 _AT_ONCE = 2
-_SECONDS_TO_STOP = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.1
+_begun: ContextVar[Event] = ContextVar("begun")
 Made = TypeVar("Made")
 
 
@@ -26,27 +29,57 @@ class Lanes:
     """
 
     fetching: Lock = field(default_factory=Lock)
-    storing: Lock = field(default_factory=Lock)
+    _storing: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Make a store; the next job may begin."""
+        with self._storing:
+            if begun := _begun.get(None):
+                begun.set()
+            yield
 
 
 def run_jobs(jobs: Sequence[Callable[[], Made]]) -> list[Made]:
-    """Run jobs, begun in their order, and return what each returned.
+    """Run jobs and return what each returned. Each begins when the one before makes its store.
 
     Raises what the first that fails raised, in their order: those before it have ended then, and
     those after it are stopped.
     """
-    if len(jobs) < _AT_ONCE:
-        return [job() for job in jobs]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [pool.submit(job) for job in jobs]
+        running: list[Future[Made]] = []
         try:
+            for job in jobs:
+                begun = Event()
+                running.append(_submit(pool, job, begun))
+                waiting = True
+                while waiting:
+                    waiting = not begun.wait(_SECONDS_BETWEEN_LOOKS)
+                    _raise_first(running)
             return [each.result() for each in running]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            begun = [each for each in running if not each.cancelled()]
-            while wait(begun, _SECONDS_TO_STOP).not_done:
+            left = [each for each in running if not each.cancelled()]
+            while wait(left, _SECONDS_BETWEEN_LOOKS).not_done:
                 _stop_processes()  # again: one may have been about to start the next
             raise
+
+
+def _submit(pool: ThreadPoolExecutor, job: Callable[[], Made], begun: Event) -> Future[Made]:
+    """Run ``job``, which sets ``begun`` when it makes its store, at its end at the latest."""
+
+    def run() -> Made:
+        _begun.set(begun)
+        return job()
+
+    future = pool.submit(run)
+    future.add_done_callback(lambda _: begun.set())
+    return future
+
+
+def _raise_first(running: Sequence[Future[Made]]) -> None:
+    for each in takewhile(Future.done, running):
+        each.result()
 
 
 def _stop_processes() -> None:

@@ -254,6 +254,7 @@ def test_images_run_by_tag_and_digests(
     with AdditionalStores.of(offline, installed(filesystem, "x86_64").stores()):
         for name, digests in pushed.items():
             names = references(offline, f"{registry.host}/{name}", digests, "amd64")
+            names = names if filesystem == "squashfs" else names[:1]
             said[name] = {offline.run(each, "cat", "/etc/motd").stdout for each in names}
         assert check(offline) == set()
     assert said == {name: {f"{name}\n"} for name in IMAGES}
@@ -278,6 +279,7 @@ def test_images_of_another_arch_run(
     ):
         for name, digests in pushed.items():
             names = references(podman, f"{registry.host}/{name}", digests, "arm64")
+            names = names if name == "web" else names[:1]
             said[name] = {podman.run(each, *program, options=options).stdout for each in names}
     assert said == {name: {f"{name}\n"} for name in IMAGES}
 

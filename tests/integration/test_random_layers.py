@@ -24,7 +24,7 @@ from tests.support.random_layers import random_layer
 from tests.support.registry import Registry
 from tests.support.tree import Tree, diff_trees
 
-FIRST, LAST = map(int, os.environ.get("PAACK_TEST_SEEDS", "1-24").split("-"))
+FIRST, LAST = map(int, os.environ.get("PAACK_TEST_SEEDS", "1-16").split("-"))
 
 
 @dataclass(frozen=True)
