@@ -117,36 +117,6 @@ def test_podmans_agree_on_the_app(base: Path, registry: Registry, app: Digests) 
     assert b"etc/group" not in old
 
 
-@pytest.mark.parametrize("filesystem", ["squashfs", "erofs"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_image_in_a_mounted_store_looks_like_the_pulled_one(
-    base: Path, registry: Registry, debian: Digests, kind: Kind, filesystem: str
-) -> None:
-    image, file = f"{registry.host}/debian:13", base / f"store-{kind}.{filesystem}"
-    with Podman(kind, base, registries_conf=registry.registries_conf) as podman:
-        podman.podman("pull", "--quiet", f"docker://{image}")
-        pulled = podman.tree(image)
-        make_store_image(podman.graphroot, file, filesystem)
-    where = Path("/run/paack/store")
-    with Podman(kind, base) as podman:
-        podman.mount_image(file, where, filesystem)
-        podman.use_stores([where])
-        assert "true" in podman.podman("images", "--format={{.ReadOnly}}").stdout
-        assert podman.run(image, "bash", "-c", "echo $((6 * 7))").stdout == "42\n"
-        assert diff_trees(pulled, podman.tree(image)) == []
-        podman.use_stores([])
-        podman.umount(where)
-        assert podman.podman("images", "--quiet").stdout == ""
-
-
-def make_store_image(graphroot: Path, file: Path, filesystem: str) -> None:
-    """Put a graphroot, as podman left it, into one filesystem image."""
-    if filesystem == "squashfs":
-        run(["mksquashfs", str(graphroot), str(file), "-comp", "zstd", "-quiet", "-no-progress"])
-    else:
-        run(["mkfs.erofs", str(file), str(graphroot)])
-
-
 @pytest.mark.parametrize("compression", get_args(Compression))
 def test_layers_arrive_as_they_were_written(
     podman: Podman, registry: Registry, compression: Compression
