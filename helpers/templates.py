@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-DIRECTORY = Path(__file__).resolve().parent.parent / "specs"
+#: Where specs/ and pages/ are.
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def escape(text: str) -> str:
@@ -25,7 +26,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     """Return the one environment: it keeps what it compiled."""
     # No HTML here; `escape` is for rpm.
-    environment = new_environment(DIRECTORY, keep_trailing_newline=True, autoescape=False)
+    environment = new_environment(ROOT / "specs", keep_trailing_newline=True, autoescape=False)
     environment.filters["escape"] = escape
     return environment
 

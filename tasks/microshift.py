@@ -22,9 +22,10 @@ COMPONENTS = "olm,multus,… (default: all; none: the core only)"
 
 
 def _image_set(sets: str | None, version: str | None) -> Any:
-    from helpers.microshift import image_set as microshift_set
+    from helpers.microshift.image_set import SETS as DIRECTORY
+    from helpers.microshift.image_set import find_set
 
-    return microshift_set.find_set(Path(sets) if sets else microshift_set.SETS, version)
+    return find_set(Path(sets) if sets else DIRECTORY, version)
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -22,10 +22,9 @@ from helpers.progress import human
 from helpers.registry.image_facts import ImageFacts
 from helpers.report.budget import Budget
 from helpers.report.report import Report, ReportedImage, ReportedManifest, ReportedRpm
-from helpers.templates import new_environment
+from helpers.templates import ROOT, new_environment
 from helpers.workspace import workspace
 
-DIRECTORY = Path(__file__).resolve().parents[2] / "pages"
 _COLOURS = 6
 _SEGMENTS = 8
 _LABELS, _OBJECTS = 100, 50
@@ -192,7 +191,7 @@ def _finalize(value: object) -> object:
 
 @cache
 def _environment() -> Environment:
-    environment = new_environment(DIRECTORY, autoescape=True, finalize=_finalize)
+    environment = new_environment(ROOT / "pages", autoescape=True, finalize=_finalize)
     environment.filters |= {
         "human": human,
         "exact": lambda size: f"{size:,}",

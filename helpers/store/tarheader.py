@@ -85,13 +85,14 @@ def parse_header(block: bytes) -> Entry:
     (name, mode, uid, gid, size, mtime, checksum, kind, link,
      magic, version, major, minor, prefix, trailer) = _HEADER.unpack(block)  # fmt: skip
     _check_sum(block, checksum)
-    devices = (0, 0)
+    device = (0, 0)
     above = b""
     if magic == _USTAR or (magic, version) == _GNU:
-        devices = (number(major), number(minor))
+        device = (number(major), number(minor))
         above = _prefix(prefix, gnu=magic != _USTAR, star=trailer == _STAR_TRAILER)
+    if kind not in (CHAR, BLOCK_DEVICE):
+        device = (0, 0)
     name = _text(name)
-    is_device = kind in (CHAR, BLOCK_DEVICE)
     entry = Entry(
         name=above + b"/" + name if above else name,
         kind=kind,
@@ -101,11 +102,11 @@ def parse_header(block: bytes) -> Entry:
         size=number(size),
         mtime=number(mtime),
         link=_text(link),
-        major=devices[0] if is_device else 0,
-        minor=devices[1] if is_device else 0,
+        major=device[0],
+        minor=device[1],
         xattrs=NO_XATTRS,
     )
-    check_size(entry)
+    _check_size(entry)
     return entry
 
 
@@ -114,7 +115,7 @@ def is_gnu(block: bytes) -> bool:
     return (block[257:263], block[263:265]) == _GNU
 
 
-def check_size(entry: Entry) -> None:
+def _check_size(entry: Entry) -> None:
     """Refuse data of negative size."""
     if entry.size < 0 and entry.kind not in WITHOUT_DATA:
         raise TarError(f"{entry.name!r}: negative size")
@@ -125,7 +126,8 @@ def number(field: bytes) -> int:
     """Parse an octal or (GNU) base-256 number."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
-        value -= (field[0] & 0x40) << (8 * len(field) - 7)
+        if field[0] & 0x40:
+            value -= 1 << (8 * len(field) - 1)
         if value not in _INT64:
             raise TarError(f"too large a number: {field!r}")
         return value
@@ -159,9 +161,10 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
         blank = data.find(b" ", position)
         length = integer(data[position : max(blank, position)])
         end = position + length
-        if length < _SHORTEST_RECORD or not blank + 1 < end <= len(data) or data[end - 1] != 10:
+        record = data[blank + 1 : end]
+        if length < _SHORTEST_RECORD or end > len(data) or not record.endswith(b"\n"):
             raise TarError("bad pax record")
-        key, equals, value = data[blank + 1 : end - 1].partition(b"=")
+        key, equals, value = record[:-1].partition(b"=")
         if not equals or not key or b"\0" in (value if key in _NAMES else key):
             raise TarError("bad pax record")
         if key in _SPARSE_PAIR:
@@ -193,7 +196,7 @@ def merge_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
             entry.mtime = seconds if key == b"mtime" else entry.mtime
     if xattrs:
         entry.xattrs = xattrs
-    check_size(entry)
+    _check_size(entry)
 
 
 def sparse_format(pax: dict[bytes, bytes]) -> tuple[bytes, bytes] | None:

@@ -93,8 +93,7 @@ class Tree:
         if not self._moved:
             return
         for entry in entries:
-            path = _components(entry.name)
-            if entry.kind == tar.DIRECTORY and path:
+            if entry.kind == tar.DIRECTORY and (path := _components(entry.name)):
                 node = self._there(path, follow_last=True)
                 if node is None:
                     raise _refusal(entry.name, "a later entry took its place, or that of a parent")
@@ -138,8 +137,8 @@ class Tree:
         """
         path = _components(entry.link.lstrip(b"/"), entry.name)
         old = siblings.get(name)
-        if path != _components(entry.name):
-            self._replace(siblings.pop(name, None))
+        if old is not None and path != _components(entry.name):
+            self._replace(siblings.pop(name))
         target = self._there(path)
         if target is None or target.children is not None:
             raise _refusal(

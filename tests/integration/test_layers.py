@@ -17,6 +17,7 @@ from tests.support import oddities
 from tests.support.commands import run
 from tests.support.debian import push_multiarch
 from tests.support.host import Host
+from tests.support.image_directory import RPM_ARCHES
 from tests.support.podman import KINDS, Kind, Podman
 from tests.support.product import (
     REPOSITORY,
@@ -27,7 +28,7 @@ from tests.support.product import (
 )
 from tests.support.registry import Registry
 from tests.support.rpm_query import provides, requires, tags
-from tests.support.shared_layers import ARCHES, GROUP, Release, build, package
+from tests.support.shared_layers import GROUP, Release, build, package
 from tests.support.web_server import WebServer
 from tests.support.workloads import MB, Layer, layer_tar, push_workload
 
@@ -90,7 +91,7 @@ def test_packages_require_their_layers(release: Release) -> None:
     lock = read_lock(release.paack.home / "app.lock.yaml")
     assert lock is not None
     assert [each.arch for each in lock.groups] == ["aarch64"] * 4 + ["x86_64"] * 4
-    for arch in ARCHES:
+    for arch in RPM_ARCHES:
         *groups, one, two = release.of(arch)
         assert len(groups) == 4
         names = [tags(each, "%{NAME} = %{VERSION}-%{RELEASE}") for each in groups]
@@ -115,7 +116,7 @@ def test_layers_are_those_of_a_bundled_store(
         text = package("all", images, layers=layers, filesystem=filesystem)
         kinds.append(build(base / f"{layers}-{filesystem}", registry, text, **tools))
     shared, bundled = kinds
-    for arch in ARCHES:
+    for arch in RPM_ARCHES:
         compare_layers(shared, bundled, filesystem, arch)
 
 

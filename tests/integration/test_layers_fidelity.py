@@ -19,7 +19,7 @@ from tests.support import oddities
 from tests.support.additional_store import AdditionalStores
 from tests.support.debian import ARCHES, debian_rootfs, push_multiarch, text_layer
 from tests.support.emulator import aarch64_emulator
-from tests.support.image_directory import Arch, Digests
+from tests.support.image_directory import RPM_ARCHES, Arch, Digests
 from tests.support.installed import Installed
 from tests.support.layer_ids import layer_parents
 from tests.support.manifest import all_layers
@@ -50,7 +50,6 @@ PATHS = {
 #: What is in the stores: small layers stay with the images, even when two have them.
 IN_GROUPS = ["base", "files runtime", "lower watch", "upper shop", "web"]
 WITH_IMAGES = {"web": "lower upper motd", "shop": "lower motd", "watch": "upper motd"}
-RPM_ARCHES: dict[str, Arch] = {"x86_64": "amd64", "aarch64": "arm64"}
 #: Filesystem and arch; test_layers.py compares all four with bundled stores, byte by byte.
 FORMS = [("squashfs", "x86_64"), ("squashfs", "aarch64"), ("erofs", "x86_64")]
 DAMAGED = re.compile("Damaged (layer|image) ([0-9a-f]{64})")

@@ -14,11 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.debian import ARCHES, busybox_rootfs, push_multiarch, text_layer
-from tests.support.image_directory import Arch, Digests
+from tests.support.image_directory import RPM_ARCHES, Arch, Digests
 from tests.support.oddities import LayerTar
 from tests.support.registry import Registry
 
-OCI_ARCH: Mapping[str, Arch] = {"x86_64": "amd64", "aarch64": "arm64"}
 VERSION = "4.99.1"
 USER, PASSWORD = "puller", "dont-tell-anyone-5e5c2e"
 TOKEN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -100,7 +99,7 @@ def push_release(registries: Registries, base: Path) -> Release:
     ocp = f"{QUAY}/{OCP}"
 
     def by_arch(repository: str, digests: Digests) -> dict[str, str]:
-        return {arch: f"{repository}@{digests.per_arch[oci]}" for arch, oci in OCI_ARCH.items()}
+        return {arch: f"{repository}@{digests.per_arch[oci]}" for arch, oci in RPM_ARCHES.items()}
 
     core = {
         name: by_arch(ocp, registries.push(QUAY, OCP, name, layers_of(base, name))) for name in CORE
@@ -114,7 +113,7 @@ def push_release(registries: Registries, base: Path) -> Release:
     }
     # As there: the same digest for both arches (a list), and under two names.
     gateway = registries.push(REDHAT, GATEWAY, "1", layers_of(base, "gateway"))
-    listed = dict.fromkeys(OCI_ARCH, f"{REDHAT}/{GATEWAY}@{gateway.list}")
+    listed = dict.fromkeys(RPM_ARCHES, f"{REDHAT}/{GATEWAY}@{gateway.list}")
     hexadecimal = gateway.list.removeprefix("sha256:")
     names = (f"istio-rhel9-operator-{hexadecimal}-annotation", "manager")
     model = registries.push(QUAY, "modh/server", "1", {"amd64": layers_of(base, "model")["amd64"]})
@@ -129,7 +128,7 @@ def push_release(registries: Registries, base: Path) -> Release:
 
 def turned(images: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     """Return name -> arch -> reference as arch -> name -> reference."""
-    return {arch: {name: images[name][arch] for name in images} for arch in OCI_ARCH}
+    return {arch: {name: images[name][arch] for name in images} for arch in RPM_ARCHES}
 
 
 def layers_of(base: Path, name: str) -> dict[Arch, Path]:
@@ -174,7 +173,7 @@ def fake_release(*components: str, core: Iterable[str] = ("cli", "pod")) -> Rele
         }
 
     return {
-        component: {arch: images(component, arch, names) for arch in OCI_ARCH}
+        component: {arch: images(component, arch, names) for arch in RPM_ARCHES}
         for component, names in (
             ("core", tuple(core)),
             *((name, ("a", "b")) for name in components),

@@ -16,7 +16,6 @@ import yaml
 
 from tests.microshift.make import make_containers
 from tests.microshift.stand_in import (
-    OCI_ARCH,
     PASSWORD,
     PAUSE_SAYS,
     QUAY,
@@ -30,6 +29,7 @@ from tests.microshift.stand_in import (
     write_files,
 )
 from tests.support.commands import run
+from tests.support.image_directory import RPM_ARCHES
 from tests.support.podman import Podman
 from tests.support.product import Paack, unpack_rpm
 from tests.support.registry import Registry
@@ -141,7 +141,7 @@ def test_the_tie_to_microshift(built: Built) -> None:
         assert ours == (set() if name == NAME else {f"{NAME} = {VERSION}"})
 
 
-@pytest.mark.parametrize("arch", OCI_ARCH)
+@pytest.mark.parametrize("arch", RPM_ARCHES)
 def test_images_resolve_on_a_host(built: Built, base: Path, arch: str) -> None:
     """By the references in the release files, from a host that installed the RPMs."""
     references = {

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.rpm import header as rpm_header
-from helpers.rpm import sign
+from helpers.rpm import header, sign
 from helpers.rpm.sign import Key as PublicKey
 from helpers.rpm.sign import Signer, sign_rpm
 from helpers.run import Result
@@ -39,7 +38,7 @@ def rpm6(base: Path, sid: Host, gpg: Gpg, monkeypatch: pytest.MonkeyPatch) -> No
         done: subprocess.CompletedProcess[str] = sid.run(words, check=False, env=environment)
         return Result(tuple(words), done.returncode, done.stdout.encode(), done.stderr)
 
-    for module in (sign, rpm_header):
+    for module in (sign, header):
         monkeypatch.setattr(module, "run", there)
     monkeypatch.setattr(sign, "require", lambda _: "/usr/bin/gpg")
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 Arch = Literal["amd64", "arm64"]
+#: RPM's word for an architecture -> an image's.
+RPM_ARCHES: Final[Mapping[str, Arch]] = {"x86_64": "amd64", "aarch64": "arm64"}
 Compression = Literal["gzip", "zstd", "none"]
 MediaTypes = Literal["oci", "docker"]
 

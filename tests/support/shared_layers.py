@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.image_directory import RPM_ARCHES
 from tests.support.product import Paack, store_image, unpack_rpm
 from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 
 GROUP = "container-layers-"
-ARCHES = ("x86_64", "aarch64")
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Release:
 
 def package(name: str, images: Sequence[str], **more: str) -> str:
     """Return a package of a definition; ``more`` are further keys, or others than the usual."""
-    lines = {"version": "'1'", "layers": "shared", "arches": f"[{', '.join(ARCHES)}]", **more}
+    lines = {"version": "'1'", "layers": "shared", "arches": f"[{', '.join(RPM_ARCHES)}]", **more}
     text = "".join(f"  {key}: {value}\n" for key, value in lines.items())
     return f"- name: {name}\n{text}  images: [{', '.join(images)}]\n"
 

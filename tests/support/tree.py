@@ -99,25 +99,19 @@ def _walk(directory: int, prefix: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield (path, descriptor of its directory, name) of all below, in order of names."""
     for name in sorted(os.fsencode(entry) for entry in os.listdir(directory)):
         path = prefix + name
-        if not _exists(directory, name):
+        try:
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
             # A whiteout in a directory that only one layer has: overlayfs lists it.
             continue
         yield path, directory, name
-        if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+        if stat.S_ISDIR(status.st_mode):
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             below = os.open(name, flags, dir_fd=directory)
             try:
                 yield from _walk(below, path + b"/")
             finally:
                 os.close(below)
-
-
-def _exists(directory: int, name: bytes) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _record(
