@@ -11,8 +11,7 @@ from typing import Final
 
 from tests.device.packages import HOST, Packages
 from tests.device.system import System
-from tests.support import debian13
-from tests.support.podman import Kind
+from tests.support.podman import Kind, root_of
 
 RUN: Final = ("--pull=never", "--network=none", "--cgroups=disabled")
 #: What writes the starts and reloads of CRI-O
@@ -71,7 +70,7 @@ class Device(System):
     def __init__(self, kind: Kind, packages: Packages, *, on: bool = True) -> None:
         self.kind = kind
         self._packages = packages
-        self._lower = Path("/") if kind == "debian12" else debian13.root()
+        self._lower = root_of(kind)
         super().__init__(self._lower, shared=[packages.repository])
         conf = packages.registry.registries_conf.read_text(encoding="utf-8")
         self.prepare("/etc/containers/registries.conf", conf)

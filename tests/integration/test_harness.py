@@ -72,7 +72,9 @@ def trees(base: Path, registry: Registry, image: str, *options: str) -> list[Tre
     return seen
 
 
-@pytest.mark.parametrize(("kind", "version"), [("debian12", "4."), ("debian13", "5.")])
+@pytest.mark.parametrize(
+    ("kind", "version"), [("debian12", "4.3."), ("debian13", "5.4."), ("sid", "5.8.")]
+)
 def test_podman_versions(base: Path, kind: Kind, version: str) -> None:
     with Podman(kind, base) as podman:
         reported = podman.podman("version", "--format={{.Client.Version}}").stdout

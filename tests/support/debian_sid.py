@@ -1,6 +1,7 @@
-"""A Debian sid root with dnf5 and rpm 6, which no stable Debian has, and dnf 4 with its plugins.
+"""A Debian sid root with what no stable Debian has: dnf5, rpm 6, the newest podman and systemd.
 
-On the machine itself dnf's plugins would change what other tests see. Kept in the test cache.
+dnf 4 comes with its plugins: on the machine itself they would change what other tests see.
+Kept in the test cache.
 """
 
 import hashlib
@@ -11,14 +12,22 @@ from tests.support.cache import cached
 from tests.support.commands import run
 
 PACKAGES = (
+    "buildah",
     "ca-certificates",
+    "crun",
     "dnf",
     "dnf-plugins-core",
     "dnf5",
+    "erofs-utils",
     "gpg",
     "gpg-agent",
     "mount",
+    "podman",
     "rpm",
+    "skopeo",
+    "squashfs-tools-ng",
+    "systemd",
+    "tar",
 )
 
 

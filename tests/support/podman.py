@@ -1,4 +1,4 @@
-"""Two podman hosts: Debian 12's (the machine's own) and Debian 13's, each with its own storage."""
+"""podman hosts: Debian 12's (the machine's own), Debian 13's and sid's; each has its storage."""
 
 import json
 import resource
@@ -11,12 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tests.support import debian13
+from tests.support import debian13, debian_sid
 from tests.support.host import Host
 from tests.support.tree import ROOT, Tree, read_tree
 
-Kind = Literal["debian12", "debian13"]
+Kind = Literal["debian12", "debian13", "sid"]
+#: podman 4.3 and 5.4
 KINDS: tuple[Kind, ...] = ("debian12", "debian13")
+#: and one with the parser of storage.conf that podman 6 has
+ALL_KINDS: tuple[Kind, ...] = (*KINDS, "sid")
 _CONFIGURATION = Path("/etc/containers")
 # podman 4 refuses longer ones than 50 characters, but only when it cleans up after a container
 _RUNROOT = "/run/containers/storage"
@@ -41,8 +44,7 @@ class Podman:
     ) -> None:
         self.kind = kind
         self.home = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=base.resolve()))
-        lower = Path("/") if kind == "debian12" else debian13.root()
-        self.host = Host(lower, shared=[base, *shared])
+        self.host = Host(root_of(kind), shared=[base, *shared])
         self.host.run(["mkdir", "--parents", str(_CONFIGURATION)])
         self._configure("containers.conf", containers_conf())
         if registries_conf is not None:
@@ -130,6 +132,12 @@ class Podman:
 
     def _configure(self, name: str, text: str) -> None:
         self.host.outside(_CONFIGURATION / name).write_text(text, encoding="utf-8")
+
+
+def root_of(kind: Kind) -> Path:
+    """Return the root directory of such a host, making it when the test cache lacks it."""
+    roots = {"debian12": lambda: Path("/"), "debian13": debian13.root, "sid": debian_sid.root}
+    return roots[kind]()
 
 
 def containers_conf() -> str:
