@@ -6,6 +6,8 @@ network: what a device gets is in the package.
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +28,15 @@ _NO_NETWORK = {
     **dict.fromkeys(("NO_PROXY", "no_proxy"), ""),
     "GIT_ALLOW_PROTOCOL": "none",
 }
+# How log lines begin: klog's header (kubectl) and its "command failed", Go's log, cobra's "Error:".
+_LOG_HEADER = re.compile(
+    r"^(?:[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ [^ \]]+:\d+\] |"
+    r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |[Ee]rror: )",
+    re.M,
+)
+_KLOG_ERROR = re.compile(
+    r'^"command failed" err=(?:<\n((?:\t.*\n)*) >|("(?:[^"\\\n]|\\.)*"))$', re.M
+)
 
 
 @dataclass(frozen=True)
@@ -80,13 +91,26 @@ def render(directory: Path) -> str:
     command = ["kustomize", "build"] if program[0] else ["kubectl", "kustomize"]
     result = run([*command, str(directory)], env=_NO_NETWORK, check=False, quiet=True)
     if result.status != 0:
-        said = result.stderr.strip().splitlines()
         raise DefinitionError(
-            f"cannot be rendered: {said[-1] if said else result.explain()}",
+            f"cannot be rendered: {error_text(result.stderr) or result.explain()}",
             place=Place(kustomization_file(directory) or directory),
             hint=f"try: {' '.join(command)} {directory}",
         )
     return result.stdout.decode("utf-8", "replace")
+
+
+def error_text(stderr: str) -> str:
+    """Return all that kustomize or kubectl wrote, without what their logs put around it.
+
+    More than one line begins on a line of its own.
+    """
+
+    def plain(error: re.Match[str]) -> str:
+        block, quoted = error.groups()
+        return block.replace("\n\t", "\n")[1:].rstrip() if quoted is None else _unquoted(quoted)
+
+    text = _KLOG_ERROR.sub(plain, _LOG_HEADER.sub("", stderr)).strip()
+    return "".join(f"\n  | {line}" for line in text.splitlines()) if "\n" in text else text
 
 
 def transformed(kustomization: Kustomization) -> Iterator[tuple[str, str | None, str | None, int]]:
@@ -97,6 +121,11 @@ def transformed(kustomization: Kustomization) -> Iterator[tuple[str, str | None,
         name = full_name(texts.get("newName") or texts.get("name", ""))
         if name:
             yield name.repo, texts.get("newTag"), texts.get("digest"), entry.line
+
+
+def _unquoted(text: str) -> str:
+    """Return what a string that Go quoted holds (its escapes are all among Python's)."""
+    return str(ast.literal_eval(text))
 
 
 def _items(document: Located, key: str) -> list[Located]:

@@ -153,12 +153,11 @@ class Registry:
                 name = blobs / layer.digest.removeprefix("sha256:")
                 if layer.digest not in wanted and not name.exists():
                     name.hardlink_to(self.cache.path(layer.digest))
-            target = ["--dest-shared-blob-dir", "blobs", "oci:layout:image"]
-            if manifest.media_type == oci.OCI_MANIFEST:
-                # Otherwise skopeo would gzip a layer that the image holds uncompressed.
-                target.insert(0, "--preserve-digests")
-            elif lacking and any(not each.media_type.endswith("gzip") for each in manifest.layers):
-                target = ["--preserve-digests", "dir:blobs/sha256"]
+            # A layout holds no Docker manifest, but the layers of an image with one.
+            keep = ["--preserve-digests"] if manifest.media_type == oci.OCI_MANIFEST else []
+            # Otherwise skopeo would gzip a layer that the image holds uncompressed.
+            target = ["--dest-oci-accept-uncompressed-layers", "--dest-shared-blob-dir", "blobs"]
+            target = [*keep, *target, "oci:layout:image"]
             command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
             with watching(stage, lacking, meter):
                 self._skopeo(

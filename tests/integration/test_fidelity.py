@@ -44,7 +44,7 @@ CASES = {
     "uncompressed": Case(STACK, "none", timeless=MADE),
     "zstd": Case(STACK, "zstd", timeless=MADE),
     "mixed": Case(STACK, ("gzip", "none", "zstd", "gzip"), timeless=MADE),
-    "docker": Case(STACK, media_types="docker", timeless=MADE),
+    "docker": Case(STACK, ("gzip", "none", "none", "gzip"), media_types="docker", timeless=MADE),
     "twice": Case(("files", "lower", "upper", "files"), timeless=MADE),
     "busybox": Case(("busybox",)),
     "debian": Case(("debian", "lower", "upper"), timeless=MADE),

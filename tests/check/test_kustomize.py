@@ -1,0 +1,91 @@
+"""What kustomize and kubectl say when they fail: all of it, and nothing of their logs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.errors import DefinitionError
+from helpers.kubernetes.kustomize import error_text, render
+
+KLOG = 'E1129 06:25:56.367899    3198 run.go:72] "command failed" '
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: app}\n"
+#: (kustomization, what is said of it, whichever program renders)
+WRONG = {
+    "many lines": (
+        "resources: [app.yaml]\npatches:\n- patch: 'foo: ['\n  target: {kind: Pod}\n",
+        ["foo: [", "kind: Pod", "unable to parse SM or JSON patch"],
+    ),
+    "one line": (
+        "resources: [app.yaml]\nimages: 3\n",
+        ["invalid Kustomization: json: cannot unmarshal number into Go struct field"],
+    ),
+    "quotes": (
+        'resources: [app.yaml, "no\'thing.yaml"]\n',
+        ["accumulation err='accumulating resources from 'no'thing.yaml':"],
+    ),
+    "a warning first": (
+        "resources: [app.yaml]\nreplacements: [{targets: []}]\n"
+        "vars: [{name: X, objref: {kind: Pod, name: app, apiVersion: v1}}]\n",
+        ["'vars' is deprecated", "replacements must specify a source"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("program", ["kustomize", "kubectl"])
+def test_what_the_program_says_is_shown_whole(
+    name: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / program).symlink_to(path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    text, said = WRONG[name]
+    (tmp_path / "kustomization.yaml").write_text(text)
+    (tmp_path / "app.yaml").write_text(POD)
+    with pytest.raises(DefinitionError) as caught:
+        render(tmp_path)
+    message = caught.value.message
+    assert message.startswith("cannot be rendered: ")
+    assert [part for part in said if part not in message] == []
+    for noise in ("run.go", "command failed", "err=<", "Error: ", "\t", "\\n", " >"):
+        assert noise not in message
+
+
+@pytest.mark.parametrize(
+    ("stderr", "shown"),
+    [
+        ("", ""),
+        ("Error: accumulating resources\n", "accumulating resources"),
+        ("error: unknown command\n", "unknown command"),
+        ("2026/11/29 06:25:56 well-defined vars\nError: no\n", "\n  | well-defined vars\n  | no"),
+        (KLOG + 'err="a \\"quoted\\" \\u2028 name"\n', 'a "quoted" \u2028 name'),
+        (KLOG + "err=<\n\tone\n\t  two\n\t\n\t3\n >\n", "\n  | one\n  |   two\n  | \n  | 3"),
+        ("W1129 06:25:56.367899    3198 x.go:1] something else\n", "something else"),
+        (KLOG + "err=<\n\tnever ends\n", '\n  | "command failed" err=<\n  | \tnever ends'),
+    ],
+)
+def test_the_log_is_taken_off(stderr: str, shown: str) -> None:
+    assert error_text(stderr) == shown
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])))
+def test_a_quoted_error_is_what_was_quoted(text: str) -> None:
+    """JSON's quoting of such texts is Go's, but for characters outside of the first plane."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    assert error_text(f"{KLOG}err={quoted}\n") == text.strip()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]))))
+def test_a_block_is_what_was_logged(lines: list[str]) -> None:
+    block = "".join(f"\t{line}\n" for line in ["first", *lines, "last"])
+    shown = error_text(f"{KLOG}err=<\n{block} >\n")
+    assert shown.splitlines()[1:] == [f"  | {line}" for line in ["first", *lines, "last"]]
