@@ -72,15 +72,17 @@ def _warn_unsigned() -> None:
     )
 
 
-def _print_added(added: list[str], where: object) -> None:
-    if added:
-        print("\n".join(added))
+def _print_added(done: Any, where: object) -> None:
+    for warning in done.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if done.packages:
+        print("\n".join(done.packages))
     else:
         print(f"no new package in {where}", file=sys.stderr)
 
 
 def _print_published(done: Any, site: Any, name: str) -> None:
-    _print_added(done.packages, site.where)
+    _print_added(done, site.where)
     print(f"devices: curl -o /etc/yum.repos.d/{name}.repo {done.repo}", file=sys.stderr)
 
 
@@ -103,7 +105,7 @@ def repo_build(
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = _settings(sign, passphrase_fd, old_key, **how)
     directory = Path(output or "_output")
-    _print_added(make_repo(directory, settings, Reporter()).packages, repo_path(directory))
+    _print_added(make_repo(directory, settings, Reporter()), repo_path(directory))
 
 
 @command(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from helpers.check.clients import client_findings
 from helpers.check.findings import Finding, as_findings, place_json, use_findings
 from helpers.check.shelf import Shelf, wanted_name
 from helpers.definition.definition import Definition, Image, read_definition
@@ -29,6 +30,7 @@ from helpers.layers.check import group_findings
 from helpers.lock.check import lock_problems
 from helpers.lock.lock import Lock, lock_path, read_lock
 from helpers.progress import count
+from helpers.registry.cache import default_cache
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
 
@@ -121,6 +123,7 @@ def check(file: Path) -> Report:
     findings += [Finding("lock", error) for error in damage]
     if not damage:
         findings += group_findings(definition, lock)
+    findings += client_findings(definition, lock, default_cache())
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)
     for need in report.needs:

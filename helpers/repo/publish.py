@@ -23,7 +23,7 @@ from helpers.repo.generation import (
     read_state,
     switch,
 )
-from helpers.repo.needs import check_layers
+from helpers.repo.needs import check_layers, same_images
 from helpers.repo.repo_file import (
     check_name,
     check_url,
@@ -87,10 +87,11 @@ Choice = Callable[[Mapping[str, State]], Offers]
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What was published: the paths of new packages, and the URL of the .repo file."""
+    """What was published: the paths of new packages, the URL of the .repo file, and warnings."""
 
     packages: list[str]
     repo: str
+    warnings: tuple[str, ...] = ()
 
 
 def publish(site: Site, choose: Choice, settings: Settings) -> Publication:
@@ -172,7 +173,8 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
         switch(site, generation)
     for generation in generations:
         prune(site, generation, states[generation.directory].numbers)
-    return Publication(sorted(packages), f"{url}/{repo_path(settings.name)}")
+    repo = f"{url}/{repo_path(settings.name)}"
+    return Publication(sorted(packages), repo, tuple(same_images(wanted)))
 
 
 def _merge(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from helpers.lock.lock import Lock, LockedImage, dump
+from helpers.registry.cache import Cache
 from tests.support.product import Paack
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
@@ -218,6 +219,64 @@ def differs(project: Project) -> None:
     project.lock(locked(IMAGE, "x86_64", A), locked(IMAGE, "aarch64", C))
 
 
+def two_packages(project: Project, other: str) -> None:
+    """Both have the image C."""
+    project.paack.define(
+        f"packages:\n- {{name: a, version: '1', arches: [x86_64], images: ['{IMAGE}']}}\n"
+        f"- {{name: b, version: '1', arches: [x86_64], images: ['{other}']}}\n"
+    )
+    project.lock(locked(IMAGE, "x86_64"), locked(other, "x86_64"))
+
+
+def same_image_of_two_repositories(project: Project) -> None:
+    two_packages(project, "mirror.example.com/acme/app:1")
+
+
+def same_image_of_one_repository(project: Project) -> None:
+    two_packages(project, "quay.io/acme/app:2")
+
+
+def same_image_in_one_package(project: Project) -> None:
+    project.paack.define(
+        "packages:\n- {name: a, version: '1', arches: [x86_64], "
+        f"images: ['{IMAGE}', 'mirror.example.com/app:1']}}\n"
+    )
+    project.lock(locked(IMAGE, "x86_64"), locked("mirror.example.com/app:1", "x86_64"))
+
+
+def config_in_cache(project: Project, label: str) -> None:
+    config = json.dumps({"config": {"Labels": {"io.containers.autoupdate": label}}})
+    digest = Cache(project.paack.home / "cache" / "paack").put(config.encode())
+    project.define(IMAGE)
+    project.pod(IMAGE)
+    images = both(IMAGE)
+    project.lock(*(replace(each, config=digest) for each in images))
+
+
+def label_of_auto_update(project: Project) -> None:
+    config_in_cache(project, "registry")
+
+
+def label_against_auto_update(project: Project) -> None:
+    config_in_cache(project, "disabled")
+
+
+def annotation_of_auto_update(project: Project) -> None:
+    good(project)
+    annotations = "{a: b, io.containers.autoupdate: disabled, io.containers.autoupdate/app: local}"
+    project.manifest(
+        f"""\
+        kind: Deployment
+        spec:
+          template:
+            metadata:
+              annotations: {annotations}
+            spec:
+              containers: [{{name: app, image: '{IMAGE}'}}]
+        """
+    )
+
+
 def not_an_image(project: Project) -> None:
     good(project)
     project.pod("$(IMAGE)", name="other.yaml")
@@ -335,6 +394,12 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
         (latest_that_is_not_pulled, 0, [("warning", "latest", MANIFEST, 6)]),
         (image_volume, 3, [("error", "pull", MANIFEST, 7)]),
         (differs, 0, [("warning", "differs", APP, 7)]),
+        (same_image_of_two_repositories, 0, [("warning", "same-image", APP, 3)]),
+        (same_image_of_one_repository, 0, []),
+        (same_image_in_one_package, 0, []),
+        (label_of_auto_update, 0, [("warning", "auto-update", APP, 7)]),
+        (label_against_auto_update, 0, []),
+        (annotation_of_auto_update, 0, [("warning", "auto-update", MANIFEST, 5)]),
         (not_an_image, 3, [("error", "name", "manifests/other.yaml", 6)]),
         (template, 3, [("error", "manifest", "manifests/template.yaml", 3)]),
         (not_text, 3, [("error", "manifest", "manifests/binary.yaml", 0)]),

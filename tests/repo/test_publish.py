@@ -279,6 +279,29 @@ def test_what_was_made_signed_is_not_published_unsigned(
     assert packages(base / "made-unsigned") == ["app-1.0-1.x86_64.rpm"]
 
 
+def test_the_same_image_of_two_repositories_is_said(base: Path, publisher: NewPublisher) -> None:
+    """Also of packages that were published before; older versions do not count."""
+    mine = publisher()
+    repository = base / "same-image"
+
+    def build(name: str, version: str, *images: str) -> None:
+        provides = [f"container-image({image})" for image in images]
+        mine.build(Tiny(name, version, arches=["x86_64"], provides=provides))
+
+    image, other = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+    build("a", "1", "quay.io/me/app:1", f"quay.io/me/app@{image}", f"quay.io/me/old@{other}")
+    build("b", "1", f"quay.io/me/app@{image}", f"quay.io/me/other@{other}")
+    done = mine.publish(repository)
+    assert done.stderr.count("warning: ") == 2  # of `repo` and of `publish`
+    assert "x86_64: quay.io/me/old in a and quay.io/me/other in b are the same image" in done.stderr
+    build("b", "2", "mirror.example.com/app:1", f"mirror.example.com/app@{image}")
+    done = mine.publish(repository)
+    assert done.stderr.count("warning: ") == 2
+    assert "quay.io/me/app in a and mirror.example.com/app in b are the same" in done.stderr
+    build("a", "2", "quay.io/me/app:1", f"quay.io/me/app@{other}")
+    assert "warning: " not in mine.publish(repository).stderr
+
+
 def test_other_content_that_is_not_published_is_said(publisher: NewPublisher) -> None:
     mine = publisher()
     mine.build(Tiny("app", "1.0", arches=["noarch"], content="one"))

@@ -40,6 +40,7 @@ class Tiny:
     release: str = "1"
     arches: Sequence[str] = ("x86_64", "aarch64")
     content: str | Path = ""
+    provides: Sequence[str] = ()
 
     def build(self, output: Path) -> list[Path]:
         """Put the RPMs below ``output`` as paack does, and return their paths."""
@@ -55,6 +56,8 @@ class Tiny:
             else:
                 content.write_text(self.content or f"{self.name} {self.version}\n")
             text = _SPEC.format(name=self.name, version=self.version, release=self.release)
+            lines = "".join(f"Provides: {name}\n" for name in self.provides)
+            text = text.replace("%description\n", f"{lines}%description\n", 1)
             if arch == "noarch":
                 text = text.replace("License", "BuildArch: noarch\nLicense")
             return build_spec(text, arch, output, top)[0]
