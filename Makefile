@@ -95,7 +95,7 @@ lint: test-deps ## ruff, mypy --strict, shellcheck
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	shellcheck $$(git ls-files tools .ci)
+	shellcheck $$(git ls-files tools .ci 'findings/*.sh')
 
 bench: test-deps ## measure builds beside other ways (SCALE=1,4,16, REPEAT=3; SCALE=tiny: try it)
 	$(VENV)/bin/python -m bench --output $(OUTPUT) $(call flag,SCALE,scale) $(call flag,REPEAT,repeat) $(call flag,FILES,files)
