@@ -9,28 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from helpers.definition.definition import Package
 from helpers.definition.reference import parse_reference
 from helpers.lock.lock import LockedImage
+from helpers.rpm.program import device_program, without_comments
 from helpers.templates import render
 
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
 CRIO_DIRECTORY = "/etc/crio/crio.conf.d"
 PODMAN_DIRECTORY = "/usr/share/containers/storage.rootful.conf.d"
 
+_SCRIPTLETS = ("post", "preun", "postun", "posttrans")
 #: The lock bytes of an unmounted store: 64, as any, and never those of a store (a sha256).
 SKELETON_LOCK = "paack-empty-store".ljust(64, "-")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFile:
-    """A small file of a package: its name among the SRPM's sources, its place on the device."""
+    """A small file of a package: its name among the SRPM's sources, its place on the device.
+
+    One that is ``shared`` with other packages has a fixed time, so that it is the same file.
+    """
 
     source: str
     path: str
     content: str
     mode: int = 0o644
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +79,33 @@ def device_of(package: Package) -> Device:
         "mount_point": mount_point,
         "unit": unit,
         "lock": SKELETON_LOCK,
-        "library": f"/usr/libexec/paack/{name}",
         "shared": shared_directory(name),
         "crio_conf": crio_conf,
         "podman_conf": podman_conf,
     }
-    enabled = [unit]
+    # Enabled without `systemctl enable`: the same in a container build and on ostree.
+    wanted = (f"{UNIT_DIRECTORY}/local-fs.target.wants/{unit}", f"../{unit}")
+    files, links = _files(package, values), [(package.path, mount_point), wanted]
     ghosts = [crio_conf, podman_conf]
+    kinds = {kind: f"group-{kind}" for kind in _SCRIPTLETS}
     if package.layers != "group":
-        enabled.append(_repair_unit(name))
+        program = device_program()
+        values["program"] = program.directory
+        kinds = {kind: kind for kind in _SCRIPTLETS}
+        for file in program.files:
+            if file.target:
+                links.append((file.path, file.target))
+            else:
+                source = f"device-{PurePosixPath(file.path).name}"
+                files.append(DeviceFile(source, file.path, file.content, file.mode, shared=True))
+        target = f"../../paack-device/{program.name}/doctor"
+        links.append((f"/usr/libexec/paack/{name}/doctor", target))
         ghosts.insert(1, f"{CRIO_DIRECTORY}/99-paack-pinned-images.conf")
     scriptlets = {
-        kind: render(f"device/{kind}.sh.j2", **values)
-        for kind in ("post", "preun", "postun", "posttrans")
+        kind: without_comments(render(f"device/scriptlets/{template}.sh.j2", **values))
+        for kind, template in kinds.items()
     }
-    # Enabled without `systemctl enable`: the same in a container build and on ostree.
-    targets = zip(("local-fs.target", "multi-user.target"), enabled, strict=False)
-    wants = [(f"{UNIT_DIRECTORY}/{target}.wants/{each}", f"../{each}") for target, each in targets]
-    links = ((package.path, mount_point), *wants)
-    return Device(mount_point, unit, _files(package, values), links, tuple(ghosts), scriptlets)
+    return Device(mount_point, unit, tuple(files), tuple(links), tuple(ghosts), scriptlets)
 
 
 def shared_directory(name: str) -> str:
@@ -98,34 +113,22 @@ def shared_directory(name: str) -> str:
     return f"/usr/share/paack/{name}"
 
 
-def _repair_unit(name: str) -> str:
-    return f"paack-{name}-repair.service"
+def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
+    name, shared = package.name, values["shared"]
 
-
-def _files(package: Package, values: Mapping[str, object]) -> tuple[DeviceFile, ...]:
-    name, shared, library = package.name, values["shared"], values["library"]
-
-    def file(template: str, path: str, mode: int = 0o644) -> DeviceFile:
+    def file(template: str, path: str) -> DeviceFile:
         source = f"{name}-{template.removesuffix('.j2')}"
-        return DeviceFile(source, path, render(f"device/{template}", **values), mode)
+        return DeviceFile(source, path, render(f"device/{template}", **values))
 
-    mount = file("store.mount.j2", f"{UNIT_DIRECTORY}/{values['unit']}")
-    listing = [
+    files = [
+        file("store.mount.j2", f"{UNIT_DIRECTORY}/{values['unit']}"),
         file("tmpfiles.conf.j2", f"/usr/lib/tmpfiles.d/paack-{name}.conf"),
         file("crio.conf.j2", f"{shared}/crio.conf"),
         file("storage.conf.j2", f"{shared}/storage.conf"),
     ]
-    if package.layers != "bundled":
-        listing.append(file("scripts.sh.j2", f"{library}/scripts"))
-    if package.layers == "group":
-        return (mount, *listing)
-    return (
-        mount,
-        file("repair.service.j2", f"{UNIT_DIRECTORY}/{_repair_unit(name)}"),
-        *listing,
-        file("doctor.sh.j2", f"{library}/doctor", 0o755),
-        file("greenboot.sh.j2", f"/usr/lib/greenboot/check/wanted.d/50_{name}.sh", 0o755),
-    )
+    if package.layers != "group":
+        files.append(file("package.j2", f"{shared}/package"))
+    return files
 
 
 def image_names(images: Sequence[LockedImage]) -> list[str]:

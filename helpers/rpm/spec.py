@@ -59,8 +59,8 @@ class Contents:
 class Source:
     """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
 
-    ``kind`` is "store" or "sbom" (``content`` is made later), "manifests" (a tar to unpack) or
-    "file".
+    ``kind`` is "store" or "sbom" (``content`` is made later), "manifests" (a tar to unpack),
+    "shared" (a file that other packages have, too) or "file".
     """
 
     number: int
@@ -171,7 +171,8 @@ def _sources(
             archive = each.manifests.archive
             add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)
     for file in device.files if device else ():
-        add(file.source, None, "file", file.path, file.content.encode(), file.mode)
+        kind = "shared" if file.shared else "file"
+        add(file.source, None, kind, file.path, file.content.encode(), file.mode)
     return tuple(found)
 
 

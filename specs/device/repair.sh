@@ -1,5 +1,7 @@
-{#- Records in read-write storage that need a layer which is gone: found and removed.
-    Needs settings.sh, records.sh and the functions of doctor.sh. -#}
+# shellcheck shell=sh
+# Records in read-write storage that need a layer which is gone: found and removed.
+# Needs settings.sh, records.sh and doctor.sh.
+
 # Prints the directories that may be additional image stores, one a line. One too many does no
 # harm, as only what needs a layer of none of them is removed: all paths in the configuration, all
 # of paack, the usual ones (bootc names its own on command lines), every path beside "imagestore".
@@ -80,17 +82,20 @@ storage_users() {
     done
 }
 
-# Why it cannot be told whether a layer is gone, or nothing.
+# Sets reason: why it cannot be told whether a layer is gone, or nothing.
 doubt() {
+    reason=
+    read_mounts
+    for store in $podman_stores $crio_stores; do
+        [ -r "$store/overlay-layers/layers.lock" ] || reason="the store $store is listed, but not there"
+    done
     set +f
-    for store in "$mount_point" /run/paack/*; do
-        grep -qF " $store " /proc/self/mounts || [ "$store" = '/run/paack/*' ] ||
-            echo "the store $store is not mounted"
+    # shellcheck disable=SC2086
+    for store in /run/paack/* $(printf '/run/paack/%s\n' $packages); do
+        find_source "$store"
+        [ -n "$source" ] || [ "$store" = '/run/paack/*' ] || reason="the store $store is not mounted"
     done
     set -f
-    for store in $podman_stores $crio_stores; do
-        [ -r "$store/overlay-layers/layers.lock" ] || echo "the store $store is listed, but not there"
-    done
 }
 
 # Sets the words of a line of the plan.
@@ -110,8 +115,8 @@ short() {
 
 # Says what is left in the plan.
 report_plan() {
-    cure="$library/doctor --repair"
-    reason=$(doubt | head -n 1)
+    cure="$self --repair"
+    doubt
     [ -z "$reason" ] || cure="unless it is there: $reason"
     for line in $plan; do
         split_line "$line"
@@ -229,7 +234,7 @@ repair_storage() {
 }
 
 repair() {
-    reason=$(doubt | head -n 1)
+    doubt
     users=$(storage_users)
     if [ -n "$reason" ]; then
         say FAIL repair "not done: $reason" "mount it or take it off the list, then try again"

@@ -1,90 +1,24 @@
-{#- The configuration of podman and CRI-O, and the stores that it names. Needs nothing. -#}
-# Prints the values in TOML files, one a line: key, kind, value, with tabs between them. Kinds are
-# " (a string), = (a number or a word), { (an inline table in a list), [ and ] (around a list).
-settings() {
-    awk '
-    function eat(pattern) {
-        if (!match(text, pattern) || RSTART != 1) return 0
-        token = substr(text, 1, RLENGTH)
-        text = substr(text, RLENGTH + 1)
-        return 1
-    }
+# shellcheck shell=sh
+# The configuration of podman and CRI-O, and the stores that it names. Needs toml.sh.
 
-    function emit(kind, value) {
-        print key "\t" kind "\t" value
-    }
-
-    function name(raw) {
-        gsub(/[] "=\t\047[]/, "", raw)
-        return tolower(raw)
-    }
-
-    # No path of a store has escapes or line ends in it.
-    function value(    outer) {
-        eat("^[ \t]+")
-        if (eat(LONG)) return
-        if (eat(STRING)) emit("\"", substr(token, 2, length(token) - 2))
-        else if (eat("^\\[")) {
-            emit("[", "")
-            while (text != "" && !eat("^\\]")) {
-                if (eat("^[ \t\r\n,]+") || eat("^#[^\n]*")) continue
-                if (eat("^[{][^}\n]*[}]")) {
-                    gsub(/[ \t]/, "", token)
-                    emit("{", token)
-                } else value()
-            }
-            emit("]", "")
-        } else if (eat("^[{]")) {
-            outer = key
-            while (text != "" && !eat("^[}]")) {
-                if (eat("^[ \t,]+")) continue
-                if (!eat("^[^={}\n]*=")) break
-                key = outer "." name(token)
-                value()
-            }
-            key = outer
-        } else if (eat("^[^][{},# \t\r\n]+")) emit("=", token)
-        else eat("^.|^\n")
-    }
-
-    function file(    table) {
-        table = ""
-        while (text != "") {
-            if (eat("^[ \t\r\n]+") || eat("^#[^\n]*")) continue
-            if (eat("^\\[+[^]\n]*\\]+")) table = name(token) "."
-            else if (eat("^[^=\n]*=")) {
-                key = table name(token)
-                value()
-            } else eat("^[^\n]*\n?")
-        }
-    }
-
-    BEGIN {
-        LONG = "^(\"\"\"(\"?\"?([^\"\\\\]|\\\\.))*\"\"\"|TTT(T?T?[^T])*TTT)"
-        STRING = "^(\"([^\"\\\\\n]|\\\\.)*\"|T[^T\n]*T)"
-        gsub("T", "\047", LONG)
-        gsub("T", "\047", STRING)
-    }
-    FNR == 1 { file() }
-    !/^[ \t]*#/ { text = text $0 "\n" }
-    END { file() }' "$@" </dev/null
-}
-
-# Prints the last value of a key in files: setting KEY FILE...
+# Prints the last value of the key $2 in the settings $1.
 setting() {
-    key=$1
-    shift
-    settings "$@" | awk -F '\t' -v key="$key" '$1 == key { value = $3 } END { print value }'
+    printf '%s\n' "$1" | awk -F '\t' -v key="$2" '$1 == key { value = $3 } END { print value }'
 }
 
-# Prints the additional image stores in files of containers-storage.conf(5), in their order: a list
-# replaces the one of the files before it, unless {append=true} is in it or in one of those.
+# Prints the additional image stores in files of containers-storage.conf(5).
 additional_stores() {
-    settings "$@" | awk -F '\t' '
+    settings "$@" | stores_of
+}
+
+# Prints the additional image stores in settings, in their order: a list replaces the one of the
+# files before it, unless {append=true} is in it or in one of those.
+stores_of() {
+    awk -F '\t' '
+    $1 == "storage.options.additionalimagestores.append" { append = $3 == "true" }
     $1 != "storage.options.additionalimagestores" { next }
     $2 == "[" { count = 0 }
     $2 == "\"" { item[++count] = $3 }
-    $2 == "{" { append = $3 == "{append=true}" }
     $2 == "]" {
         if (!append) kept = 0
         for (i = 1; i <= count; i++) store[++kept] = item[i]
@@ -114,8 +48,9 @@ crio_confs() {
     done
 }
 
-# Sets podman_stores and crio_stores (paths, one a line), crio_repairs, crio_socket, storage_conf
-# (the file) and roots (one a line: graphroot and runroot of the driver overlay, with a tab between).
+# Sets podman_stores and crio_stores (paths, one a line), podman_faults and crio_faults (what is not
+# TOML), crio_repairs, crio_socket, storage_conf (the file) and roots (one a line: graphroot and
+# runroot of the driver overlay, with a tab between).
 # CRI-O reads storage.conf, too, but no drop-ins of it; it adds up what it finds.
 read_configuration() {
     storage_conf=/etc/containers/storage.conf
@@ -123,21 +58,30 @@ read_configuration() {
     roots=
     # shellcheck disable=SC2046
     set -- $(storage_confs)
-    podman_stores=$(additional_stores "$@")
-    add_root "$(setting storage.driver "$@")" \
-        "$(setting storage.graphroot "$@")" "$(setting storage.runroot "$@")"
-    crio_stores=$([ ! -r "$storage_conf" ] || additional_stores "$storage_conf")
+    of_storage=$(settings "$@")
+    podman_faults=$(faults_of "$of_storage")
+    podman_stores=$(printf '%s\n' "$of_storage" | stores_of)
+    add_root "$(setting "$of_storage" storage.driver)" \
+        "$(setting "$of_storage" storage.graphroot)" "$(setting "$of_storage" storage.runroot)"
+    [ "$*" = "$storage_conf" ] || of_storage=$([ ! -r "$storage_conf" ] || settings "$storage_conf")
     # shellcheck disable=SC2046
     set -- $(crio_confs)
+    of_crio=$(settings "$@")
+    crio_faults=$(faults_of "$of_storage$newline$of_crio")
     crio_stores=$({
-        printf '%s\n' "$crio_stores" | sed 's/^/overlay.imagestore=/'
-        settings "$@" | awk -F '\t' '$1 == "crio.storage_option" && $2 == "\"" { print $3 }'
+        printf '%s\n' "$of_storage" | stores_of | sed 's/^/overlay.imagestore=/'
+        printf '%s\n' "$of_crio" | awk -F '\t' '$1 == "crio.storage_option" && $2 == "\"" { print $3 }'
     } | awk '!seen[$0]++ && sub(/^([a-z0-9]+[.])?(additional)?imagestore=/, "") && $0 != ""')
-    crio_repairs=$(setting crio.internal_repair "$@")
-    crio_socket=$(setting crio.api.listen "$@")
-    root=$(setting crio.root "$@")
-    [ -z "$root" ] ||
-        add_root "$(setting crio.storage_driver "$@")" "$root" "$(setting crio.runroot "$@")"
+    crio_repairs=$(setting "$of_crio" crio.internal_repair)
+    crio_socket=$(setting "$of_crio" crio.api.listen)
+    root=$(setting "$of_crio" crio.root)
+    [ -z "$root" ] || add_root "$(setting "$of_crio" crio.storage_driver)" "$root" \
+        "$(setting "$of_crio" crio.runroot)"
+}
+
+# Prints the files of which settings $1 are that are not TOML, and why.
+faults_of() {
+    printf '%s\n' "$1" | awk -F '\t' '$2 == "!" { print $3 }'
 }
 
 # add_root DRIVER GRAPHROOT RUNROOT, as they are set

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from helpers.rpm.program import device_program
 from tests.crio.crio import CrioDevice
 from tests.device.doctor_host import DOCTOR, diagnosis
 from tests.device.packages import APP, EROFS, OTHER, Packages
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.crio
 
 PATH = f"/usr/lib/container-images/{APP}"
 MOUNT = "run-paack-app\\x2dcontainers.mount"
-REPAIR = f"paack-{APP}-repair.service"
+REPAIR = f"paack-repair-{device_program().name}.service"
 
 
 def test_life_of_packages(device: CrioDevice, packages: Packages) -> None:

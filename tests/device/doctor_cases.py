@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.device.doctor_host import MOUNT, PATH
+from tests.device.doctor_host import DOCTOR, MOUNT, PATH
 from tests.device.packages import APP
 
 STORE = f"{PATH}.squashfs"
@@ -15,15 +15,18 @@ CONF = "/etc/containers/storage.conf"
 CRIO = f"/etc/crio/crio.conf.d/50-{APP}.conf"
 DROP_INS = "/usr/share/containers/storage.rootful.conf.d"
 DROP_IN = f"{DROP_INS}/50-{APP}.conf"
-RESTART = "(systemctl restart 'run-paack-app\\x2dcontainers.mount')".replace("\\", "/")
-REINSTALL = f"(reinstall {APP})"
+RESTART = "(systemctl restart 'run-paack-app\\x2dcontainers.mount')"
+REINSTALL = f"(dnf reinstall {APP})"
+REPAIR = f"({DOCTOR} --repair)"
 MODPROBE = "(take that out of /etc/modprobe.d, or build the package with another filesystem)"
 TAKE = f"(cp {SHARED}/crio.conf {CRIO}; systemctl restart crio)"
+MASK = f"/etc/containers/storage.rootful.conf.d/50-{APP}.conf"
 REMOUNT = f"umount --lazy {MOUNT}; mount --options=loop,ro {STORE} {MOUNT}"
+GONE_FROM = f'(sed -i \'s|, *"/no/such/store"||; s|"/no/such/store" *,*||\' {CONF})'
 TWICE = f"it lists the store {PATH} 2 times, and so its images (list it once in"
 WIPES = (
     "FAIL cri-o: internal_repair is not false: after a crash it wipes its storage "
-    f"(cp {SHARED}/crio.conf {CRIO}, and set it in no file after that)"
+    f"(cp {SHARED}/crio.conf {CRIO}; systemctl restart crio)"
 )
 
 
@@ -132,19 +135,19 @@ CASES = {
     "a link that leads elsewhere": Case(
         f"ln -sfn /mnt {PATH}",
         (f"FAIL store: {PATH} does not lead to {MOUNT} {REINSTALL}",
-         f"FAIL podman: {PATH} is not listed in {CONF} {REINSTALL}",
+         f"FAIL podman: {PATH} is not listed in {CONF} {REPAIR}",
          "FAIL images: podman does not find ..."),
         f"ln -sfn {MOUNT} {PATH}; find /mnt -mindepth 1 -delete",
     ),
     "not listed": Case(
         lists(),
-        (f"FAIL podman: {PATH} is not listed in {CONF} {REINSTALL}",
+        (f"FAIL podman: {PATH} is not listed in {CONF} {REPAIR}",
          "FAIL images: podman does not find ..."),
         lists(str(PATH)),
     ),
     "listed in a comment": Case(
         f"sed -i 's|^additional|# &|' {CONF}",
-        (f"FAIL podman: {PATH} is not listed in {CONF} {REINSTALL}",
+        (f"FAIL podman: {PATH} is not listed in {CONF} {REPAIR}",
          "FAIL images: podman does not find ..."),
         f"sed -i 's|^# additional|additional|' {CONF}",
     ),
@@ -158,14 +161,14 @@ CASES = {
     "a listed store is missing": Case(
         lists(str(PATH), "/no/such/store"),
         ("FAIL podman: it lists the store /no/such/store, which is not there, and does not start "
-         f"(take it out of {CONF})",
+         + GONE_FROM,
          "FAIL images: podman does not find ..."),
         lists(str(PATH)),
     ),
     "a listed store is missing, CRI-O": Case(
         f"{CRIO_IS_HERE}; {lists(str(PATH), '/no/such/store')}; {NO_PODMAN}",
         ("FAIL cri-o: it lists the store /no/such/store, which is not there, and does not start "
-         f"(take it out of {CONF})",),
+         + GONE_FROM,),
         f"{NO_CRIO}; {lists(str(PATH))}; {PODMAN_BACK}",
     ),
     "edited, on ostree": Case(
@@ -187,7 +190,7 @@ CASES = {
     "podman 6, its vendor's list replaces": Case(
         f"{PODMAN_6}; " + file(f"{DROP_INS}/00-vendor.conf",
                                "[storage.options]\nadditionalimagestores = ['/mnt']"),
-        (f"FAIL podman: {PATH} is not listed in {CONF} {REINSTALL}",),
+        (f"FAIL podman: {PATH} is not listed in {CONF} {REPAIR}",),
         f"rm {DROP_INS}/00-vendor.conf /usr/sbin/podman",
     ),
     "podman 6, appended to its vendor's list": Case(
@@ -201,8 +204,8 @@ CASES = {
     ),
     "podman 6, masked": Case(
         f"{PODMAN_6}; {lists()}; {DROP_IN_IS_HERE}; "
-        + file(f"/etc/containers/storage.rootful.conf.d/50-{APP}.conf", ""),
-        (f"FAIL podman: {PATH} is not listed in {CONF} {REINSTALL}",
+        + file(MASK, ""),
+        (f"FAIL podman: {PATH} is not listed in {CONF} (rm {MASK})",
          "FAIL images: podman does not find ..."),
         f"rm -r {DROP_IN} /etc/containers/storage.rootful.conf.d /usr/sbin/podman; "
         + lists(str(PATH)),
@@ -227,7 +230,7 @@ CASES = {
     ),
     "CRI-O, a later file": Case(
         f"{CRIO_IS_HERE}; " + file("/etc/crio/crio.conf.d/99-x", "crio.internal_repair = true"),
-        (WIPES,),
+        (WIPES.replace("(cp", "(sed -i '/internal_repair/d' /etc/crio/crio.conf.d/99-x; cp"),),
         NO_CRIO,
     ),
     "CRI-O answers": Case(CRICTL, (), NO_CRICTL),

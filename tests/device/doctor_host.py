@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.rpm.program import device_program
 from tests.device.doctor_storage import Storage, dump, identifier
 from tests.device.packages import APP, Packages
 from tests.device.shells import Combination
@@ -19,6 +20,16 @@ from tests.support.product import unpack_rpm
 PATH = Path("/usr/lib/container-images") / APP
 MOUNT = Path("/run/paack") / APP
 DOCTOR = f"/usr/libexec/paack/{APP}/doctor"
+PROGRAM = device_program().directory
+GREENBOOT = f"/usr/lib/greenboot/check/wanted.d/50_paack-{device_program().name}.sh"
+#: What scriptlets do that needs no systemd, but for storage.conf
+_LIST = f"""
+. {PROGRAM}/library
+use_package {APP}
+put $shared/crio.conf $crio_conf
+put $shared/storage.conf $podman_conf
+paack_pinned_images || :
+"""
 CONTAINER = ("--pull=never", "--network=none", "--cgroups=disabled")
 OTHER_STORE = Path("/run/other-store")
 THERE = [identifier(number) for number in (10, 11)]
@@ -58,6 +69,7 @@ class DoctorHost(Podman):
             self.umount(MOUNT)
         self.skeleton(MOUNT)
         self.mount_image(PATH.with_name(f"{APP}.squashfs"), MOUNT, "squashfs")
+        self.host.run(["sh", "-c", _LIST])
 
     def skeleton(self, where: Path) -> None:
         """Make the empty store that lies below a mounted one."""
@@ -69,17 +81,17 @@ class DoctorHost(Podman):
         self.host.run(["install", "-D", f"--mode={mode:o}", "/dev/stdin", str(path)], stdin=text)
 
     def doctor(self, *options: str) -> Diagnosis:
-        """Run the doctor."""
-        return diagnosis(self.host.run([DOCTOR, *options], check=False))
+        """Run the doctor, as in a service: a pipe that nobody reads is no signal."""
+        command = ["env", "--ignore-signal=PIPE", DOCTOR, *options]
+        return diagnosis(self.host.run(command, check=False))
 
     def use(self, combination: Combination) -> None:
         """Have the doctor run by another shell, with another awk, from now on."""
         awk = {"busybox": "/usr/bin/busybox"}.get(combination.awk, f"/usr/bin/{combination.awk}")
         options = {"bash": " --posix", "busybox": " sh"}.get(combination.shell, "")
         self.host.run(["ln", "--symbolic", "--force", awk, "/usr/bin/awk"])
-        self.host.run(
-            ["sed", "--in-place", f"1s|.*|#!/usr/bin/{combination.shell}{options}|", DOCTOR]
-        )
+        first = f"1s|.*|#!/usr/bin/{combination.shell}{options}|"
+        self.host.run(["sed", "--in-place", first, f"{PROGRAM}/doctor"])
 
     def without_podman(self, *options: str) -> Diagnosis:
         """Run the doctor as on a host of CRI-O alone."""

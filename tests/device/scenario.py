@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.device.shells import Combination
-from tests.support.product import REPOSITORY
+from tests.device.shells import Combination, library_file
 
-LIBRARY = REPOSITORY / "specs" / "storage-conf.sh"
+LIBRARY = library_file()
 ETC = "etc/containers/storage.conf"
 VENDOR = "usr/share/containers/storage.conf"
 # Hundreds of fsyncs would only take time, as no power fails. After each step the shell waits until

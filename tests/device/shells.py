@@ -1,11 +1,15 @@
 """Every shell and every awk that the shell code of a package may meet."""
 
+import atexit
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from helpers.rpm.program import device_program
 from tests.support.commands import MINIMAL_ENVIRONMENT
 
 _SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("busybox", "sh")}
@@ -49,3 +53,18 @@ class Combination:
 COMBINATIONS = [Combination(shell, awk) for shell, awk in product(_SHELLS, _AWKS)]
 #: Each shell and each awk once.
 DIAGONAL = [Combination(*pair) for pair in zip(_SHELLS, _AWKS, strict=True)]
+
+
+def library() -> str:
+    """Return the functions that scriptlets and the doctor have, without what these do with them."""
+    return device_program().files[0].content
+
+
+def library_file() -> Path:
+    """Return a file with the library, which is there while this process is."""
+    directory = Path(tempfile.mkdtemp(prefix="paack-library-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    directory.chmod(0o755)
+    file = directory / "library"
+    file.write_text(library(), encoding="utf-8")
+    return file

@@ -14,10 +14,9 @@ import pytest
 from tests.device import pinned_lists
 from tests.device.device import Device
 from tests.device.packages import APP, Packages
-from tests.device.shells import COMBINATIONS, DIAGONAL, Combination
+from tests.device.shells import COMBINATIONS, DIAGONAL, Combination, library
 from tests.support.commands import run
 from tests.support.host import Host
-from tests.support.product import REPOSITORY
 
 STORE = f"/usr/lib/container-images/{APP}"
 STORAGE_CONF = "/etc/containers/storage.conf"
@@ -48,10 +47,11 @@ def host(packages: Packages) -> Iterator[Host]:
 
 @pytest.mark.parametrize("kind", TAGS)
 def test_shellcheck(kind: str, scriptlets: Mapping[str, str]) -> None:
-    shared = "--exclude=SC2034,SC2317"  # what one of the scriptlets does not use
+    shared = "--exclude=SC1090,SC1091,SC2034,SC2317"  # the library, what a scriptlet does not use
     done = run(["shellcheck", "--shell=sh", shared, "-"], stdin=scriptlets[kind], check=False)
     assert done.stdout == ""
     assert scriptlets[kind].rstrip().endswith("exit 0")
+    assert len(scriptlets[kind].splitlines()) <= (28 if kind in ("preun", "postun") else 8)
 
 
 @pytest.mark.parametrize("combination", DIAGONAL, ids=str)
@@ -194,7 +194,6 @@ def test_pins_of_other_files(combination: Combination, packages: Packages) -> No
         host.run(["mkdir", "--parents", "/usr/share/paack/own", "/usr/share/paack/gone"])
         for package, names in (("own", "own.example/a:1\n"), ("gone", "gone.example/a:1\n")):
             host.outside(Path(f"/usr/share/paack/{package}/images")).write_text(names)
-        library = (REPOSITORY / "specs" / "pinned-images.sh").read_text()
         for shape, given in pinned_lists.FILES.items():
             host.run(["rm", "-rf", "/etc/crio"])
             for name, content in given.items():
@@ -202,7 +201,7 @@ def test_pins_of_other_files(combination: Combination, packages: Packages) -> No
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content, newline="")
             script = (
-                f"{library}\npaack_pinned_images gone; echo $?; paack_pinned_images gone; echo $?"
+                f"{library()}\npaack_pinned_images gone; echo $?; paack_pinned_images gone; echo $?"
             )
             done = host.run(combination.command(script))
             assert (done.stdout, done.stderr) == ("0\n1\n", ""), shape
@@ -210,7 +209,7 @@ def test_pins_of_other_files(combination: Combination, packages: Packages) -> No
             wanted = list(dict.fromkeys([*last_list(given), "own.example/a:1"]))
             assert written == {"crio": {"image": {"pinned_images": wanted}}}, shape
             host.run(["rm", "-r", "/usr/share/paack/own"])
-            done = host.run(combination.command(f"{library}\npaack_pinned_images gone"))
+            done = host.run(combination.command(f"{library()}\npaack_pinned_images gone"))
             host.run(["mkdir", "/usr/share/paack/own"])
             host.outside(Path("/usr/share/paack/own/images")).write_text("own.example/a:1\n")
             assert not host.outside(PINNED).exists()

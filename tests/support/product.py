@@ -13,7 +13,6 @@ from tests.support import debian13
 from tests.support.commands import run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_PROGRAM = "import tasks; tasks.main()"
 
 
 @dataclass
@@ -23,6 +22,8 @@ class Paack:
     home: Path
     registries_conf: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    repository: Path = REPOSITORY
+    program: str = "import tasks; tasks.main()"
 
     @property
     def output(self) -> Path:
@@ -38,14 +39,14 @@ class Paack:
         """Return the argument list and the environment of a call."""
         env = {
             **os.environ,
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(self.repository),
             "PYTHONDONTWRITEBYTECODE": "1",
             "XDG_CACHE_HOME": str(self.home / "cache"),
             **self.environment,
         }
         if self.registries_conf:
             env["CONTAINERS_REGISTRIES_CONF"] = str(self.registries_conf)
-        return [sys.executable, "-c", _PROGRAM, *arguments], env
+        return [sys.executable, "-c", self.program, *arguments], env
 
     def call(
         self, *arguments: str, check: bool = True, cwd: Path | None = None

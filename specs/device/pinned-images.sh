@@ -13,15 +13,16 @@
 paack_pinned_images() (
     LC_ALL=C
     export LC_ALL
+    except=${1-}
     directory=/etc/crio/crio.conf.d
     file=$directory/99-paack-pinned-images.conf
     # Not in the directory: CRI-O reads every file there.
     temporary=/etc/crio/.paack-pinned-images.new
-    names=$(
-        for list in /usr/share/paack/*/images; do
-            case $list in "/usr/share/paack/${1-}/images" | */'*'/*) ;; *) cat "$list" ;; esac
-        done | sort -u
-    )
+    set --
+    for list in /usr/share/paack/*/images; do
+        case $list in "/usr/share/paack/$except/images" | */'*'/*) ;; *) set -- "$@" "$list" ;; esac
+    done
+    names=$([ $# = 0 ] || sort -u "$@")
     if [ -z "$names" ]; then
         [ -e "$file" ] && rm -f "$file"
         exit
@@ -50,57 +51,11 @@ paack_pinned_images() (
     exit 1
 )
 
-# Prints the entries of the last pinned_images in files of CRI-O, as they are written (TOML strings).
+# Prints the entries of the last pinned_images in files of CRI-O (TOML strings).
 paack_pinned_by() {
-    awk '
-    function eat(pattern) {
-        if (!match(text, pattern) || RSTART != 1) return 0
-        token = substr(text, 1, RLENGTH)
-        text = substr(text, RLENGTH + 1)
-        return 1
-    }
-
-    # A value ends with its line, but for what is in brackets.
-    function value(wanted,    depth) {
-        if (wanted) split("", entries)
-        for (count = wanted ? 0 : count; text != "" && (depth || text !~ /^\n/);) {
-            if (eat("^(\"\"\"(\"?\"?([^\"\\\\]|\\\\.))*\"\"\"|" THREE_TICKS ")")) continue
-            if (eat("^(\"([^\"\\\\]|\\\\.)*\"|" TICK "[^" TICK "]*" TICK ")")) {
-                if (wanted) entries[++count] = token
-            } else if (eat("^[[{]")) depth++
-            else if (eat("^[]}]")) depth--
-            else if (!eat("^#[^\n]*")) eat("^.|^\n")
-        }
-    }
-
-    function parse(    table, key) {
-        table = ""
-        while (text != "") {
-            if (eat("^[ \t\r\n]+") || eat("^#[^\n]*")) continue
-            if (eat("^\\[[^]]*\\]+")) {
-                table = token
-                gsub(/[][ \t"]/, "", table)
-                continue
-            }
-            if (!eat("^[^=\n]*=")) {
-                eat("^[^\n]*\n?")
-                continue
-            }
-            key = (table == "" ? "" : table ".") token
-            gsub(/[= \t"]/, "", key)
-            value(tolower(key) == "crio.image.pinned_images")
-        }
-    }
-
-    BEGIN {
-        TICK = "\047"
-        THREE_TICKS = "TTT(T?T?[^T])*TTT"
-        gsub("T", TICK, THREE_TICKS)
-    }
-    FNR == 1 { parse() }
-    { text = text $0 "\n" }
-    END {
-        parse()
-        for (i = 1; i <= count; i++) print entries[i]
-    }' "$@"
+    settings "$@" | awk -F '\t' '
+        $1 != "crio.image.pinned_images" { next }
+        $2 == "[" { count = 0 }
+        $2 == "\"" { entry[++count] = $3 }
+        END { for (i = 1; i <= count; i++) print "\"" entry[i] "\"" }'
 }

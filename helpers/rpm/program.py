@@ -1,0 +1,94 @@
+"""The program of devices: the same files in every package with images.
+
+It is in a directory named by its content, ``/usr/libexec/paack-device/NUMBER-HASH``, so packages
+made by one paack share the files, and those of another paack lie beside them. Of all that are on a
+device the one of the highest number (then hash) repairs and checks at boot, for all packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from helpers.templates import render
+
+#: Raised with the first change after a release: see tests/device/test_program_name.py.
+NUMBER = 1
+_DIRECTORY = "/usr/libexec/paack-device"
+_UNITS = "/usr/lib/systemd/system"
+_GREENBOOT = "/usr/lib/greenboot/check/wanted.d"
+#: Each file is these parts of specs/device, one after the other.
+_LIBRARY = ("toml", "common", "storage-conf", "settings", "listing", "pinned-images", "scriptlets")
+_DOCTOR = ("doctor", "records", "repair", "checks", "images", "layers", "lists", "main")
+_COMMENT = re.compile(r"^ *#(?! shellcheck (?:disable|source)|!)( .*)?\n", re.MULTILINE)
+#: Stands for the program's directory and for its name.
+_PROGRAM, _NAME = "@PROGRAM@", "@NAME@"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFile:
+    """A file of the program: its path, content and mode; a link has a ``target`` instead."""
+
+    path: str
+    content: str = ""
+    mode: int = 0o644
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program: its name, NUMBER-HASH, and files."""
+
+    name: str
+    files: tuple[ProgramFile, ...]
+
+    @property
+    def directory(self) -> str:
+        """Where its parts are."""
+        return f"{_DIRECTORY}/{self.name}"
+
+
+@cache
+def device_program() -> Program:
+    """Return the program of this paack."""
+    files = tuple(_files())
+    digest = hashlib.sha256()
+    for file in files:
+        parts = (file.path, f"{file.mode:o}", file.target, file.content)
+        digest.update("\0".join((*parts, "")).encode())
+    name = f"{NUMBER}-{digest.hexdigest()[:12]}"
+
+    def named(text: str) -> str:
+        return text.replace(_PROGRAM, f"{_DIRECTORY}/{name}").replace(_NAME, name)
+
+    return Program(
+        name,
+        tuple(
+            ProgramFile(named(file.path), named(file.content), file.mode, named(file.target))
+            for file in files
+        ),
+    )
+
+
+def without_comments(script: str) -> str:
+    """Return a shell script without its lines of comments. No text in it may look like one."""
+    return _COMMENT.sub("", script)
+
+
+def _files() -> Iterator[ProgramFile]:
+    unit = f"paack-repair-{_NAME}.service"
+    yield ProgramFile(f"{_PROGRAM}/library", _joined(_LIBRARY))
+    yield ProgramFile(f"{_PROGRAM}/doctor", _joined(_DOCTOR), 0o755)
+    yield ProgramFile(f"{_UNITS}/{unit}", render("device/repair.service"))
+    # Enabled without `systemctl enable`: the same in a container build and on ostree.
+    yield ProgramFile(f"{_UNITS}/multi-user.target.wants/{unit}", target=f"../{unit}")
+    check = f"{_GREENBOOT}/50_paack-{_NAME}.sh"
+    yield ProgramFile(check, render("device/greenboot.sh"), 0o755)
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    """Return the parts as one file. Comments would be a third of a thin update."""
+    return without_comments("\n".join(render(f"device/{part}.sh") for part in parts))

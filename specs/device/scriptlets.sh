@@ -1,0 +1,106 @@
+# shellcheck shell=sh
+# What the scriptlets of a package with images do, after they have set its variables (common.sh).
+# Needs common.sh, listing.sh and pinned-images.sh.
+
+paack_post() {
+    name_files
+    remove_leftovers
+    if systemd_runs; then
+        systemctl daemon-reload || :
+        [ "$layers" = shared ] || unmount_store
+    fi
+    # First the empty store, then the real one over it. That comes in %posttrans when it needs layers
+    # of other packages: a CRI-O that does not know their stores yet would list no image at all.
+    if command -v systemd-tmpfiles >/dev/null; then
+        systemd-tmpfiles --create "/usr/lib/tmpfiles.d/paack-$name.conf" || :
+    fi
+    if [ "$layers" != shared ] && systemd_runs; then
+        mount_store
+    fi
+    # Then what lists it. CRI-O follows in %posttrans: once, however many packages there are.
+    list_store && action=restart || action=
+    paack_pinned_images && action=${action:-reload}
+    if [ -n "$action" ] && systemd_runs && mkdir -p /run/paack; then
+        : >"/run/paack/.crio-$action"
+    fi
+}
+
+# What all %post of this transaction, and of one that was killed before this one, asked for.
+paack_posttrans() {
+    name_files
+    systemd_runs || return 0
+    if rm /run/paack/.crio-restart 2>/dev/null; then
+        rm -f /run/paack/.crio-reload
+        restart_service crio.service
+        # One that stays up knows the stores that were listed when it started.
+        restart_service podman.service
+    elif rm /run/paack/.crio-reload 2>/dev/null; then
+        reload_service crio.service
+    fi
+    # Now everything knows the stores of the layers.
+    if [ "$layers" = shared ]; then
+        unmount_store
+        mount_store
+    fi
+}
+
+# paack_preun LIBRARY COUNT. False when the package must not be erased. %postun, for which the program
+# may be gone, has a copy of the library.
+paack_preun() {
+    name_files
+    if mkdir -p /run/paack 2>/dev/null; then
+        cp "$1" "/run/paack/.$name-library" 2>/dev/null || rm -f "/run/paack/.$name-library"
+    fi
+    if [ "$2" -gt 0 ]; then
+        # An upgrade; the files of the new version are there. Has it another path, or no store?
+        case $(cat "$shared/crio.conf" 2>/dev/null) in
+        *"=$path\""*) ;;
+        '')
+            paack_storage_remove "$path" || :
+            delist_layers || :
+            ;;
+        *) paack_storage_remove "$path" || : ;;
+        esac
+        return 0
+    fi
+    if ! delist_store || ! delist_layers; then
+        paack_say "not erased: podman and CRI-O would not start with a store that is listed and missing"
+        return 1
+    fi
+    paack_pinned_images "$name" || :
+    if systemd_runs; then
+        # A CRI-O or podman that runs would make the directories of the store anew. This is once for
+        # each package: nothing runs at the end of a transaction that only erases.
+        restart_service crio.service
+        restart_service podman.service
+        unmount_store
+    fi
+}
+
+# paack_postun COUNT
+paack_postun() {
+    name_files
+    rm -f "/run/paack/.$name-library"
+    # The next version may have all layers itself: until now its mount needed those of others.
+    if [ "$layers" = shared ] && systemd_runs &&
+        [ ! -e "/usr/lib/systemd/system/$unit.d/10-layers.conf" ]; then
+        systemctl daemon-reload || :
+    fi
+    # An upgrade, but not to a version without images?
+    if [ -e "$shared/crio.conf" ]; then
+        rmdir /run/paack 2>/dev/null || :
+        return 0
+    fi
+    # After %preun of an erase all this is done, but for the directory.
+    delist_store || :
+    paack_pinned_images || :
+    unmount_store
+    is_mounted || rm -rf "$mount_point"
+    rmdir /run/paack 2>/dev/null || :
+    remove_leftovers
+    if systemd_runs; then
+        systemctl daemon-reload || :
+        systemctl reset-failed "$unit" 2>/dev/null || :
+        [ "$1" -eq 0 ] || restart_service crio.service
+    fi
+}
