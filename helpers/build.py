@@ -33,6 +33,7 @@ from helpers.product import Product, Products, digest_of_text, group_identity
 from helpers.progress import Reporter
 from helpers.registry.cache import Cache, default_cache
 from helpers.registry.fetch import fetch_images, to_fetch
+from helpers.registry.oci import READING
 from helpers.registry.registry import Registry
 from helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
@@ -60,7 +61,11 @@ class Builder:
 
     def registry(self, definition: Definition) -> Registry:
         """Return the way to the images of ``definition``."""
-        return self.registry_at(definition.file.parent)
+        places = {
+            image.source.text: Place(definition.file, image.line)
+            for _, image in definition.images()
+        }
+        return replace(self.registry_at(definition.file.parent), places=places)
 
     def registry_at(self, base: Path) -> Registry:
         """Return the way to images whose sources, if they are relative paths, start at ``base``."""
@@ -84,8 +89,11 @@ class Builder:
         return path, changes(old, new)
 
     def _make_lock(self, definition: Definition, old: Lock) -> Lock:
+        registry = self.registry(definition)
         with self.reporter.showing():
-            new = make_lock(definition, old, self.registry(definition).resolve)
+            new = make_lock(definition, old, registry.resolve)
+            for arch, image in definition.images():
+                registry.check(new.of(image.source, arch), image.source)
         return with_groups(definition, new, old.groups)
 
     def packages(self, what: Path | Definition) -> list[Package]:
@@ -212,9 +220,11 @@ class Builder:
         """Return the bill of materials of one arch; configs that the cache lacks are fetched."""
         registry, package = self.registry(definition), spec.package
         for image in contents.images:
+            source = parse_source(image.source, image.names[0])
             if not self.cache.has(image.config):
                 only = image if contents.layers is None else replace(image, layers=())
-                registry.fetch(only, parse_source(image.source, image.names[0]))
+                registry.fetch(only, source)
+            registry.check(image, source)
         configs = {image.config: self.cache.read(image.config) for image in contents.images}
         identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
         return make_sbom(Subject(*identity), contents.images, configs)
@@ -286,6 +296,7 @@ def _inputs(
         "libzstd": libzstd_version(),
         "epoch": spec.epoch,
         "sbom": SBOM_LAYOUT,
+        "reading": READING,
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],
         "sources": {

@@ -19,7 +19,7 @@ from helpers.definition.reference import Source, parse_reference
 from helpers.definition.yaml_format import FILESYSTEMS
 from helpers.errors import LockError, Place
 from helpers.registry.blob import is_digest
-from helpers.registry.oci import parse_time
+from helpers.registry.rfc3339 import parse_time
 from helpers.workspace import workspace
 
 FORMAT = 1
@@ -141,7 +141,7 @@ def check_lock(definition: Definition, lock: Lock) -> None:
 
 def newest(images: Iterable[LockedImage]) -> int:
     """Return the newest creation time, in seconds since 1970; 0 when there is none."""
-    return max((int(parse_time(image.created).timestamp()) for image in images), default=0)
+    return max((parse_time(image.created) for image in images), default=0)
 
 
 def dump(lock: Lock) -> str:

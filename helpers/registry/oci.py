@@ -1,21 +1,20 @@
 """Image manifests, indexes and configs: OCI image specification 1.1 and Docker schema 2.
 
-Pure: bytes in, frozen values out. What comes from a registry is hostile: every field that is
-used is checked, and the rest is ignored.
+Pure: bytes in, frozen values out. What comes from a registry is hostile: every field that podman
+or CRI-O would decode is decoded as they do it, and the rest is ignored. For one image that they
+cannot decode makes them list none of a host, once it is in a store.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import reprlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from helpers.arch import OCI_ARCH
 from helpers.errors import RegistryError
-from helpers.registry.blob import is_digest
+from helpers.registry import go_types
+from helpers.registry.blob import BROKEN_IMAGE, digest_of, is_digest
+from helpers.registry.go_json import JSONProblem, Struct, decode
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -23,11 +22,23 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+_INDEXES = (OCI_INDEX, DOCKER_LIST)
+_DOCKER_LAYERS = frozenset(
+    f"application/vnd.docker.image.rootfs.{kind}.tar{packing}"
+    for kind in ("diff", "foreign.diff")
+    for packing in ("", ".gzip")
+)
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_SIZE_LIMIT = 1 << 63
+READING = 1  # raise it when images are refused that were taken before
+_LARGEST = 4 << 20  # bytes that containers/image reads of a manifest or config
 _LICENSES = "org.opencontainers.image.licenses"
-_NO_TIME = "1970-01-01T00:00:00Z"
+_NO_TIME = "1970-01-01T00:00:00Z"  # of a config that has none
+_UNREADABLE = (
+    "podman and CRI-O cannot read it, and with such an image in a store they list no image at all: "
+    "build it anew with a current tool, or ask who made it"
+)
+_ANEW = "push the image anew with a current tool (podman push, skopeo copy)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,125 +73,160 @@ class Config:
     licenses: str = ""
 
 
+def media_type(raw: bytes) -> str:
+    """Return the media type of a manifest or index, told as containers/image tells it in a store.
+
+    Raises RegistryError for what is neither.
+    """
+    head = _decoded(raw, go_types.HEAD, "manifest")
+    named = str(head.get("mediaType", ""))
+    if named in (OCI_MANIFEST, DOCKER_MANIFEST, *_INDEXES):
+        return named
+    if head.get("schemaVersion") != 2:
+        raise RegistryError("not an OCI or Docker schema 2 manifest", hint=_ANEW)
+    # OCI image specification 1.0 reserved the property mediaType.
+    config = head.get("config", {}).get("mediaType", "")
+    if config == DOCKER_CONFIG:
+        return DOCKER_MANIFEST
+    return OCI_INDEX if head.get("manifests") and not config else OCI_MANIFEST
+
+
 def is_index(raw: bytes) -> bool:
-    """Tell whether a manifest is an OCI index or a Docker manifest list."""
-    document = _object(raw, "manifest")
-    return document.get("mediaType") in (OCI_INDEX, DOCKER_LIST) or (
-        "manifests" in document and "layers" not in document
-    )
+    """Tell whether a manifest is an OCI index or a Docker manifest list; raise RegistryError."""
+    return media_type(raw) in _INDEXES
 
 
 def choose(raw: bytes, rpm_arch: str) -> str:
     """Return the digest of the manifest for ``rpm_arch`` in an index.
 
-    Raises RegistryError naming the platforms that are there.
+    As containers/image does, it is the first entry without a platform where none is for the
+    architecture. Raises RegistryError naming the platforms that are there.
     """
     name, variants = OCI_ARCH[rpm_arch]
-    found: dict[str, str] = {}
-    there: list[str] = []
-    for item in _list(_object(raw, "index"), "manifests"):
-        platform = item.get("platform") if isinstance(item, dict) else None
-        if not isinstance(platform, dict) or platform.get("os") == "unknown":
+    is_oci = media_type(raw) == OCI_INDEX
+    document = _decoded(raw, go_types.OCI_INDEX if is_oci else go_types.DOCKER_LIST, "index")
+    _check_unambiguous(document, ("config", "layers"), "index")
+    by_variant: dict[str, dict[str, Any]] = {}
+    unnamed: dict[str, Any] | None = None
+    platforms: set[str] = set()
+    for item in document.get("manifests") or ():
+        item = item or {}
+        platform = item.get("platform")
+        if platform is None and is_oci:
+            unnamed = item if unnamed is None else unnamed
+            continue
+        platform = platform or {}
+        if platform.get("os") == "unknown":
             continue  # attestations
-        architecture, variant = _text(platform, "architecture"), _text(platform, "variant")
-        there.append("/".join(filter(None, (architecture or "?", variant))))
+        architecture, variant = platform.get("architecture", ""), platform.get("variant", "")
+        platforms.add("/".join(filter(None, (architecture or "?", variant))))
         if platform.get("os") == "linux" and architecture == name:
-            found.setdefault(variant, _descriptor(item, "index").digest)
-    for variant in variants:
-        if variant in found:
-            return found[variant]
-    raise RegistryError(
-        f"no image for {rpm_arch} ({name}); there are: {', '.join(sorted(set(there))) or 'none'}",
-        hint=f"choose a tag that has {name}, or leave {rpm_arch} out of the definition",
-    )
+            by_variant.setdefault(variant, item)
+    chosen = next((by_variant[each] for each in variants if each in by_variant), unnamed)
+    if chosen is None:
+        raise RegistryError(
+            f"no image for {rpm_arch} ({name}); "
+            f"there are: {', '.join(sorted(platforms)) or 'none'}",
+            hint=f"choose a tag that has {name}, or leave {rpm_arch} out of the definition",
+        )
+    return _descriptor(chosen, "index").digest
 
 
 def parse_manifest(raw: bytes) -> Manifest:
-    """Parse an OCI or Docker schema 2 manifest; raise RegistryError for anything else."""
-    document = _object(raw, "manifest")
-    if document.get("schemaVersion") != 2:
+    """Parse an OCI or Docker schema 2 manifest of an image; raise RegistryError for all else."""
+    kind = media_type(raw)
+    if kind in _INDEXES:
         raise RegistryError(
-            "not an OCI or Docker schema 2 manifest",
-            hint="push the image anew with a current tool (podman push, skopeo copy)",
+            "what should be the image is an index of images, in an index: podman takes no such",
+            hint=f"name the inner index itself: REPOSITORY@{digest_of(raw)}",
         )
-    config = _descriptor(document.get("config"), "manifest")
-    layers = tuple(_descriptor(layer, "manifest") for layer in _list(document, "layers"))
-    media_type = _text(document, "mediaType") or (
-        DOCKER_MANIFEST if "docker" in config.media_type else OCI_MANIFEST
+    is_oci = kind == OCI_MANIFEST
+    types = go_types.OCI_MANIFEST if is_oci else go_types.DOCKER_MANIFEST
+    document = _decoded(raw, types, "manifest")
+    if document.get("schemaVersion") != 2:
+        raise RegistryError("not an OCI or Docker schema 2 manifest", hint=_ANEW)
+    _check_unambiguous(document, ("manifests",), "manifest")
+    if not is_oci and document.get("mediaType") != DOCKER_MANIFEST:
+        raise RegistryError("its manifest is of Docker's type and does not say so", hint=_ANEW)
+    if is_oci:
+        _check_image(document)
+    config = _descriptor(document.get("config"), "manifest's config")
+    layers = tuple(
+        _descriptor(layer, f"manifest's layer {number}")
+        for number, layer in enumerate(document.get("layers") or (), 1)
     )
-    return Manifest(media_type, config, layers)
+    for number, layer in enumerate(layers, 1):
+        _check_layer(layer, number, is_oci)
+    return Manifest(kind, config, layers)
 
 
 def parse_config(raw: bytes) -> Config:
-    """Parse an image config; raise RegistryError when a needed field is not right."""
-    document = _object(raw, "config")
-    rootfs = document.get("rootfs")
-    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if not isinstance(diff_ids, list) or not all(is_digest(d) for d in diff_ids):
-        raise RegistryError("the image's config has no list of diffIDs")
+    """Parse an image config; raise RegistryError for what podman or CRI-O cannot decode."""
+    document = _decoded(raw, go_types.IMAGE, "config")
+    diff_ids = document.get("rootfs", {}).get("diff_ids")
+    if diff_ids is None or not all(map(is_digest, diff_ids)):
+        raise RegistryError("its config has no list of diffIDs (sha256:…)", hint=BROKEN_IMAGE)
+    labels = document.get("config", {}).get("Labels") or {}
     return Config(
-        architecture=_text(document, "architecture"),
-        os=_text(document, "os"),
-        created=_created(document),
+        architecture=document.get("architecture", ""),
+        os=document.get("os", ""),
+        created=document.get("created", _NO_TIME),
         diff_ids=tuple(diff_ids),
-        licenses=_text(_member(_member(document, "config"), "Labels"), _LICENSES),
+        licenses=labels.get(_LICENSES) or "",
     )
 
 
-def parse_time(text: str) -> datetime:
-    """Parse a time of RFC 3339, with up to nine digits after the dot; raise ValueError."""
-    if not _TIME.fullmatch(text):
-        raise ValueError(f"not a time: {text!r}")
-    head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    if dot:
-        digits = tail[: len(tail) - 6]
-        head += f".{digits[:6]:0<6}" + tail[len(digits) :]
+def _decoded(raw: bytes, struct: Struct, what: str) -> dict[str, Any]:
+    if len(raw) > _LARGEST:
+        message = f"its {what} has {len(raw)} bytes; podman and CRI-O read at most {_LARGEST}"
+        raise RegistryError(message, hint=_UNREADABLE)
     try:
-        return datetime.fromisoformat(head).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"not a time: {text!r}") from error
+        return decode(raw, struct)
+    except JSONProblem as error:
+        raise RegistryError(f"its {what} cannot be used: {error}", hint=_UNREADABLE) from error
 
 
-def _created(config: dict[str, Any]) -> str:
-    """Return when an image says that it was made; 1970 when it says nothing useful."""
-    created = _text(config, "created")
-    try:
-        parse_time(created)
-    except ValueError:
-        return _NO_TIME
-    return created
+def _check_unambiguous(document: dict[str, Any], others: tuple[str, ...], what: str) -> None:
+    """Raise RegistryError for what could be read as something else, too (CVE-2021-41190)."""
+    for name in (*others, "fsLayers", "history"):
+        if document.get(name) is not None:
+            raise RegistryError(f"its {what} has {name!r}, as another kind has", hint=_ANEW)
 
 
-def _member(document: dict[str, Any], key: str) -> dict[str, Any]:
-    value = document.get(key)
-    return value if isinstance(value, dict) else {}
+def _check_image(document: dict[str, Any]) -> None:
+    """Raise RegistryError for an OCI manifest of what is no image."""
+    config = document.get("config", {}).get("mediaType", "")
+    if config == DOCKER_CONFIG:
+        raise RegistryError("its manifest is OCI's, its config is of Docker's type", hint=_ANEW)
+    if config != OCI_CONFIG:
+        kind = document.get("artifactType") or config or "none"
+        raise RegistryError(
+            f"it is no image but an artifact (type {kind}), which no container can be made from",
+            hint="a chart, a signature, a model: leave it out of the images, or name the image",
+        )
 
 
-def _text(document: dict[str, Any], key: str) -> str:
-    value = document.get(key)
-    return value if isinstance(value, str) else ""
+def _check_layer(layer: Descriptor, number: int, is_oci: bool) -> None:
+    """Raise RegistryError for a layer that devices cannot use."""
+    if "+encrypted" in layer.media_type:
+        raise RegistryError(
+            f"layer {number} is encrypted ({layer.media_type}): no device could start the image",
+            hint="copy it decrypted, and name the copy: skopeo copy --decryption-key KEY "
+            "docker://IMAGE docker://COPY",
+        )
+    if not is_oci and layer.media_type not in _DOCKER_LAYERS:
+        raise RegistryError(
+            f"layer {number} is of the type {layer.media_type!r}, which Docker's manifests lack",
+            hint="push it as OCI: podman push --format oci, docker buildx build --output "
+            "type=registry,oci-mediatypes=true",
+        )
 
 
-def _object(raw: bytes, what: str) -> dict[str, Any]:
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise RegistryError(f"the {what} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise RegistryError(f"the {what} is not a JSON object")
-    return document
-
-
-def _list(document: dict[str, Any], key: str) -> list[Any]:
-    value = document.get(key)
-    if not isinstance(value, list):
-        raise RegistryError(f"no list of {key!r} in the manifest")
-    return value
-
-
-def _descriptor(value: object, what: str) -> Descriptor:
-    if isinstance(value, dict):
-        digest, size = value.get("digest"), value.get("size")
-        if is_digest(digest) and type(size) is int and 0 <= size < _SIZE_LIMIT:
-            return Descriptor(str(digest), size, _text(value, "mediaType"))
-    raise RegistryError(f"the {what} has a bad descriptor: {reprlib.repr(value)}")
+def _descriptor(value: dict[str, Any] | None, what: str) -> Descriptor:
+    value = value or {}
+    digest, size = value.get("digest"), value.get("size", -1)
+    if not is_digest(digest):
+        raise RegistryError(f"the {what} has no digest (sha256:…): {digest!r}", hint=BROKEN_IMAGE)
+    if size < 0:
+        raise RegistryError(f"the {what} has no size", hint=BROKEN_IMAGE)
+    return Descriptor(str(digest), size, value.get("mediaType", ""))

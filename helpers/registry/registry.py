@@ -8,21 +8,22 @@ are not fetched again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.arch import oci_arch
-from helpers.definition.reference import Reference, Source
-from helpers.errors import LockError, RegistryError, UsageError, VerificationError
+from helpers.definition.reference import Source
+from helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
 from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Meter, Reporter, count, human
 from helpers.registry import oci
 from helpers.registry.arrival import watching
 from helpers.registry.blob import digest_of, is_digest
 from helpers.registry.cache import Cache
+from helpers.registry.resolution import check_image, locked_image
 from helpers.registry.skopeo_errors import explain
 from helpers.run import Result, run
 from helpers.workspace import workspace
@@ -33,12 +34,16 @@ _PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Resolves and fetches images. ``base`` is the directory that relative sources start from."""
+    """Resolves and fetches images. ``base`` is the directory that relative sources start from.
+
+    ``places`` are the lines that ask for the sources, by their text.
+    """
 
     cache: Cache
     base: Path
     reporter: Reporter
     authfile: Path | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     def resolve(self, wanted: Iterable[tuple[Source, str]]) -> list[LockedImage]:
         """Resolve (source, RPM arch) pairs to digests, several at a time, results in order.
@@ -67,14 +72,21 @@ class Registry:
             if source.origin is None:
                 if needed or not all(map(self.cache.has, metadata)):
                     self._check_same(image, self._resolve_local(source, image.arch))
+                self.check(image, source)
             else:
                 self._fetch_metadata(image, source)
+                self.check(image, source)
                 if needed:
                     self._fetch_layers(image, source, lacking, meter)
                     self.cache.admit(_from(source), image.manifest)
             cached = len(layers) - len(lacking)
             layer_count = count(len(layers), "layer")
             meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
+
+    def check(self, image: LockedImage, source: Source) -> None:
+        """Raise RegistryError for what an older paack locked, and devices could not use."""
+        with self._naming(source, image.arch):
+            check_image(image, self.cache)
 
     def manifest(self, source: Source, tag_or_digest: str) -> bytes:
         """Return a manifest or list as its registry has it now; raise RegistryError.
@@ -93,16 +105,15 @@ class Registry:
         where = source.origin.digest or f"{source.origin.tag}"
         raw = self.manifest(source, where)
         index = None
-        if oci.is_index(raw):
-            index = self.cache.put(raw)
-            with _naming(source, arch):
-                chosen = oci.choose(raw, arch)
-            raw = self.manifest(source, chosen)
-        manifest = self.cache.put(raw)
-        with _naming(source, arch):
+        with self._naming(source, arch):
+            if oci.is_index(raw):
+                index = self.cache.put(raw)
+                raw = self.manifest(source, oci.choose(raw, arch))
+            manifest = self.cache.put(raw)
             config_digest = oci.parse_manifest(raw).config.digest
         config = self._config(source, manifest, config_digest)
-        return _locked(source, arch, index, raw, config)
+        with self._naming(source, arch):
+            return locked_image(source, arch, index, raw, config)
 
     def _resolve_local(self, source: Source, arch: str) -> LockedImage:
         """Copy an image that is on this machine into the cache as a whole, and look at it."""
@@ -118,7 +129,7 @@ class Registry:
                 [*options, "copy", "--remove-signatures", *preserve, where, f"dir:{target}"],
             )
             raw = (target / "manifest.json").read_bytes()
-            with _naming(source, arch):
+            with self._naming(source, arch):
                 manifest = oci.parse_manifest(raw)
             self.cache.admit(_from(source), self.cache.put(raw))
             for digest in {manifest.config.digest, *(each.digest for each in manifest.layers)}:
@@ -128,7 +139,8 @@ class Registry:
                 top = self._skopeo(source, [*temporary, "inspect", "--raw", where]).stdout
                 index = self.cache.put(top) if oci.is_index(top) else None
         config = self.cache.read(manifest.config.digest)
-        return _locked(source, arch, index, raw, config)
+        with self._naming(source, arch):
+            return locked_image(source, arch, index, raw, config)
 
     def _fetch_metadata(self, image: LockedImage, source: Source) -> None:
         for digest in filter(None, (image.list, image.manifest)):
@@ -199,6 +211,18 @@ class Registry:
                 hint="do not trust that registry or mirror; see registries.conf for which is used",
             )
 
+    @contextmanager
+    def _naming(self, source: Source, arch: str) -> Iterator[None]:
+        """Put the image, and the line that asks for it, in front of what is wrong with it."""
+        try:
+            yield
+        except RegistryError as error:
+            if error.place is not None or error.message.startswith(source.text):
+                raise
+            message = f"{source.text} ({arch}): {error.message}"
+            place = self.places.get(source.text)
+            raise RegistryError(message, place=place, hint=error.hint) from error
+
     def _skopeo(self, source: Source, arguments: list[str], cwd: Path | None = None) -> Result:
         """Run skopeo; relative sources are found from the definition's directory."""
         registries = registries_conf()
@@ -246,50 +270,3 @@ def _docker(source: Source, tag_or_digest: str) -> str:
     assert source.origin is not None
     mark = "@" if tag_or_digest.startswith("sha256:") else ":"
     return f"docker://{source.origin.repo}{mark}{tag_or_digest}"
-
-
-def _locked(
-    source: Source, arch: str, index: str | None, raw: bytes, raw_config: bytes
-) -> LockedImage:
-    with _naming(source, arch):
-        manifest = oci.parse_manifest(raw)
-        config = oci.parse_config(raw_config)
-        if config.architecture != oci_arch(arch) or config.os != "linux":
-            raise RegistryError(
-                f"is for {config.os}/{config.architecture}, not for {arch}",
-                hint=f"name an image for {arch}, or one that has several architectures",
-            )
-        if len(config.diff_ids) != len(manifest.layers):
-            raise RegistryError(
-                f"has {len(manifest.layers)} layers but {len(config.diff_ids)} diffIDs"
-            )
-    layers = tuple(
-        LockedLayer(layer.digest, layer.size, diff_id)
-        for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
-    )
-    digest = digest_of(raw)
-    return LockedImage(
-        source=source.text,
-        arch=arch,
-        names=_names(source.reference, index or digest),
-        list=index,
-        manifest=digest,
-        config=digest_of(raw_config),
-        created=config.created,
-        layers=layers,
-    )
-
-
-def _names(reference: Reference, digest: str) -> tuple[str, ...]:
-    """Tag and digest, so that both resolve on the device (facts: CRI-O, podman)."""
-    by_digest = f"{reference.repo}@{reference.digest or digest}"
-    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
-
-
-@contextmanager
-def _naming(source: Source, arch: str) -> Iterator[None]:
-    """Put the image in front of what is wrong with it."""
-    try:
-        yield
-    except RegistryError as error:
-        raise RegistryError(f"{source.text} ({arch}): {error.message}", hint=error.hint) from error

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +18,8 @@ from helpers.arch import oci_arch
 from helpers.definition.reference import parse_reference
 from helpers.lock.lock import Lock, LockedImage, dump
 from helpers.registry.blob import digest_of
-from helpers.registry.oci import parse_config, parse_time
+from helpers.registry.oci import parse_config
+from helpers.registry.rfc3339 import parse_time, utc
 
 LAYOUT = 1  # raise it when the same input gives other bytes
 _DOCUMENT, _PACKAGE = "SPDXRef-DOCUMENT", "SPDXRef-Package"
@@ -76,7 +76,7 @@ def make_sbom(
         "name": f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}",
         "documentNamespace": _namespace(subject, ordered),
         "creationInfo": {
-            "created": _time(datetime.fromtimestamp(subject.epoch, UTC)),
+            "created": utc(subject.epoch),
             "creators": ["Tool: paack"],
         },
         "packages": packages,
@@ -110,7 +110,7 @@ def _image(same: Sequence[LockedImage], declared: tuple[str, str]) -> dict[str, 
         "licenseDeclared": spdx,
         **({"licenseComments": f"The image's label says: {said}"} if said else {}),
         "checksums": [_checksum(image.manifest)],
-        "builtDate": _time(parse_time(image.created)),
+        "builtDate": utc(parse_time(image.created)),
         "primaryPackagePurpose": "CONTAINER",
         **({"comment": f"Named by the list {', '.join(lists)}."} if lists else {}),
         "externalRefs": [_purl(each) for each in sorted({_oci_purl(each) for each in same})],
@@ -197,7 +197,3 @@ def _image_id(image: LockedImage) -> str:
 
 def _layer_id(diff_id: str) -> str:
     return f"SPDXRef-Layer-{diff_id.removeprefix('sha256:')}"
-
-
-def _time(time: datetime) -> str:
-    return time.replace(microsecond=0, tzinfo=None).isoformat() + "Z"

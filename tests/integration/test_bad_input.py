@@ -10,12 +10,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from helpers.lock.lock import Lock, dump, read_lock
+from helpers.registry import oci
 from helpers.registry.blob import digest_of
+from helpers.registry.cache import Cache
 from helpers.registry.oci_layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.hostile_registry import HostileRegistry
@@ -120,15 +124,53 @@ def wrong_diff_id(s: Situation) -> str:
 def _layout_with_blob(s: Situation, blob: bytes, diff_id: str) -> str:
     """Write an image whose only layer is ``blob``, whatever its config says of it."""
     source = s.layout(blob)
-    layout = s.home / "layout"
+
+    def name_another(manifest: dict[str, Any], config: dict[str, Any]) -> None:
+        config["rootfs"]["diff_ids"] = [diff_id]
+
+    _change(s.home / "layout", name_another)
+    return source
+
+
+def _change(layout: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
+    """Change the manifest and the config of the only image in a layout."""
     index = json.loads((layout / "index.json").read_text())
     manifest = json.loads(_blob(layout, index["manifests"][0]["digest"]))
     config = json.loads(_blob(layout, manifest["config"]["digest"]))
-    config["rootfs"]["diff_ids"] = [diff_id]
+    change(manifest, config)
     manifest["config"] |= _put(layout, config)
     index["manifests"][0] |= _put(layout, manifest)
     (layout / "index.json").write_text(json.dumps(index))
-    return source
+
+
+def changed(
+    change: Callable[[dict[str, Any], dict[str, Any]], object],
+) -> Callable[[Situation], str]:
+    """Return the arrangement of an image whose manifest and config are changed so."""
+
+    def arrange(s: Situation) -> str:
+        source = s.layout(oddities.lower())
+        _change(s.home / "layout", change)
+        return s.define(source)
+
+    return arrange
+
+
+def unreadable_of_old(s: Situation) -> str:
+    """An image that podman cannot read, as an older paack locked and fetched it."""
+    source = s.layout(oddities.lower())
+    path = s.locked(source)
+    layout = s.home / "layout"
+    (good,) = read_lock(s.home / "app.lock.yaml").images.values()  # type: ignore[union-attr]
+    _change(layout, lambda manifest, config: config["config"].update(Cmd="sh"))
+    index = json.loads((layout / "index.json").read_text())
+    manifest = index["manifests"][0]["digest"]
+    config = json.loads(_blob(layout, manifest))["config"]["digest"]
+    bad = replace(good, manifest=manifest, config=config)
+    (s.home / "app.lock.yaml").write_text(dump(Lock({(bad.source, bad.arch): bad})))
+    for digest in (manifest, config):
+        Cache(s.paack.cache).put(_blob(layout, digest))
+    return path
 
 
 def _blob(layout: Path, digest: str) -> bytes:
@@ -213,6 +255,12 @@ CASES = {
     "wrong arch": Case(6, (r"aarch64",), wrong_arch),
     "damaged blob": Case(7, (r"blobs/sha256/[0-9a-f]{64}: the bytes are not those of", "rm "), damaged_blob),
     "truncated blob": Case(6, ("there is no such image",), truncated_blob),
+    "config of a wrong type": Case(6, (r"app\.yaml:6: oci:layout:localhost/app:1 \(x86_64\): its config cannot be used: config\.Cmd is \"sh\" and not a list of strings", "podman and CRI-O cannot read it"), changed(lambda manifest, config: config["config"].update(Cmd="sh"))),
+    "wrong time": Case(6, (r"history\[0\]\.created is \"\" and not a time",), changed(lambda manifest, config: config["history"][0].update(created=""))),
+    "config of an old lock": Case(6, (r"app\.yaml:6: .*\(x86_64\): its config cannot be used: config\.Cmd is",), unreadable_of_old),
+    "no architecture": Case(6, ("its config does not say for which architecture it is", "--platform"), changed(lambda manifest, config: config.pop("architecture"))),
+    "artifact": Case(6, (r"it is no image but an artifact \(type application/x\)",), changed(lambda manifest, config: manifest["config"].update(mediaType="application/x"))),
+    "encrypted": Case(6, (r"layer 1 is encrypted \(.*\+encrypted\)", "skopeo copy --decryption-key"), changed(lambda manifest, config: manifest["layers"][0].update(mediaType=f"{oci.OCI_LAYER}+encrypted"))),
     "corrupt gzip": Case(7, ("layer sha256:[0-9a-f]{64}: cannot be decompressed",), corrupt_gzip),
     "not a tar": Case(7, ("layer sha256:[0-9a-f]{64}: not a tar archive",), not_a_tar),
     "wrong diffID": Case(7, ("unpacks to sha256:.*config says",), wrong_diff_id),
@@ -315,6 +363,36 @@ def test_no_such_arch(situation: Situation) -> None:
     check(
         done, Case(6, (r"no image for aarch64 \(arm64\); there are: amd64, s390x",), missing_name)
     )
+
+
+def test_index_in_an_index(situation: Situation) -> None:
+    with lying(situation, ("x86_64", "aarch64")) as registry:
+        index = json.loads((registry.layout / "index.json").read_text())
+        inner = index["manifests"][0] | {"platform": {"architecture": "amd64", "os": "linux"}}
+        outer = {"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": [inner]}
+        index["manifests"][0] |= _put(registry.layout, outer)
+        (registry.layout / "index.json").write_text(json.dumps(index))
+        done = situation.paack.call("lock", situation.define(f"{registry.host}/app:1"), check=False)
+    said = (r"app\.yaml:6: .*/app:1 \(x86_64\): .*an index of images, in an index", inner["digest"])
+    check(done, Case(6, said, missing_name))
+
+
+def test_index_entry_without_platform(situation: Situation) -> None:
+    """It is taken where no other fits, and its config tells the architecture."""
+    with lying(situation) as registry:
+        index = json.loads((registry.layout / "index.json").read_text())
+        entry = {key: index["manifests"][0][key] for key in ("mediaType", "digest", "size")}
+        outer = {"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": [entry]}
+        index["manifests"][0] |= _put(registry.layout, outer)
+        (registry.layout / "index.json").write_text(json.dumps(index))
+        image = f"{registry.host}/app:1"
+        situation.paack.call("lock", situation.define(image))
+        lock = (situation.home / "app.lock.yaml").read_text()
+        assert f"manifest: {entry['digest']}" in lock
+        assert f"list: {index['manifests'][0]['digest']}" in lock
+        text = definition_text("app", [image], arches=["aarch64"])
+        done = situation.paack.call("lock", str(situation.paack.define(text)), check=False)
+    check(done, Case(6, (r"\(aarch64\): is for linux/amd64, not for aarch64",), missing_name))
 
 
 @pytest.mark.parametrize("what", ["layer", "config", "manifest"])

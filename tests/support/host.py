@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.commands import CONTAINED, MINIMAL_ENVIRONMENT, run
+from tests.support.commands import CONTAINED, MINIMAL_ENVIRONMENT, MORTAL, run
 
 _INIT = Path(__file__).with_name("host_init.py")
 
@@ -80,18 +80,24 @@ class Host:
 
         After `timeout` seconds it is killed (exit code 137). See commands.run for the rest.
         """
-        namespaces = Path(f"/proc/{self._holder.pid}/ns")
-        entry = [
-            "nsenter",
-            f"--mount={namespaces / 'mnt'}",
-            f"--pid={namespaces / 'pid_for_children'}",
-            "--",
-            "timeout",
-            "--signal=KILL",
-            str(timeout),
-        ]
+        limit = ["timeout", "--signal=KILL", str(timeout)]
         environment = {**MINIMAL_ENVIRONMENT, **(env or {})}
-        return run([*entry, *argv], check=check, env=environment, stdin=stdin)
+        return run([*self._entry(), *limit, *argv], check=check, env=environment, stdin=stdin)
+
+    def start(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start `argv` in the host, in a minimal environment; it says nothing."""
+        return subprocess.Popen(
+            [*MORTAL, *self._entry(), *argv],
+            env=MINIMAL_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _entry(self) -> list[str]:
+        namespaces = Path(f"/proc/{self._holder.pid}/ns")
+        mount, pid = namespaces / "mnt", namespaces / "pid_for_children"
+        return ["nsenter", f"--mount={mount}", f"--pid={pid}", "--"]
 
     def outside(self, path: Path) -> Path:
         """Return where this process finds the host's `path`, whatever is mounted there.

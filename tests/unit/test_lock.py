@@ -146,7 +146,7 @@ DAMAGED = {
     "size is true": GOOD.replace("size: 100", "size: true"),
     "no size": GOOD.replace("size: 100", "sighs: 100"),
     "created is no time": GOOD.replace("2024-05-06T07", "2024-05-06 at 07"),
-    "created is out of range": GOOD.replace("2024-05-06T07:08:09.5Z", "0001-01-01T00:00:00+01:00"),
+    "created is out of range": GOOD.replace("2024-05-06T07:08:09.5Z", "2024-05-06T25:08:09Z"),
     "created is a number": GOOD.replace("'2024-05-06T07:08:09.5Z'", "2024"),
     "no names": GOOD.replace("names:", "games:"),
     "names are empty": GOOD.replace("names:\n  - quay.io/a/b:1\n", "names: []\n  xs:\n"),

@@ -132,7 +132,6 @@ def test_an_image_with_two_names_is_one_package(cache: Cache, tmp_path: Path) ->
         ("<script>\n\x1b[31m\u202e", "NOASSERTION"),
         ("x" * 100_000, "NOASSERTION"),
         ("", None),
-        (["MIT"], None),
         (None, None),
     ],
 )

@@ -14,7 +14,7 @@ HELPERS = sorted((REPOSITORY / "helpers").rglob("*.py"))
 SOURCES = [*HELPERS, *sorted((REPOSITORY / "tasks").glob("*.py"))]
 MODULE_LINES, FUNCTION_LINES = 300, 40
 #: What may be longer than the rule says. Rather shorten it than add to these.
-LONGER_MODULES = {"helpers/build.py": 320, "helpers/registry/registry.py": 310}
+LONGER_MODULES = {"helpers/build.py": 320}
 LONGER_FUNCTIONS = {
     "helpers/rpm/device.py:device_of": 45,
     "helpers/microshift/release_import.py:import_set": 41,
@@ -26,8 +26,8 @@ PURE = {
     "kubernetes/manifests",
     "layers/group", "layers/layer_package", "layers/partial_store",
     "lock/lock",
-    "registry/blob", "registry/cache", "registry/fetch", "registry/oci", "registry/oci_layout",
-    "registry/skopeo_errors",
+    "registry/blob", "registry/cache", "registry/fetch", "registry/go_json",
+    "registry/oci", "registry/oci_layout", "registry/rfc3339", "registry/skopeo_errors",
     "repo/retention",
     "rpm/sbom", "rpm/spec",
     "store/image", "store/layer", "store/store", "store/tar", "store/tarsplit", "store/tarstream",
@@ -36,6 +36,7 @@ PURE = {
 #: Parts of another module that were split off, tested with it.
 PARTS = {
     "store/tarheader": "store/tar",
+    "registry/go_types": "registry/oci",
     "definition/yaml_format": "definition/definition",
     "schema": "definition/definition",
 }

@@ -1,0 +1,83 @@
+"""What an image is locked to: the digests of its manifest, config and layers, which must fit.
+
+Pure, but for the cache that is read.
+"""
+
+from __future__ import annotations
+
+from helpers.arch import oci_arch
+from helpers.definition.reference import Reference, Source
+from helpers.errors import RegistryError
+from helpers.lock.lock import LockedImage, LockedLayer
+from helpers.registry import oci
+from helpers.registry.blob import BROKEN_IMAGE, digest_of
+from helpers.registry.cache import Cache
+
+
+def locked_image(
+    source: Source, arch: str, index: str | None, raw: bytes, raw_config: bytes
+) -> LockedImage:
+    """Return the locked image of a manifest and a config; ``index`` is the digest of its index.
+
+    Raises RegistryError for what is no image for ``arch``, or what podman and CRI-O cannot read.
+    """
+    manifest = oci.parse_manifest(raw)
+    config = oci.parse_config(raw_config)
+    _check_fit(manifest, config, raw_config, arch)
+    layers = tuple(
+        LockedLayer(layer.digest, layer.size, diff_id)
+        for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
+    )
+    digest = digest_of(raw)
+    return LockedImage(
+        source=source.text,
+        arch=arch,
+        names=_names(source.reference, index or digest),
+        list=index,
+        manifest=digest,
+        config=digest_of(raw_config),
+        created=config.created,
+        layers=layers,
+    )
+
+
+def check_image(image: LockedImage, cache: Cache) -> None:
+    """Raise RegistryError for a locked image that podman or CRI-O cannot read.
+
+    What ``cache`` has of its manifest and config is looked at: an older paack locked more.
+    """
+    if cache.has(image.manifest):
+        oci.parse_manifest(cache.read(image.manifest))
+    if cache.has(image.config):
+        oci.parse_config(cache.read(image.config))
+
+
+def _check_fit(manifest: oci.Manifest, config: oci.Config, raw_config: bytes, arch: str) -> None:
+    """Raise RegistryError for a config that is another manifest's, or not for ``arch``."""
+    if len(raw_config) != manifest.config.size:
+        raise RegistryError(
+            f"its manifest gives its config {manifest.config.size} bytes, but it has "
+            f"{len(raw_config)}",
+            hint=BROKEN_IMAGE,
+        )
+    if not config.architecture or not config.os:
+        raise RegistryError(
+            f"its config does not say for which {'architecture' if config.os else 'system'} it is",
+            hint="build it anew for one: podman build --platform linux/ARCH",
+        )
+    if config.architecture != oci_arch(arch) or config.os != "linux":
+        raise RegistryError(
+            f"is for {config.os}/{config.architecture}, not for {arch}",
+            hint=f"name an image for {arch}, or one that has several architectures",
+        )
+    if len(config.diff_ids) != len(manifest.layers):
+        raise RegistryError(
+            f"has {len(manifest.layers)} layers but {len(config.diff_ids)} diffIDs",
+            hint=BROKEN_IMAGE,
+        )
+
+
+def _names(reference: Reference, digest: str) -> tuple[str, ...]:
+    """Tag and digest, so that both resolve on the device (facts: CRI-O, podman)."""
+    by_digest = f"{reference.repo}@{reference.digest or digest}"
+    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
