@@ -10,7 +10,7 @@ JOBS   ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo publish publish-job blueprint clean distclean
 
 flag = $(if $($(1)),--$(2)=$($(1)))
 flags = $(foreach each,$($(1)),--$(2)=$(each))
@@ -60,13 +60,17 @@ report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
 	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots) --output $(OUTPUT)
 
-microshift-containers: deps ## MicroShift's own images (VERSION, ARCH, COMPONENTS=olm,multus, AUTHFILE=pull secret, SRPM=1)
+microshift-containers: deps ## MicroShift's own images (VERSION, ARCH, COMPONENTS=olm,multus, AUTHFILE=pull secret, SRPM=1, LIST=1)
 	$(PAACK) microshift --output $(OUTPUT) $(call flag,VERSION,version) $(call flag,COMPONENTS,components) \
 	  $(call flag,AUTHFILE,authfile) $(call flag,RELEASE,release) $(call flag,SETS,sets) $(ARCH:%=--arch=%) \
-	  $(TARGET:%=--target=%) $(if $(SRPM),--srpm)
+	  $(TARGET:%=--target=%) $(if $(SRPM),--srpm) $(if $(LIST),--list)
 
 signing = $(call flag,SIGN,sign) $(call flag,PASSPHRASE_FD,passphrase-fd) $(OLD_KEY:%=--old-key=%) \
 	  $(call flag,URL,url) $(call flag,NAME,name) $(call flag,KEEP,keep) --output $(OUTPUT)
+
+microshift-repo: deps ## publish MicroShift's images of VERSION="4.21.29 4.22.7" for both arches (SIGN, TO, URL, AUTHFILE, COMPONENTS)
+	$(PAACK) microshift.repo $(VERSION:%=--version=%) $(call flag,COMPONENTS,components) $(call flag,TO,to) \
+	  $(call flag,VERSIONS,versions) $(call flag,AUTHFILE,authfile) $(call flag,SETS,sets) $(if $(SOURCES),--sources) $(signing)
 
 repo: deps ## dnf repository of all that was built, in _output/repo (SIGN=key ID, URL, KEEP)
 	$(PAACK) repo $(signing)

@@ -13,6 +13,7 @@ import difflib
 import re
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +66,8 @@ def key(
         "block": block,
         "refused": refused,
     }
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -198,6 +201,13 @@ def _value(
                 for number, each in enumerate(located.value)
             )
             return tuple(each for each in items if each is not None)
+        if typing.get_origin(kind) is Mapping and isinstance(located.value, dict):
+            (_, item) = typing.get_args(kind)
+            values = {
+                name: _value(item, field, each, problems, f"{path}.{name}")
+                for name, each in located.value.items()
+            }
+            return {name: value for name, value in values.items() if value is not None}
         if dataclasses.is_dataclass(kind) and isinstance(located.value, dict):
             return bind(typing.cast("type[Any]", kind), located, problems, path)
         if kind in (str, Text) and isinstance(located.value, str):
@@ -244,7 +254,8 @@ def _text(
 def _describe(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return "a list"
-    return "a mapping" if dataclasses.is_dataclass(kind) else "a text"
+    is_mapping = dataclasses.is_dataclass(kind) or typing.get_origin(kind) is Mapping
+    return "a mapping" if is_mapping else "a text"
 
 
 _NOTHING = Located(None, 0)

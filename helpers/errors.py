@@ -99,6 +99,10 @@ class NoSuchImage(RegistryError):
     """The registry answers, and has no such image."""
 
 
+class WrongArch(RegistryError):
+    """There is such an image, but not for this architecture."""
+
+
 class VerificationError(PaackError):
     """Bytes are not what a digest or a lock says."""
 

@@ -6,14 +6,22 @@ from invoke.collection import Collection
 
 from tasks.building import build, demo, lock, schema, srpm
 from tasks.farm import copr
-from tasks.microshift import microshift_build, microshift_import, microshift_lock
+from tasks.microshift import (
+    microshift_build,
+    microshift_check,
+    microshift_import,
+    microshift_lock,
+    microshift_repo,
+)
 from tasks.proof import check, diff, report, verify
 from tasks.publishing import blueprint, publish, publish_job, repo_build, repo_verify
 
 microshift_tasks = Collection("microshift")
 microshift_tasks.add_task(microshift_build, name="build", default=True)
 microshift_tasks.add_task(microshift_lock, name="lock")
+microshift_tasks.add_task(microshift_check, name="check")
 microshift_tasks.add_task(microshift_import, name="import")
+microshift_tasks.add_task(microshift_repo, name="repo")
 repo_tasks = Collection("repo")
 repo_tasks.add_task(repo_build, name="build", default=True)
 repo_tasks.add_task(repo_verify, name="verify")

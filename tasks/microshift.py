@@ -15,17 +15,30 @@ from tasks.command import (
     command,
     print_paths,
 )
+from tasks.publishing import PUBLISHING, TO, VERSIONS, print_published, settings_of, site_at
 
 SETS = "The directory of the sets (default: microshift-images)"
-SET_VERSION = "MicroShift's version: a directory there, or an RPM version (default: the newest)"
-COMPONENTS = "olm,multus,… (default: all; none: the core only)"
+SET_VERSION = "MicroShift's version: a set's name, or an RPM version (default: the newest release)"
+COMPONENTS = "olm,multus,… (default: all that the release pins; all; none: the core only)"
 
 
 def _image_set(sets: str | None, version: str | None) -> Any:
-    from helpers.microshift.image_set import SETS as DIRECTORY
     from helpers.microshift.image_set import find_set
 
-    return find_set(Path(sets) if sets else DIRECTORY, version)
+    images = find_set(_sets(sets), version)
+    if images.is_old:
+        print(
+            f"{images.file} is a set of an older paack: to convert it, "
+            f"paack microshift.import --from {images.directory}",
+            file=sys.stderr,
+        )
+    return images
+
+
+def _sets(sets: str | None) -> Path:
+    from helpers.microshift.image_set import SETS as DIRECTORY
+
+    return Path(sets) if sets else DIRECTORY
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -40,8 +53,9 @@ def _words(text: str | None) -> tuple[str, ...]:
         "core": "--no-core: only the components",
         "arch": "Only this RPM arch (may be repeated)",
         "target": "Build with mock, for this configuration of it (may be repeated)",
-        "release": "RPM release (default: as in set.yaml)",
+        "release": "RPM release (default: as in the set)",
         "srpm": "Make source RPMs instead",
+        "list": "Print what sets there are instead: versions, age, components",
         "print": "Print the definition instead; it builds like any other",
         "sets": SETS,
         "output": OUTPUT,
@@ -58,6 +72,7 @@ def microshift_build(
     target: list[str] | None = None,
     release: str = "",
     srpm: bool = False,
+    list_: bool = False,
     print_: bool = False,
     sets: str | None = None,
     output: str | None = None,
@@ -68,6 +83,13 @@ def microshift_build(
     from helpers.definition.dump import dump_definitions
     from helpers.microshift import microshift
 
+    if list_:
+        from datetime import date
+
+        from helpers.microshift.listing import list_sets
+
+        print("\n".join(list_sets(_sets(sets), date.today())))
+        return
     images = _image_set(sets, version)
     packages = microshift.definitions(images, _words(components), core=core, release=release)
     if print_:
@@ -103,7 +125,7 @@ def microshift_lock(
     sets: str | None = None,
     authfile: str | None = None,
 ) -> None:
-    """Lock MicroShift's own images, a lock per package, beside their release files."""
+    """Lock MicroShift's own images, a lock per package, beside their set."""
     from helpers.microshift import microshift
 
     images = _image_set(sets, version)
@@ -114,31 +136,116 @@ def microshift_lock(
 @command(
     iterable=["from_"],
     help={
-        "from": "RPM (microshift-…release-info), directory or release-….json (may be repeated)",
+        "version": SET_VERSION,
+        "from": "Manifests of components to compare: RPM or directory (may be repeated)",
+        "sets": SETS,
+    },
+)
+def microshift_check(
+    _: Any, version: str | None = None, from_: list[str] | None = None, sets: str | None = None
+) -> None:
+    """Check a set: what pods lack, what the release did not pin, its locks; no network."""
+    from helpers.errors import DefinitionError
+    from helpers.microshift.check import check_set
+    from helpers.microshift.microshift import all_definitions
+
+    images = _image_set(sets, version)
+    findings = check_set(images, all_definitions(images), [Path(each) for each in from_ or ()])
+    print("\n".join(map(str, findings)) or "no problem")
+    if errors := [each for each in findings if not each.warning]:
+        raise DefinitionError(f"{len(errors)} errors in {images.file}")
+
+
+@command(
+    iterable=["from_", "from_payload"],
+    help={
+        "from": "RPM (microshift-…), directory or release-….json (may be repeated)",
+        "from_payload": "OKD's release payload: REF, or ARCH=REF (may be repeated)",
         "version": "MicroShift's version, as a tag or as RPM has it; RPMs say it themselves",
-        "name": "Name of the set's directory (default: after the version)",
+        "name": "Name of the set (default: after the version)",
         "exclude": "Components to leave out: ai-model-serving,…",
+        "tags": "Components whose images may have a tag only: ai-model-serving,…",
         "registry": "More registries that images may come from: ghcr.io/acme,…",
         "origin": "URL of what --from names, for the record (default: its name)",
         "sets": SETS,
+        "authfile": AUTHFILE,
     },
 )
 def microshift_import(
     _: Any,
     from_: list[str],
+    from_payload: list[str] | None = None,
     version: str | None = None,
     name: str | None = None,
     exclude: str | None = None,
+    tags: str | None = None,
     registry: str | None = None,
     origin: str | None = None,
     sets: str | None = None,
+    authfile: str | None = None,
 ) -> None:
-    """Add a MicroShift version, or components to one, from its published release files."""
-    from helpers.microshift.image_set import SETS as DIRECTORY
+    """Add a MicroShift version, or components to one, from what its release published."""
+    from helpers.microshift.payload import read_payloads
     from helpers.microshift.release_import import Wishes, import_set
 
-    wishes = Wishes(version, name, _words(exclude), _words(registry), origin)
-    sources = [Path(each) for each in from_]
-    images, remarks = import_set(Path(sets) if sets else DIRECTORY, sources, wishes)
+    left_out, accepted, registries = map(_words, (exclude, tags, registry))
+    wishes = Wishes(version, name, left_out, accepted, registries, origin)
+    payload = None
+    if from_payload:
+        builder = builder_of(authfile=authfile)
+        payload = read_payloads(builder.registry_at(Path()), from_payload)
+    images, remarks = import_set(_sets(sets), [Path(each) for each in from_], wishes, payload)
     print("\n".join(remarks), file=sys.stderr)
-    print(images.directory)
+    print(images.file)
+
+
+@command(
+    iterable=["version", "old_key"],
+    help={
+        **PUBLISHING,
+        "version": "MicroShift's versions: 4.21.29,4.22.7 (may be repeated; default: the newest)",
+        "components": COMPONENTS,
+        "to": TO,
+        "versions": VERSIONS,
+        "name": "Name of the repository (default: microshift-containers)",
+        "sources": "Publish source RPMs, too",
+        "sets": SETS,
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+        "frozen": FROZEN,
+    },
+)
+def microshift_repo(
+    _: Any,
+    version: list[str] | None = None,
+    components: str | None = None,
+    to: str | None = None,
+    sign: str | None = None,
+    passphrase_fd: int = -1,
+    old_key: list[str] | None = None,
+    url: str | None = None,
+    name: str = "microshift-containers",
+    keep: int = 5,
+    versions: int = 0,
+    compression: str = "gz",
+    sources: bool = False,
+    sets: str | None = None,
+    output: str | None = None,
+    authfile: str | None = None,
+    frozen: bool = False,
+) -> None:
+    """Publish MicroShift's images of some versions, all or nothing: what is there is not made."""
+    from helpers.microshift import microshift
+    from helpers.repo.publish_job import publish_job
+
+    site = site_at(to)
+    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
+    builder = builder_of(output, authfile, frozen)
+    packages: list[Any] = []
+    for each in _words(",".join(version or ())) or (None,):
+        images = _image_set(sets, each)
+        chosen = microshift.definitions(images, _words(components))
+        microshift.lock_missing(builder, images, chosen)
+        packages += chosen
+    print_published(publish_job(builder, packages, site, settings, sources=sources), site, name)

@@ -30,7 +30,10 @@ VERSIONS = "How many versions of each package stay (default: all)"
 TO = "DIR, or USER@HOST:DIR over rsync and ssh"
 
 
-def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, **more: Any) -> Any:
+def settings_of(
+    sign: str | None, passphrase_fd: int, old_key: list[str] | None, **more: Any
+) -> Any:
+    """Return how to publish, from the options in PUBLISHING."""
     from helpers.repo.publish import Settings
     from helpers.rpm.sign import find_signer
 
@@ -41,7 +44,8 @@ def _settings(sign: str | None, passphrase_fd: int, old_key: list[str] | None, *
     return Settings(signer=signer, old_keys=tuple(old_key or ()), **more)
 
 
-def _site(to: str | None) -> Any:
+def site_at(to: str | None) -> Any:
+    """Return the place that --to names; UsageError when none is named."""
     from helpers.errors import UsageError
     from helpers.progress import Reporter
     from helpers.repo.site_rsync import site_of
@@ -81,7 +85,8 @@ def _print_added(done: Any, where: object) -> None:
         print(f"no new package in {where}", file=sys.stderr)
 
 
-def _print_published(done: Any, site: Any, name: str) -> None:
+def print_published(done: Any, site: Any, name: str) -> None:
+    """Print what was published, and how devices get at it."""
     _print_added(done, site.where)
     print(f"devices: curl -o /etc/yum.repos.d/{name}.repo {done.repo}", file=sys.stderr)
 
@@ -103,7 +108,7 @@ def repo_build(
     from helpers.repo.repo import make_repo, repo_path
 
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
-    settings = _settings(sign, passphrase_fd, old_key, **how)
+    settings = settings_of(sign, passphrase_fd, old_key, **how)
     directory = Path(output or "_output")
     _print_added(make_repo(directory, settings, Reporter()), repo_path(directory))
 
@@ -166,11 +171,11 @@ def publish(
     from helpers.repo.publish import publish as publish_to
     from helpers.repo.repo import repo_path
 
-    site = _site(to)
+    site = site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
-    settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
+    settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
     offers = built_offers(repo_path(Path(output or "_output")))
-    _print_published(publish_to(site, lambda _: offers, settings), site, name)
+    print_published(publish_to(site, lambda _: offers, settings), site, name)
 
 
 @command(
@@ -202,14 +207,15 @@ def publish_job(
     authfile: str | None = None,
 ) -> None:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
+    from helpers.definition.definition import load_definition
     from helpers.repo.publish_job import publish_job as run_job
 
-    definition, site = definition_of(def_), _site(to)
+    definition, site = load_definition(definition_of(def_)), site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
-    settings = _settings(sign, passphrase_fd, old_key, versions=versions, **how)
+    settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
     builder = builder_of(output, authfile, frozen=True)
-    done = run_job(builder, definition, site, settings, sources=sources)
-    _print_published(done, site, name)
+    done = run_job(builder, [definition], site, settings, sources=sources)
+    print_published(done, site, name)
 
 
 @command(

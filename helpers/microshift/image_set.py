@@ -1,222 +1,215 @@
-"""MicroShift's image sets: ``microshift-images/NAME/`` with release files and a ``set.yaml``.
-
-The release files are MicroShift's own, unchanged; ``set.yaml`` holds what they do not say.
-helpers/microshift/release_import.py makes these directories.
-"""
+"""Image sets of MicroShift's releases, loaded and checked: ``microshift-images/NAME.yaml``."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.document import Problems, bind, key, load, suggest
-from helpers.errors import DefinitionError, DefinitionErrors, UsageError
+from helpers.document import Problems, bind, load, suggest
+from helpers.errors import DefinitionErrors, UsageError
+from helpers.microshift.old_set import OLD_FILE, read_old_set
 from helpers.microshift.release import (
     ARCHES,
+    COMPONENT,
     CORE,
-    PAUSE,
+    PAUSES,
     ReleaseFile,
+    ReleaseImage,
+    check_pinned,
     check_registries,
     check_releases,
-    file_name,
-    parse_file_name,
-    parse_release,
+    release_image,
 )
+from helpers.microshift.set_document import ON_REQUEST, SUFFIX, ComponentDocument, SetDocument
 
 SETS = Path("microshift-images")
-SET_FILE = "set.yaml"
-_VERSION = r"[0-9][A-Za-z0-9._+~^]*"
-RELEASE = r"[A-Za-z0-9._+~^]+"
-RELEASE_HINT = "letters, digits and . _ + ~ ^; no dash"
-_IMPORT_HINT = "import the set anew: paack microshift.import --help"
-
-
-@dataclass(frozen=True)
-class OmitDocument:
-    """An image of the core that the set leaves out."""
-
-    image: str = key("Its name in the release file", required=True, default="")
-    arches: tuple[str, ...] = key("For which arches; all when left out", choices=ARCHES, default=())
-    reason: str = key("Why", required=True, default="")
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class ExcludedDocument:
-    """A component of the release that the set does not offer."""
-
-    component: str = key("Its name", required=True, default="")
-    reason: str = key("Why", required=True, default="")
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class FileDocument:
-    """A release file, and where it is from."""
-
-    name: str = key("Its name", required=True, default="")
-    sha256: str = key("Its SHA-256", required=True, pattern=r"[0-9a-f]{64}", default="")
-    origin: str = key(
-        "Repository, commit and path; or the RPM and the path in it", required=True, default=""
-    )
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class SetDocument:
-    """The file set.yaml."""
-
-    name: str = key("What MicroShift calls the release", required=True, default="")
-    version: str = key(
-        "RPM version of the package microshift", required=True, pattern=_VERSION,
-        hint="as rpm -q microshift --qf %{VERSION} prints it", default="",
-    )  # fmt: skip
-    release: str = key(
-        "RPM release of our packages", pattern=RELEASE, hint=RELEASE_HINT, default="1"
-    )
-    license: str = key("Licence of MicroShift", default="Apache-2.0")
-    url: str | None = key("Home page", pattern=r"https://\S+")
-    registries: tuple[str, ...] = key("All that images may come from", required=True, default=())
-    pull_secret: tuple[str, ...] = key("Those that want OpenShift's pull secret", default=())
-    components: tuple[str, ...] = key("Optional components", default=())
-    excluded: tuple[ExcludedDocument, ...] = key("Components that are not offered", default=())
-    omit: tuple[OmitDocument, ...] = key("Images of the core that are left out", default=())
-    files: tuple[FileDocument, ...] = key("The release files", required=True, default=())
-    line: int = 0
+_NAME = re.compile(r"[0-9][A-Za-z0-9._+^-]*")
+_IMPORT_HINT = "add one: paack microshift.import --from RPM   (or name a directory with --sets)"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """One MicroShift release: its files by component (the core first) and arch.
+    """One MicroShift release: its images by component (the core first) and arch.
 
-    Images that set.yaml leaves out are not in them.
+    What the set adds is in them, and what it leaves out is not.
     """
 
-    directory: Path
+    file: Path
     document: SetDocument
     components: Mapping[str, Mapping[str, ReleaseFile]]
+
+    @property
+    def name(self) -> str:
+        """The name of its file, which ``--version`` takes."""
+        return self.directory.name
+
+    @property
+    def directory(self) -> Path:
+        """Where its locks are: beside the file, called as it."""
+        return self.file.parent if self.is_old else self.file.with_suffix("")
 
     @property
     def version(self) -> str:
         """The RPM version of the package ``microshift``."""
         return self.document.version
 
+    @property
+    def is_old(self) -> bool:
+        """Whether an older paack made it: a directory of release files."""
+        return self.file.name == OLD_FILE
 
-def load_set(directory: Path) -> ImageSet:
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """The optional components."""
+        return tuple(each for each in self.components if each != CORE)
+
+    def by_tag(self, component: str) -> list[ReleaseImage]:
+        """Return the images of a component that no digest pins, each name once."""
+        images = [each for file in self.components[component].values() for each in file.images]
+        loose = (each for each in images if each.source.reference.digest is None)
+        return list({each.name: each for each in loose}.values())
+
+
+def load_set(file: Path) -> ImageSet:
     """Load and check a set; raise DefinitionErrors with all of its problems."""
-    set_file = directory / SET_FILE
-    problems = Problems(set_file)
-    document = bind(SetDocument, load(set_file), problems)
-    if document is None:
+    if file.name == OLD_FILE:
+        return image_set(file, read_old_set(file))
+    problems = Problems(file)
+    document = bind(SetDocument, load(file), problems)
+    if document is None or problems.found:
         raise DefinitionErrors(problems.found)
-    found: list[DefinitionError] = []
-    releases = _read_files(directory, document, problems, found)
-    # A file that is wrong by itself would seem to differ from its other arch.
-    found = found or check_releases(releases, directory)
-    _check_components(document, releases, problems)
-    releases = [_without_omitted(each, document) for each in releases]
-    found += check_registries(releases, document.registries)
-    if problems.found or found:
-        raise DefinitionErrors([*problems.found, *found])
-    components = {
-        component: {each.arch: each for each in releases if each.component == component}
-        for component in (CORE, *document.components)
+    return image_set(file, document)
+
+
+def image_set(file: Path, document: SetDocument) -> ImageSet:
+    """Check the document of a set, which is or shall be in ``file``; raise DefinitionErrors."""
+    problems = Problems(file)
+    released = {
+        name: _released(name, component, problems)
+        for name, component in document.components.items()
     }
-    return ImageSet(directory, document, components)
+    flat = [each for arches in released.values() for each in arches]
+    # A component that is wrong by itself would seem to differ from its other arch.
+    if not problems.found:
+        problems.found += check_releases(flat, file)
+    components = {
+        name: {each.arch: _changed(each, document.components[name], problems) for each in arches}
+        for name, arches in released.items()
+    }
+    ordered = {name: components[name] for name in sorted(components, key=lambda n: (n != CORE, n))}
+    _check(document, ordered, problems)
+    problems.check()
+    return ImageSet(file, document, ordered)
 
 
 def find_set(sets: Path, version: str | None) -> ImageSet:
-    """Return the set of a version, named by its directory or RPM version.
+    """Return the set of a version, named by its file or RPM version.
 
-    Without ``version`` the newest that is no pre-release and not of OKD. Raises UsageError.
+    Without ``version`` the newest release: no candidate, and not OKD's. Raises UsageError.
     """
-    names = sorted(file.parent.name for file in sets.glob(f"*/{SET_FILE}"))
-    if not names:
-        raise UsageError(
-            f"no set of images in {sets}/",
-            hint="add one: paack microshift.import --from RPM   (or name a directory with --sets)",
-        )
+    files = set_files(sets)
+    if not files:
+        raise UsageError(f"no set of images in {sets}/", hint=_IMPORT_HINT)
     if version is None:
-        return load_set(sets / max(names, key=_rank))
-    if version in names:
-        return load_set(sets / version)
-    for name in names:
-        if _version_of(sets / name) == version:
-            return load_set(sets / name)
+        releases = [name for name in files if re.fullmatch(r"\d+(\.\d+)*", name)]
+        if not releases:
+            raise UsageError(
+                f"no set in {sets}/ is of a release", hint=f"--version takes: {', '.join(files)}"
+            )
+        return load_set(files[max(releases, key=_numbers)])
+    if version in files:
+        return load_set(files[version])
+    for file in files.values():
+        if _version_of(file) == version:
+            return load_set(file)
     raise UsageError(
-        f"there is no set for MicroShift {version!r}; there are: {', '.join(names)}",
-        hint=f"{suggest(version, tuple(names))}   (add one: paack microshift.import --from …)",
+        f"there is no set for MicroShift {version!r}; there are: {', '.join(files)}",
+        hint=f"{suggest(version, tuple(files))}   (add one: paack microshift.import --from …)",
     )
 
 
-def _without_omitted(file: ReleaseFile, document: SetDocument) -> ReleaseFile:
-    omitted = {
-        each.image
-        for each in document.omit
-        if file.component == CORE and file.arch in (each.arches or ARCHES)
-    }
-    return replace(file, images=tuple(each for each in file.images if each.name not in omitted))
+def set_files(sets: Path) -> dict[str, Path]:
+    """Return the files of all sets by name, the oldest version first."""
+    found = {file.parent.name: file for file in sets.glob(f"*/{OLD_FILE}")}
+    found |= {file.stem: file for file in sets.glob(f"*{SUFFIX}") if _NAME.fullmatch(file.stem)}
+    return {name: found[name] for name in sorted(found, key=lambda name: (_numbers(name), name))}
 
 
-def _version_of(directory: Path) -> object:
-    keys = load(directory / SET_FILE).value
+def is_set_name(name: str) -> bool:
+    """Tell whether a set can be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _version_of(file: Path) -> object:
+    keys = load(file).value
     version = keys.get("version") if isinstance(keys, dict) else None
     return version.value if version else None
 
 
-def _rank(name: str) -> tuple[bool, tuple[int, ...]]:
-    final = re.fullmatch(r"\d+(\.\d+)*", name) is not None
-    return final, tuple(int(number) for number in re.findall(r"\d+", name))
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", name))
 
 
-def _read_files(
-    directory: Path, document: SetDocument, problems: Problems, found: list[DefinitionError]
-) -> list[ReleaseFile]:
-    """Read the release files that set.yaml lists, and see that there are no others."""
-    releases = []
-    listed = {each.name: each for each in document.files}
-    for path in sorted(directory.glob("release*.json")):
-        if path.name not in listed:
-            problems.add(document.line, f"{path.name} is not listed in 'files'", _IMPORT_HINT)
-    for each in document.files:
-        if parse_file_name(each.name) is None:
-            problems.add(each.line, f"{each.name!r} is no release file", _IMPORT_HINT)
+def _released(name: str, component: ComponentDocument, problems: Problems) -> list[ReleaseFile]:
+    """Return what the release names for each arch of a component."""
+    if not re.fullmatch(COMPONENT, name):
+        problems.add(component.line, f"{name!r} is no name of a component", "as in cert-manager")
+    found = []
+    for arch, references in component.images.items():
+        if arch not in ARCHES:
+            problems.add(component.line, f"{name}: images: {arch!r}: MicroShift is not for it")
             continue
-        try:
-            content = (directory / each.name).read_bytes()
-        except OSError as error:
-            problems.add(each.line, f"{each.name}: {error.strerror}", _IMPORT_HINT)
-            continue
-        if hashlib.sha256(content).hexdigest() != each.sha256:
-            problems.add(each.line, f"{each.name} was changed since its import", _IMPORT_HINT)
-        if release := parse_release(directory / each.name, content, found):
-            releases.append(release)
-    return releases
+        images = [
+            release_image(image, text, text.line, problems) for image, text in references.items()
+        ]
+        base = component.base.get(arch)
+        found.append(ReleaseFile(problems.file, name, arch, base, tuple(filter(None, images))))
+    return found
 
 
-def _check_components(
-    document: SetDocument, releases: list[ReleaseFile], problems: Problems
+def _changed(file: ReleaseFile, component: ComponentDocument, problems: Problems) -> ReleaseFile:
+    """Return the images of one arch with those that are added, without those left out."""
+    omitted = {
+        name for name, each in component.omit.items() if file.arch in (each.arches or ARCHES)
+    }
+    images = {image.name: image for image in file.images if image.name not in omitted}
+    for name, added in component.add.items():
+        text = added.images.get(file.arch)
+        if name in {image.name for image in file.images}:
+            where = f"{file.component}: add: {name}"
+            problems.add(added.line, f"{where}: the release names it", "remove it here, or there")
+        elif text is not None and (made := release_image(name, text, text.line, problems)):
+            images[name] = made
+    changed = replace(file, images=tuple(images.values()))
+    if not component.tags:
+        hint = f"leave it out (omit), or write below {file.component}: 'tags: {ON_REQUEST}'"
+        check_pinned(changed, problems, hint)
+    return changed
+
+
+def _check(
+    document: SetDocument,
+    components: Mapping[str, Mapping[str, ReleaseFile]],
+    problems: Problems,
 ) -> None:
-    there = {each.component for each in releases} | {CORE}
-    for component in document.components:
-        if component not in there:
-            wanted = " or ".join(file_name(component, arch) for arch in ARCHES)
-            problems.add(document.line, f"components: {component} has no {wanted}", _IMPORT_HINT)
-    for component in sorted(there - {CORE, *document.components}):
-        problems.add(
-            document.line,
-            f"{component} has release files, but is not in 'components'",
-            "list it, or remove its files",
-        )
-    core = {image.name for each in releases if each.component == CORE for image in each.images}
-    for each in document.omit:
-        if each.image == PAUSE:
-            problems.add(each.line, f"omit: {PAUSE} cannot be left out: no pod starts without it")
-        elif each.image not in core:
-            names = tuple(sorted(core))
-            problems.add(each.line, f"omit: no image {each.image!r}", suggest(each.image, names))
+    for name, component in document.components.items():
+        known = {image for images in component.images.values() for image in images}
+        for image, omit in component.omit.items():
+            if image in PAUSES and name == CORE:
+                problems.add(omit.line, f"omit: {image} cannot be left out: no pod starts without")
+            elif image not in known:
+                hint = suggest(image, tuple(sorted(known)))
+                problems.add(omit.line, f"{name}: omit: no image {image!r}", hint)
+        for image, add in component.add.items():
+            if component.images.keys() != add.images.keys():
+                arches = ", ".join(component.images)
+                message = f"{name}: add: {image} must have the arches of its component: {arches}"
+                problems.add(add.line, message)
+    files = [file for arches in components.values() for file in arches.values()]
+    problems.found += check_registries(files, document.registries)
     for registry in set(document.pull_secret) - set(document.registries):
         problems.add(document.line, f"pull_secret: {registry} is not in 'registries'")
+    if document.version and not components:
+        problems.add(document.line, "no component", "a set has the core, for both arches")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from helpers.build import Builder
@@ -25,15 +25,17 @@ from helpers.definition.definition import (
     PackageArch,
 )
 from helpers.document import suggest
-from helpers.errors import LockError, UsageError
+from helpers.errors import DefinitionErrors, LockError, UsageError
 from helpers.lock.lock import lock_path
-from helpers.microshift.image_set import RELEASE, RELEASE_HINT, ImageSet
+from helpers.microshift.image_set import ImageSet
+from helpers.microshift.needs_of_set import missing_needs
 from helpers.microshift.release import ARCHES, CORE
+from helpers.microshift.set_document import RELEASE, RELEASE_HINT
 
 NAME = "microshift-containers"
 #: Not the first paack's /usr/lib/microshift/images, a directory: rpm cannot put a link there.
 PATH = f"/usr/lib/{NAME}"
-NONE = "none"
+NONE, ALL = "none", "all"
 
 _DESCRIPTION = """\
 The container images of {what}, in a read-only store that CRI-O and
@@ -46,16 +48,28 @@ def definitions(
 ) -> tuple[Definition, ...]:
     """Return a definition per package: the core's (unless ``core`` is False) and ``components``'.
 
-    No component means all; NONE means none. ``release`` replaces the set's RPM release. Raises
-    UsageError for a component that the set does not offer, and for a bad release.
+    No component means all that the release pins, ALL really all, NONE none. ``release`` replaces
+    the set's RPM release. Raises UsageError for a component that the set does not offer, and for
+    a bad release; DefinitionErrors when a pod of a component would lack an image.
     """
-    chosen = _choose(images, components)
+    chosen = [*([CORE] if core else []), *_choose(images, components)]
     if release and not re.fullmatch(RELEASE, release):
         raise UsageError(f"{release!r} is no RPM release", hint=RELEASE_HINT)
+    if lacking := list(missing_needs(images, chosen)):
+        raise DefinitionErrors(lacking)
     return tuple(
-        _definition(images, component, release or images.document.release)
-        for component in ((CORE, *chosen) if core else chosen)
+        _definition(images, component, release or images.document.release) for component in chosen
     )
+
+
+def all_definitions(images: ImageSet) -> tuple[Definition, ...]:
+    """Return a definition for each component, whatever is wrong with it."""
+    return tuple(_definition(images, each, images.document.release) for each in images.components)
+
+
+def on_request(images: ImageSet) -> list[str]:
+    """Return the components that are made only when named: a tag may move, or be gone."""
+    return [component for component in images.optional if images.by_tag(component)]
 
 
 def build(
@@ -73,8 +87,7 @@ def build(
         if arch not in ARCHES:
             hint = f"--arch takes one of: {', '.join(ARCHES)}"
             raise UsageError(f"MicroShift is not for {arch!r}", hint=hint)
-    lacking = [each for each in packages if not lock_path(each.file).exists()]
-    lock(builder, images, () if builder.frozen else lacking)
+    lock_missing(builder, images, packages)
     make = make or builder.rpms
     made: list[Path] = []
     for definition in packages:
@@ -88,33 +101,43 @@ def build(
     return made
 
 
+def lock_missing(builder: Builder, images: ImageSet, packages: Sequence[Definition]) -> list[Path]:
+    """Lock those of ``packages`` that have no lock, unless the builder makes none."""
+    lacking = [each for each in packages if not lock_path(each.file).exists()]
+    return lock(builder, images, () if builder.frozen else lacking)
+
+
 def lock(builder: Builder, images: ImageSet, packages: Sequence[Definition]) -> list[Path]:
     """Lock ``packages`` and return the paths of the locks."""
     made = []
     for definition in packages:
         builder.reporter.say(f"lock    {lock_path(definition.file)}")
-        with _hinted(images):
-            made.append(builder.lock(definition)[0])
+        images.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with _hinted(images):
+                made.append(builder.lock(definition)[0])
+        finally:
+            with suppress(OSError):
+                images.directory.rmdir()  # nothing could be locked
     return made
 
 
 def _choose(images: ImageSet, components: Sequence[str]) -> list[str]:
-    offered = images.document.components
+    offered = images.optional
     if not components:
-        return list(offered)
-    excluded = {each.component: each.reason for each in images.document.excluded}
+        return [component for component in offered if component not in on_request(images)]
     for component in components:
-        if component in excluded:
+        if component in images.document.excluded:
             raise UsageError(
-                f"{images.directory.name} does not offer {component}: {excluded[component]}",
+                f"{images.name} does not offer {component}: {images.document.excluded[component]}",
                 hint="package what you need of it with a definition of your own",
             )
-        if component not in (*offered, NONE):
+        if component not in (*offered, NONE, ALL):
             raise UsageError(
-                f"{images.directory.name} has no component {component!r}",
-                hint=suggest(component, (*offered, NONE)),
+                f"{images.name} has no component {component!r}",
+                hint=suggest(component, (*offered, NONE, ALL)),
             )
-    return [component for component in offered if component in components]
+    return [each for each in offered if each in components or ALL in components]
 
 
 def _definition(images: ImageSet, component: str, release: str) -> Definition:
@@ -163,5 +186,5 @@ def _hinted(images: ImageSet) -> Iterator[None]:
     try:
         yield
     except LockError as error:
-        hint = f"paack microshift.lock --version {images.directory.name}"
+        hint = f"paack microshift.lock --version {images.name}"
         raise LockError(error.message, place=error.place, hint=hint) from error

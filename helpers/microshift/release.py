@@ -23,10 +23,11 @@ from helpers.microshift.pull_secret import NAMESPACES, namespace_of
 
 ARCHES = ("x86_64", "aarch64")
 CORE = "core"
-#: The image that CRI-O's ``pause_image`` names on a MicroShift host.
-PAUSE = "pod"
+#: The image that CRI-O's ``pause_image`` names on a MicroShift host; the second is of 2022.
+PAUSES = ("pod", "pause")
+COMPONENT = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
-_FILE = re.compile(r"release(?:-([a-z0-9]+(?:-[a-z0-9]+)*))?-(x86_64|aarch64)\.json")
+_FILE = re.compile(rf"release(?:-({COMPONENT}))?-(x86_64|aarch64)\.json")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NUMBERS = re.compile(r"\d+\.\d+\.\d+")
 _OCP = "quay.io/openshift-release-dev"
@@ -64,8 +65,13 @@ def file_name(component: str, arch: str) -> str:
     return f"release-{arch}.json" if component == CORE else f"release-{component}-{arch}.json"
 
 
-def parse_release(file: Path, content: bytes, found: list[DefinitionError]) -> ReleaseFile | None:
-    """Parse a release file; add what is wrong to ``found``, None when nothing can be made of it."""
+def parse_release(
+    file: Path, content: bytes, found: list[DefinitionError], tags: Collection[str] = ()
+) -> ReleaseFile | None:
+    """Parse a release file; add what is wrong to ``found``, None when nothing can be made of it.
+
+    Images of the components in ``tags`` need no digest.
+    """
     problems = Problems(file)
     name = parse_file_name(file.name)
     if name is None or (name[0] == CORE and file.name != file_name(*name)):
@@ -77,14 +83,19 @@ def parse_release(file: Path, content: bytes, found: list[DefinitionError]) -> R
         return None
     text = content.decode()
     images = [
-        _image(key, value, _line(text, key), problems) for key, value in document["images"].items()
+        release_image(key, value, _line(text, key), problems)
+        for key, value in document["images"].items()
     ]
     if not images:
         problems.add(0, "names no image", _LAYOUT)
     release = document.get("release")
     base = release.get("base") if isinstance(release, dict) else None
     parsed = ReleaseFile(file, *name, str(base) if base else None, tuple(filter(None, images)))
-    _check_pinned(parsed, problems)
+    if parsed.component not in tags:
+        hint = f"leave the component out, or accept its tags: --exclude {name[0]}, --tags {name[0]}"
+        if parsed.component == CORE:
+            hint = "take a release whose core is pinned, or accept its tags: --tags core"
+        check_pinned(parsed, problems, hint)
     found.extend(problems.found)
     return parsed
 
@@ -113,9 +124,9 @@ def check_releases(files: Sequence[ReleaseFile], where: Path) -> list[Definition
         by_component.setdefault(each.component, []).append(each)
     found = []
     for each in by_component[CORE]:
-        if not any(image.name == PAUSE for image in each.images):
+        if not any(image.name in PAUSES for image in each.images):
             hint = "MicroShift cannot start any pod without it: see CRI-O's pause_image"
-            found.append(_error(each, 0, f"the pause image {PAUSE!r} is not in the core", hint))
+            found.append(_error(each, 0, f"the pause image {PAUSES[0]!r} is not in the core", hint))
     found += [
         DefinitionError(
             f"{file_name(CORE, arch)} is not there",
@@ -185,12 +196,13 @@ def _json(content: bytes, problems: Problems) -> dict[str, Any] | None:
     return document
 
 
-def _image(name: str, value: object, line: int, problems: Problems) -> ReleaseImage | None:
+def release_image(name: str, value: object, line: int, problems: Problems) -> ReleaseImage | None:
+    """Return an image by its name and reference; None, with a problem, when one is not right."""
     if not _IMAGE.fullmatch(name):
         problems.add(line, f"{name!r} is no name of an image", "letters, digits and . _ -")
         return None
     try:
-        source = parse_source(value if isinstance(value, str) else "")
+        source = parse_source(str(value) if isinstance(value, str) else "")
     except ReferenceProblem as problem:
         problems.add(line, f"{name}: {problem}", problem.hint)
         return None
@@ -200,12 +212,10 @@ def _image(name: str, value: object, line: int, problems: Problems) -> ReleaseIm
     return ReleaseImage(name, source, line)
 
 
-def _check_pinned(file: ReleaseFile, problems: Problems) -> None:
+def check_pinned(file: ReleaseFile, problems: Problems, hint: str) -> None:
+    """Note the images that have no digest as one problem."""
     loose = [each for each in file.images if each.source.reference.digest is None]
     if loose:
-        hint = "take a release whose core is pinned"
-        if file.component != CORE:
-            hint = f"leave the component out: --exclude {file.component}"
         problems.add(
             loose[0].line,
             f"{len(loose)} of {len(file.images)} images have no digest, and a tag may move: "

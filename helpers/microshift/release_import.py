@@ -1,24 +1,23 @@
-"""New image sets, from what MicroShift publishes: its release files become a directory of sets."""
+"""New image sets, from what MicroShift publishes: release files become one file of ours."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import yaml
 
 from helpers.errors import DefinitionError, DefinitionErrors, Place, UsageError
 from helpers.microshift.image_set import (
-    SET_FILE,
-    ExcludedDocument,
-    FileDocument,
     ImageSet,
-    SetDocument,
+    image_set,
+    is_set_name,
     load_set,
+    set_files,
 )
+from helpers.microshift.needs import Need, needs_of
+from helpers.microshift.needs_of_set import with_needs
+from helpers.microshift.old_set import OLD_FILE
+from helpers.microshift.payload import Payload
 from helpers.microshift.pull_secret import NAMESPACES, namespace_of, wants_pull_secret
 from helpers.microshift.release import (
     CORE,
@@ -28,15 +27,19 @@ from helpers.microshift.release import (
     parse_file_name,
     parse_release,
 )
-from helpers.microshift.release_source import Found, read_source
+from helpers.microshift.release_source import Content, Found, Tree, read_source
+from helpers.microshift.set_document import (
+    ON_REQUEST,
+    SUFFIX,
+    ComponentDocument,
+    SetDocument,
+    component_of,
+    dump_set,
+)
+from helpers.microshift.version import built_on, rpm_version, set_name
 from helpers.workspace import workspace
 
 _URL = "https://github.com/openshift/microshift"
-_HEAD = "# Made by paack microshift.import; what the fields mean: docs/microshift.md\n"
-_PRE_RELEASE = re.compile(r"(\d+\.\d+\.\d+)-((?:ec|rc)\.\d+)(?:-\d+\.p\d+)?")
-_FINAL = re.compile(r"(\d+\.\d+\.\d+)-\d+\.p\d+")
-_OKD = re.compile(r".*_g[0-9a-f]+_(\d+\.\d+\.\d+_okd_.+)")
-_DIRECTORY = re.compile(r"[0-9][A-Za-z0-9._+^-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,86 +49,108 @@ class Wishes:
     version: str | None = None
     name: str | None = None
     exclude: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     registries: tuple[str, ...] = ()
     origin: str | None = None
 
 
-def rpm_version(version: str) -> str:
-    """Return the RPM version of a MicroShift release that is named by its tag or RPM version.
-
-    Tags of Red Hat's builds have a date, and ``-`` before a pre-release where RPM has ``~``. In
-    all others MicroShift's make-rpm.sh turns each ``-`` into ``_``.
-    """
-    if match := _PRE_RELEASE.fullmatch(version):
-        return f"{match[1]}~{match[2]}"
-    match = _FINAL.fullmatch(version)
-    return match[1] if match else version.replace("-", "_")
-
-
-def directory_name(version: str) -> str:
-    """Return the short name of an RPM version: ``5.0.0-ec.6``; for OKD its own version."""
-    match = _OKD.fullmatch(version)
-    return match[1].replace("_", "-") if match else version.replace("~", "-")
-
-
-def import_set(sets: Path, sources: Sequence[Path], wishes: Wishes) -> tuple[ImageSet, list[str]]:
+def import_set(
+    sets: Path, sources: Sequence[Path], wishes: Wishes, payload: Payload | None = None
+) -> tuple[ImageSet, list[str]]:
     """Add a version to ``sets``, or components to one that is there.
 
     Returns the set, and what a person should know, a line each. Raises UsageError, and
     DefinitionErrors with all problems; then nothing is changed.
     """
-    if not sources:
+    if len(sources) == 1 and (old_file := sources[0] / OLD_FILE).exists():
+        return _converted(sets, old_file)
+    content = _read(sources, wishes, payload)
+    version = _version(content.releases, wishes.version)
+    file = sets / f"{wishes.name or set_name(version)}{SUFFIX}"
+    if not is_set_name(file.stem):
+        raise UsageError(
+            f"{file.stem!r} is no name for a set", hint="name it with --name, as in 4.20.26"
+        )
+    old = load_set(known) if (known := set_files(sets).get(file.stem)) else None
+    if old and old.version != version:
+        raise UsageError(
+            f"{old.file} is of MicroShift {old.version}, not {version}",
+            hint="give the new set another name: --name NAME",
+        )
+    date, tag = _date(content, wishes, payload), wishes.version or version
+    first = SetDocument(name=tag, version=version, date=date, url=_URL)
+    document = old.document if old else first
+    new = _once(content.releases)
+    kept = [each for each in new if _component(each) not in wishes.exclude]
+    problems: list[DefinitionError] = []
+    files = _parse(kept, problems, wishes.tags) + list(payload.files if payload else ())
+    namespaces = {*NAMESPACES, *wishes.registries, *document.registries}
+    _check(files, old, problems, sources[0] if sources else file, namespaces)
+    document = _with_files(document, files, kept, payload, wishes.tags)
+    document = _with_registries(document, files, namespaces)
+    document = replace(document, excluded=_excluded(document, new, wishes))
+    return _finished(file, document, content.trees)
+
+
+def _finished(
+    file: Path, document: SetDocument, trees: Sequence[Tree]
+) -> tuple[ImageSet, list[str]]:
+    """Add what the components' manifests need, check all, and write it."""
+    needs, faults = needs_of(trees, [each for each in document.components if each != CORE])
+    document, remarks = with_needs(image_set(file, document), needs)
+    remarks += [f"not compared: {fault}" for fault in faults]
+    made = image_set(file, _with_registries_of_needs(document, needs))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with workspace(file.with_name(f".{file.stem}.work")) as work:
+        (work / file.name).write_text(dump_set(made.document), "utf-8")
+        (work / file.name).rename(file)
+    return made, [*_remarks(made), *remarks]
+
+
+def _converted(sets: Path, old_file: Path) -> tuple[ImageSet, list[str]]:
+    """Write what a set of an older paack says as a file of today."""
+    old = load_set(old_file)
+    made, remarks = _finished(sets / f"{old_file.parent.name}{SUFFIX}", old.document, ())
+    return made, [*remarks, f"{old_file} and the release files beside it are no longer read"]
+
+
+def _read(sources: Sequence[Path], wishes: Wishes, payload: Payload | None) -> Content:
+    if not sources and not payload:
         raise UsageError(
             "nothing to import is named",
             hint="for example: --from microshift-release-info-4.20.26-….noarch.rpm",
         )
-    found = [each for source in sources for each in read_source(source, wishes.origin)]
-    version = _version(found, wishes.version)
-    directory = sets / (wishes.name or directory_name(version))
-    if not _DIRECTORY.fullmatch(directory.name):
-        raise UsageError(
-            f"{directory.name!r} is no name for a set", hint="name it with --name, as in 4.20.26"
-        )
-    old = load_set(directory) if (directory / SET_FILE).exists() else None
-    if old and old.version != version:
-        raise UsageError(
-            f"{directory} is of MicroShift {old.version}, not {version}",
-            hint="give the new set another name: --name NAME",
-        )
-    new = _new_files(found, old)
-    kept = [each for each in new if _component(each) not in wishes.exclude]
-    problems: list[DefinitionError] = []
-    there = _parse(kept, problems)
-    files = [*_files_of(old, problems), *there]
-    namespaces = {*NAMESPACES, *wishes.registries, *(old.document.registries if old else ())}
-    # A file that is wrong by itself would seem to differ from its other arch.
-    problems = problems or check_releases(files, sources[0])
-    problems += check_registries(there, namespaces)
-    if problems:
-        raise DefinitionErrors(problems)
-    first = SetDocument(name=wishes.version or version, version=version, url=_URL)
-    document = _document(old.document if old else first, there, kept, namespaces)
-    document = replace(document, excluded=_excluded(document, new, wishes.exclude))
-    _write(directory, document, kept)
-    made = load_set(directory)
-    return made, _remarks(made)
+    content = Content()
+    for source in sources:
+        part = read_source(source, wishes.origin)
+        content.releases.extend(part.releases)
+        content.trees.extend(part.trees)
+    return content
 
 
-def _version(found: Sequence[Found], given: str | None) -> str:
+def _version(found: Sequence[Found], named: str | None) -> str:
+    """Return the RPM version of what was found; raise UsageError when it is not one."""
     versions = {each.version for each in found if each.version}
-    if given:
-        versions.add(rpm_version(given))
+    versions |= {rpm_version(named)} if named else set()
     if len(versions) > 1:
         raise UsageError(
             f"these are of several versions of MicroShift: {', '.join(sorted(versions))}",
-            hint="import one version at a time",
+            hint="name only the files of one release",
         )
     if not versions:
         raise UsageError(
             "release files do not say of which MicroShift they are",
-            hint="add the tag, or the RPM version of the package microshift: --version 4.20.26",
+            hint="add --version, as in: --version 4.20.26-202606190714.p0   (or what is there: "
+            "rpm -q --qf '%{VERSION}' microshift)",
         )
     return versions.pop()
+
+
+def _date(content: Content, wishes: Wishes, payload: Payload | None) -> str | None:
+    if payload:
+        return payload.date
+    named = [wishes.version or "", *(each.release or "" for each in content.releases)]
+    return next(filter(None, map(built_on, named)), None)
 
 
 def _component(found: Found) -> str:
@@ -133,58 +158,115 @@ def _component(found: Found) -> str:
     return name[0] if name else ""
 
 
-def _new_files(found: Sequence[Found], old: ImageSet | None) -> list[Found]:
-    """Return each file once, without those that ``old`` has; two that differ are refused."""
-    known = {each.name: each.sha256 for each in old.document.files} if old else {}
+def _once(found: Sequence[Found]) -> list[Found]:
+    """Return each file once; two that differ are refused."""
     new: dict[str, Found] = {}
     for each in found:
-        name, digest = each.file.name, _sha256(each.content)
-        if known.setdefault(name, digest) != digest:
-            there = new[name].file if name in new else f"that of {old.directory}" if old else ""
-            raise DefinitionError(
-                f"is another {name} than {there}",
-                place=Place(each.file),
-                hint="name only the files of one release; to replace a set, remove it first",
-            )
-        if old is None or name not in {file.name for file in old.document.files}:
-            new.setdefault(name, each)
+        first = new.setdefault(each.file.name, each)
+        if first.content != each.content:
+            raise _another(each.file, each.file.name, str(first.file))
     return list(new.values())
 
 
-def _files_of(old: ImageSet | None, problems: list[DefinitionError]) -> list[ReleaseFile]:
-    """Return the files of a set as they are, with what it leaves out."""
-    paths = [old.directory / each.name for each in old.document.files] if old else []
-    return [each for path in paths if (each := parse_release(path, path.read_bytes(), problems))]
-
-
-def _parse(found: Sequence[Found], problems: list[DefinitionError]) -> list[ReleaseFile]:
-    parsed = (parse_release(each.file, each.content, problems) for each in found)
-    return [each for each in parsed if each]
-
-
-def _document(
-    old: SetDocument, files: Sequence[ReleaseFile], found: Sequence[Found], known: set[str]
-) -> SetDocument:
-    """Return ``old`` with what is new: ``files``, as they were ``found``."""
-    repos = {image.source.reference.repo for each in files for image in each.images}
-    registries = {namespace_of(repo, known) for repo in repos}
-    secret = {namespace_of(repo, known) for repo in repos if wants_pull_secret(repo)}
-    listed = [FileDocument(each.file.name, _sha256(each.content), each.origin) for each in found]
-    return replace(
-        old,
-        registries=tuple(sorted({*old.registries, *filter(None, registries)})),
-        pull_secret=tuple(sorted({*old.pull_secret, *filter(None, secret)})),
-        components=tuple(sorted({*old.components, *(each.component for each in files)} - {CORE})),
-        files=tuple(sorted((*old.files, *listed), key=lambda each: each.name)),
+def _another(file: Path, name: str, other: str) -> DefinitionError:
+    return DefinitionError(
+        f"is another {name} than {other}",
+        place=Place(file),
+        hint="name only the files of one release; to replace a set, remove it first",
     )
 
 
-def _excluded(
-    document: SetDocument, new: Sequence[Found], exclude: Sequence[str]
-) -> tuple[ExcludedDocument, ...]:
+def _parse(
+    found: Sequence[Found], problems: list[DefinitionError], tags: Sequence[str] = ()
+) -> list[ReleaseFile]:
+    parsed = (parse_release(each.file, each.content, problems, tags) for each in found)
+    return [each for each in parsed if each]
+
+
+def _check(
+    files: Sequence[ReleaseFile],
+    old: ImageSet | None,
+    problems: list[DefinitionError],
+    where: Path,
+    namespaces: set[str],
+) -> None:
+    """Raise DefinitionErrors with all that is wrong with new files, beside those of a set."""
+    known = old.document.components if old else {}
+    for each in files:
+        before = known.get(each.component, ComponentDocument()).images.get(each.arch)
+        if before is not None and old:
+            base = known[each.component].base.get(each.arch)
+            if (base, dict(before)) != (each.base, {i.name: i.source.text for i in each.images}):
+                raise _another(each.file, each.file.name, f"that of {old.file}")
+    new = {(each.component, each.arch) for each in files}
+    others = [
+        file
+        for arches in (old.components.values() if old else ())
+        for file in arches.values()
+        if (file.component, file.arch) not in new
+    ]
+    # A file that is wrong by itself would seem to differ from its other arch.
+    problems += [] if problems else check_releases([*others, *files], where)
+    problems += check_registries(files, namespaces)
+    if problems:
+        raise DefinitionErrors(problems)
+
+
+def _with_files(
+    document: SetDocument,
+    files: Sequence[ReleaseFile],
+    found: Sequence[Found],
+    payload: Payload | None,
+    tags: Sequence[str],
+) -> SetDocument:
+    """Return a set with the components that ``files`` have; what people wrote there stays."""
+    origins = {each.file.name: each.origin for each in found}
+    origins |= payload.origins if payload else {}
+    components = dict(document.components)
+    for name in sorted({each.component for each in files}, key=lambda name: (name != CORE, name)):
+        made = component_of([each for each in files if each.component == name], origins)
+        before = components.get(name, ComponentDocument())
+        loose = any("@" not in text for arch in made.images.values() for text in arch.values())
+        components[name] = replace(
+            before,
+            base={**before.base, **made.base},
+            origin={**before.origin, **made.origin},
+            images={**before.images, **made.images},
+            tags=ON_REQUEST if loose and name in tags else before.tags,
+        )
+    return replace(document, components=components)
+
+
+def _with_registries(
+    document: SetDocument, files: Sequence[ReleaseFile], known: set[str]
+) -> SetDocument:
+    repos = {image.source.reference.repo for each in files for image in each.images}
+    registries = {namespace_of(repo, known) for repo in repos}
+    secret = {namespace_of(repo, known) for repo in repos if wants_pull_secret(repo)}
+    return replace(
+        document,
+        registries=tuple(sorted({*document.registries, *filter(None, registries)})),
+        pull_secret=tuple(sorted({*document.pull_secret, *filter(None, secret)})),
+    )
+
+
+def _with_registries_of_needs(document: SetDocument, needs: Sequence[Need]) -> SetDocument:
+    """Return a set that knows the registries of what was added, where those are MicroShift's."""
+    added = {
+        str(text)
+        for component in document.components.values()
+        for add in component.add.values()
+        for text in add.images.values()
+    }
+    repos = {each.reference.repo for each in needs if str(each.reference) in added}
+    known = {*document.registries, *filter(None, map(namespace_of, repos))}
+    return replace(document, registries=tuple(sorted(known)))
+
+
+def _excluded(document: SetDocument, new: Sequence[Found], wishes: Wishes) -> Mapping[str, str]:
     """Say of every component that is left out why."""
-    found = {each.component: each for each in document.excluded}
-    for component in exclude:
+    found = dict(document.excluded)
+    for component in wishes.exclude:
         files = [each for each in new if _component(each) == component]
         if component == CORE or not files:
             names = ", ".join(sorted({_component(each) for each in new} - {CORE}))
@@ -192,35 +274,8 @@ def _excluded(
             raise UsageError(f"there is no component {component!r} to leave out", hint=hint)
         problems: list[DefinitionError] = []
         _parse(files, problems)
-        reason = problems[0].message if problems else "left out when the set was imported"
-        found[component] = ExcludedDocument(component, reason)
-    kept = (each for each in found.values() if each.component not in document.components)
-    return tuple(sorted(kept, key=lambda each: each.component))
-
-
-def _write(directory: Path, document: SetDocument, new: Sequence[Found]) -> None:
-    """Write the set: a new one appears as a whole; a grown one ends with its set.yaml."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with workspace(directory.with_name(f".{directory.name}.work")) as work:
-        made = work / directory.name
-        made.mkdir(mode=0o755)
-        for each in new:
-            (made / each.file.name).write_bytes(each.content)
-        (made / SET_FILE).write_text(_dump(document), "utf-8")
-        if directory.exists():
-            for name in (*(each.file.name for each in new), SET_FILE):
-                (made / name).rename(directory / name)
-        else:
-            made.rename(directory)
-
-
-def _dump(document: SetDocument) -> str:
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: plain(each) for key, each in value.items() if key != "line" and each}
-        return [plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-    return _HEAD + yaml.safe_dump(plain(asdict(document)), sort_keys=False, width=1000)
+        found[component] = problems[0].message if problems else "left out when it was imported"
+    return {name: found[name] for name in sorted(found) if name not in document.components}
 
 
 def _remarks(images: ImageSet) -> list[str]:
@@ -228,16 +283,14 @@ def _remarks(images: ImageSet) -> list[str]:
     for component, files in images.components.items():
         texts = [{each.name: each.source.text for each in file.images} for file in files.values()]
         lines.append(f"{component}: {len(texts[0])} images for {', '.join(files)}")
+        if loose := images.by_tag(component):
+            lines.append(f"  {len(loose)} have a tag only, which the lock pins")
         same = sorted(name for name in texts[0] if texts[0][name] == texts[-1].get(name))
         if len(files) > 1 and same:
             which = "all" if len(same) == len(texts[0]) else ", ".join(same)
             lines.append(
-                f"  the same digest for both arches: {which} (right if it is a list of images; "
-                "otherwise locking fails, and the image is to be left out: 'omit' in set.yaml)"
+                f"  the same reference for both arches: {which} (right if it is a list of images; "
+                "otherwise locking fails, and the image is to be left out: 'omit' in the set)"
             )
     left_out = images.document.excluded
-    return [*lines, *(f"{each.component}: left out: {each.reason}" for each in left_out)]
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return [*lines, *(f"{name}: left out: {reason}" for name, reason in left_out.items())]

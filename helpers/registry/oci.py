@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from helpers.arch import OCI_ARCH
-from helpers.errors import RegistryError
+from helpers.errors import RegistryError, WrongArch
 from helpers.registry import go_types
 from helpers.registry.blob import BROKEN_IMAGE, digest_of, is_digest
 from helpers.registry.go_json import JSONProblem, Struct, decode
@@ -100,7 +100,7 @@ def choose(raw: bytes, rpm_arch: str) -> str:
     """Return the digest of the manifest for ``rpm_arch`` in an index.
 
     As containers/image does, it is the first entry without a platform where none is for the
-    architecture. Raises RegistryError naming the platforms that are there.
+    architecture. Raises WrongArch naming the platforms that are there.
     """
     name, variants = OCI_ARCH[rpm_arch]
     is_oci = media_type(raw) == OCI_INDEX
@@ -124,7 +124,7 @@ def choose(raw: bytes, rpm_arch: str) -> str:
             by_variant.setdefault(variant, item)
     chosen = next((by_variant[each] for each in variants if each in by_variant), unnamed)
     if chosen is None:
-        raise RegistryError(
+        raise WrongArch(
             f"no image for {rpm_arch} ({name}); "
             f"there are: {', '.join(sorted(platforms)) or 'none'}",
             hint=f"choose a tag that has {name}, or leave {rpm_arch} out of the definition",

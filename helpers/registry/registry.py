@@ -29,6 +29,8 @@ from helpers.run import Result, run
 from helpers.workspace import workspace
 
 _RETRIES = "2"  # skopeo waits 1 s, then 2 s
+# All retries together: where packets vanish, each alone would take so long.
+_INSPECT = ("--command-timeout=30s", "inspect", "--retry-times", _RETRIES)
 _PARALLEL = 4
 
 
@@ -93,7 +95,7 @@ class Registry:
 
         Raises VerificationError when it has other bytes than the digest that it was asked for.
         """
-        command = ["inspect", "--retry-times", _RETRIES, "--raw", _docker(source, tag_or_digest)]
+        command = [*_INSPECT, "--raw", _docker(source, tag_or_digest)]
         content = self._skopeo(source, command).stdout
         if is_digest(tag_or_digest):
             self._check_digest(source, content, tag_or_digest)
@@ -198,7 +200,7 @@ class Registry:
     def _config(self, source: Source, manifest: str, digest: str) -> bytes:
         if self.cache.has(digest):
             return self.cache.read(digest)
-        command = ["inspect", "--retry-times", _RETRIES, "--raw", "--config"]
+        command = [*_INSPECT, "--raw", "--config"]
         content = self._skopeo(source, [*command, _docker(source, manifest)]).stdout
         self._check_digest(source, content, digest)
         self.cache.put(content)
@@ -221,7 +223,7 @@ class Registry:
                 raise
             message = f"{source.text} ({arch}): {error.message}"
             place = self.places.get(source.text)
-            raise RegistryError(message, place=place, hint=error.hint) from error
+            raise type(error)(message, place=place, hint=error.hint) from error
 
     def _skopeo(self, source: Source, arguments: list[str], cwd: Path | None = None) -> Result:
         """Run skopeo; relative sources are found from the definition's directory."""

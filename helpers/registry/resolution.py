@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from helpers.arch import oci_arch
 from helpers.definition.reference import Reference, Source
-from helpers.errors import RegistryError
+from helpers.errors import RegistryError, WrongArch
 from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.registry import oci
 from helpers.registry.blob import BROKEN_IMAGE, digest_of
@@ -66,7 +66,7 @@ def _check_fit(manifest: oci.Manifest, config: oci.Config, raw_config: bytes, ar
             hint="build it anew for one: podman build --platform linux/ARCH",
         )
     if config.architecture != oci_arch(arch) or config.os != "linux":
-        raise RegistryError(
+        raise WrongArch(
             f"is for {config.os}/{config.architecture}, not for {arch}",
             hint=f"name an image for {arch}, or one that has several architectures",
         )

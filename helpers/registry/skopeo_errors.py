@@ -10,6 +10,7 @@ from helpers.microshift import pull_secret
 from helpers.run import Result
 
 _REFUSED = "{registry} refuses access"
+_UNREACHABLE = "{registry} cannot be reached"
 _GONE = "there is no such image"
 _REJECTED = "the signature policy rejects it"
 _POLICY = (
@@ -56,7 +57,7 @@ _CAUSES = (
     (
         r"connection refused|no such host|i/o timeout|no route to host|network is unreachable"
         r"|server misbehaving|TLS handshake timeout|deadline exceeded",
-        "{registry} cannot be reached",
+        _UNREACHABLE,
         "check the network, or name a mirror in registries.conf (containers-registries.conf(5))",
     ),
     (
@@ -111,6 +112,8 @@ def explain(source: Source, result: Result) -> PaackError:
             kind = BuildError if full else missing
             if what == _REFUSED and pull_secret.wants_pull_secret(reference.repo):
                 hint = pull_secret.HINT
+            elif what == _UNREACHABLE and pull_secret.wants_pull_secret(reference.repo):
+                hint = f"{hint.format(registry=registry)}; then {pull_secret.HINT}"
             elif what == _GONE and source.origin is None:
                 hint = _local_hint(source)
             else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.definition.definition import Definition, Package, PackageArch, load_definition
+from helpers.definition.definition import Definition, Package, PackageArch
 from helpers.errors import LockError, Place, PublishError
 from helpers.kubernetes.manifests import read_manifests
 from helpers.layers.group import check_groups, layers_of
@@ -53,38 +53,52 @@ class Wanted:
     inputs: str
 
 
-def publish_job(
-    builder: Builder, file: Path, site: Site, settings: Settings, *, sources: bool = False
-) -> Publication:
-    """Publish the packages of a definition that are not yet; return what was published.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is published, what is not, and what is, made from we do not know what."""
 
-    With ``sources`` their source RPMs, too. Raises LockError when the lock is not up to date,
+    same: list[Wanted]
+    missing: list[Wanted]
+    unknown: list[Wanted]
+
+
+def publish_job(
+    builder: Builder,
+    definitions: Sequence[Definition],
+    site: Site,
+    settings: Settings,
+    *,
+    sources: bool = False,
+) -> Publication:
+    """Publish the packages of definitions that are not yet, all at once; return what was published.
+
+    With ``sources`` their source RPMs, too. Raises LockError when a lock is not up to date,
     PublishError when a published package was made from something else, or has other content.
     """
-    definition = load_definition(file)
-    lock = _read_lock(definition)
-    wanted = wanted_packages(definition, lock, sources=sources)
+    locks = [_read_lock(definition) for definition in definitions]
     with site.locked():
         states = read_states(site, settings)
-    missing, unknown = _missing(wanted, states)
-    layers = wanted_layers(definition, lock, [*missing, *unknown])
-    wanted += layers
-    # Their names tell what they are made from.
-    missing += [each for each in layers if not _published(each, states)]
-    same = [each for each in wanted if each not in missing and each not in unknown]
-    _say(builder, same, "same    {} is published")
-    _say(builder, unknown, "compare {}: it is not known what the published one was made from")
+    job = _Job([], [], [])
     offers: Offers = {}
-    if to_build := [*missing, *unknown]:
-        _build(builder, file, to_build)
-        inputs = {name: each.inputs for each in to_build for name in each.files}
+    inputs: dict[str, str] = {}
+    to_build = []
+    for definition, lock in zip(definitions, locks, strict=True):
+        part = _to_do(definition, lock, states, sources=sources)
+        job = _Job(job.same + part.same, job.missing + part.missing, job.unknown + part.unknown)
+        to_build.append((definition, [*part.missing, *part.unknown]))
+    _say(builder, job.same, "same    {} is published")
+    _say(builder, job.unknown, "compare {}: it is not known what the published one was made from")
+    for definition, some in to_build:
+        _build(builder, definition, some)
+        inputs |= {name: each.inputs for each in some for name in each.files}
+    if inputs:
         make_repo(builder.output, replace(settings, versions=0), builder.reporter, inputs)
-        offers = _offers(repo_path(builder.output), to_build)
+        offers = _offers(repo_path(builder.output), [*job.missing, *job.unknown])
     done = publish(site, lambda _: offers, settings)
-    _say(builder, unknown, "same    {} is published")
+    _say(builder, job.unknown, "same    {} is published")
     added = {path.rpartition("/")[2] for path in done.packages}
     if settings.versions:
-        old = [each for each in missing if not added.intersection(each.files)]
+        old = [each for each in job.missing if not added.intersection(each.files)]
         _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
     return done
 
@@ -123,6 +137,19 @@ def wanted_layers(definition: Definition, lock: Lock, missing: Sequence[Wanted])
                 if f"{base}.src.rpm" in files:
                     found.add(Wanted(SOURCE, (group.spec.source_file,), inputs))
     return sorted(found, key=lambda each: each.files)
+
+
+def _to_do(
+    definition: Definition, lock: Lock, states: Mapping[str, State], *, sources: bool
+) -> _Job:
+    """Tell apart what of a definition is published and what is not."""
+    wanted = wanted_packages(definition, lock, sources=sources)
+    missing, unknown = _missing(wanted, states)
+    layers = wanted_layers(definition, lock, [*missing, *unknown])
+    # Their names tell what they are made from.
+    missing += [each for each in layers if not _published(each, states)]
+    same = [each for each in (*wanted, *layers) if each not in missing and each not in unknown]
+    return _Job(same, missing, unknown)
 
 
 def _read_lock(definition: Definition) -> Lock:
@@ -174,13 +201,13 @@ def _published(each: Wanted, states: Mapping[str, State]) -> list[Entry]:
     return [state.entries[name] for name in each.files if name in state.entries]
 
 
-def _build(builder: Builder, file: Path, wanted: list[Wanted]) -> None:
+def _build(builder: Builder, definition: Definition, wanted: list[Wanted]) -> None:
     names = {name for each in wanted for name in each.files}
     arches = sorted({each.arch for each in wanted} - {SOURCE})
     if arches:
-        builder.rpms(file, arches, only=names)
+        builder.rpms(definition, arches, only=names)
     if any(each.arch == SOURCE for each in wanted):
-        builder.srpm(file, only=names)
+        builder.srpm(definition, only=names)
 
 
 def _offers(repository: Path, wanted: list[Wanted]) -> Offers:

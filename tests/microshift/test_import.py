@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.microshift.release_import import directory_name, rpm_version
+from helpers.microshift.version import rpm_version, set_name
 from tests.microshift.release_info import CORE_INFO, OLM_INFO, SHARE, info_rpm
 from tests.microshift.stand_in import VERSION, fake_release, write_files
 from tests.support.host import Host
@@ -60,13 +61,13 @@ def options(sources: list[Path]) -> list[str]:
     return [word for source in sources for word in ("--from", str(source))]
 
 
-def contents(directory: Path) -> dict[str, Any]:
+def contents(file: Path) -> dict[str, Any]:
     """Return a set without where it came from."""
-    found: dict[str, Any] = {path.name: path.read_bytes() for path in directory.iterdir()}
-    document = yaml.safe_load(found["set.yaml"])
-    for each in document["files"]:
+    document: dict[str, Any] = yaml.safe_load(file.read_text())
+    document.pop("date", None)
+    for each in document["components"].values():
         del each["origin"]
-    return {**found, "set.yaml": document}
+    return document
 
 
 def test_every_form_gives_the_same(sources: Sources, tmp_path: Path) -> None:
@@ -75,14 +76,17 @@ def test_every_form_gives_the_same(sources: Sources, tmp_path: Path) -> None:
         paack = Paack(tmp_path)
         version = [] if "RPMs" in form else ["--version", VERSION]
         done = paack.call("microshift.import", *options(given), *version, "--sets", form)
-        assert done.stdout == f"{form}/{VERSION}\n"
-        made[form] = contents(tmp_path / form / VERSION)
+        assert done.stdout == f"{form}/{VERSION}.yaml\n"
+        assert [path.name for path in (tmp_path / form).iterdir()] == [f"{VERSION}.yaml"]
+        made[form] = contents(tmp_path / form / f"{VERSION}.yaml")
     assert all(each == made["RPMs"] for each in made.values())
-    assert (
-        made["RPMs"]["release-olm-x86_64.json"]
-        == (sources.home / "release/release-olm-x86_64.json").read_bytes()
-    )
-    assert made["RPMs"]["set.yaml"] == {
+    components = made["RPMs"].pop("components")
+    for name, infix in (("core", ""), ("olm", "-olm")):
+        for arch in ("x86_64", "aarch64"):
+            text = (sources.home / f"release/release{infix}-{arch}.json").read_text()
+            assert components[name]["images"][arch] == json.loads(text)["images"]
+            assert components[name]["base"][arch] == json.loads(text)["release"]["base"]
+    assert made["RPMs"] == {
         "name": VERSION,
         "version": VERSION,
         "release": "1",
@@ -90,8 +94,6 @@ def test_every_form_gives_the_same(sources: Sources, tmp_path: Path) -> None:
         "url": "https://github.com/openshift/microshift",
         "registries": ["quay.io/openshift-release-dev"],
         "pull_secret": ["quay.io/openshift-release-dev"],
-        "components": ["olm"],
-        "files": made["files"]["set.yaml"]["files"],
     }
 
 
@@ -100,21 +102,22 @@ def test_origins(sources: Sources, tmp_path: Path) -> None:
     url = "https://example.com/microshift/blob/abc/assets"
     checkout = options(sources.forms["checkout"])
     paack.call("microshift.import", *checkout, "--version", VERSION, "--origin", url, "--sets", "a")
-    assert origin_of(tmp_path / "a", "release-olm-x86_64.json") == (
+    assert set_of(tmp_path / "a")["components"]["olm"]["origin"]["x86_64"] == (
         f"{url}/optional/operator-lifecycle-manager/release-olm-x86_64.json"
     )
     rpms = options(sources.forms["RPMs"])
     paack.call("microshift.import", *rpms, "--sets", "b")
     release = f"{VERSION}-202601010000.p0.gabcdef0.assembly.{VERSION}.el9.noarch.rpm"
-    assert origin_of(tmp_path / "b", "release-x86_64.json") == (
+    made = set_of(tmp_path / "b")
+    assert made["components"]["core"]["origin"]["x86_64"] == (
         f"{CORE_INFO}-{release}!{SHARE}/release/release-x86_64.json"
     )
+    assert made["date"] == "2026-01-01"  # of the RPM's release
 
 
-def origin_of(sets: Path, name: str) -> str:
-    document = yaml.safe_load((sets / VERSION / "set.yaml").read_text())
-    (found,) = (each["origin"] for each in document["files"] if each["name"] == name)
-    return str(found)
+def set_of(sets: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((sets / f"{VERSION}.yaml").read_text())
+    return document
 
 
 def test_rpms_are_read_by_an_ordinary_user(sources: Sources) -> None:
@@ -130,8 +133,8 @@ def test_rpms_are_read_by_an_ordinary_user(sources: Sources) -> None:
         above = {str(parent) for directory in shared for parent in directory.parents}
         host.run(["chmod", "a+x", *above])
         done = host.run([*drop, "env", "-C", str(home), *command], env={**kept, "HOME": str(home)})
-    assert done.stdout == f"sets/{VERSION}\n"
-    assert (home / "sets" / VERSION / "set.yaml").stat().st_uid == NOBODY
+    assert done.stdout == f"sets/{VERSION}.yaml\n"
+    assert (home / "sets" / f"{VERSION}.yaml").stat().st_uid == NOBODY
 
 
 def test_components_are_added_later(sources: Sources, tmp_path: Path) -> None:
@@ -139,11 +142,11 @@ def test_components_are_added_later(sources: Sources, tmp_path: Path) -> None:
     olm, core = sources.forms["RPMs"]
     assert CORE_INFO in core.name
     paack.call("microshift.import", "--from", str(core), "--sets", "sets")
-    set_file = tmp_path / "sets" / VERSION / "set.yaml"
+    set_file = tmp_path / "sets" / f"{VERSION}.yaml"
     set_file.write_text(set_file.read_text().replace("release: '1'", "release: '7'"))
     paack.call("microshift.import", "--from", str(olm), "--sets", "sets")
     document = yaml.safe_load(set_file.read_text())
-    assert (document["release"], document["components"]) == ("7", ["olm"])
+    assert (document["release"], list(document["components"])) == ("7", ["core", "olm"])
     again = paack.call("microshift.import", *options([olm, core]), "--sets", "sets")
     assert (again.returncode, yaml.safe_load(set_file.read_text())) == (0, document)
 
@@ -159,7 +162,7 @@ def test_excluded_components_say_why(tmp_path: Path) -> None:
     refused = paack.call(*call, check=False)
     assert "--exclude ai-model-serving" in refused.stderr
     paack.call(*call, "--exclude", "ai-model-serving")
-    assert not list(tmp_path.rglob("microshift-images/*/release-ai-model-serving-*"))
+    assert "ai-model-serving" not in set_of(tmp_path / "microshift-images")["components"]
     for options_, status, said in (
         (["--components", "ai-model-serving"], 2, "1 of 2 images have no digest.*vllm:fast"),
         (["--components", "om"], 2, "did you mean 'olm'"),
@@ -205,4 +208,4 @@ def test_mock_is_asked_for_a_target(sources: Sources, tmp_path: Path) -> None:
     ],
 )
 def test_versions(named: str, version: str, directory: str) -> None:
-    assert (rpm_version(named), directory_name(rpm_version(named))) == (version, directory)
+    assert (rpm_version(named), set_name(rpm_version(named))) == (version, directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from tests.microshift.stand_in import (
     layers_of,
     write_files,
 )
-from tests.support.product import Paack
+from tests.support.product import REPOSITORY, Paack
 
 SECRET = "https://console.redhat.com/openshift/install/pull-secret"
 
@@ -94,7 +95,31 @@ def check(paack: Paack, *variables: str, said: str, prefix: tuple[str, ...] = ()
 
 
 def test_no_network(paack: Paack) -> None:
-    check(paack, said="(quay.io|registry.redhat.io) cannot be reached", prefix=("unshare", "--net"))
+    """The registry, the secret, and where to get it: at once, not after all images' retries."""
+    started = time.monotonic()
+    said = rf"(quay.io|registry.redhat.io) cannot be reached.*{SECRET}.*AUTHFILE="
+    check(paack, said=said, prefix=("unshare", "--net"))
+    assert time.monotonic() - started < 40
+
+
+def test_a_fresh_clone_without_network(paack: Paack) -> None:
+    """The shipped sets, by no other variable than one for what is written."""
+    said = rf"quay.io/openshift-release-dev/\S+: quay.io cannot be reached.*{SECRET}.*AUTHFILE="
+    clone = paack.home / "clone"
+    clone.mkdir()
+    shipped = REPOSITORY / "microshift-images"
+    for file in shipped.glob("*.yaml"):
+        (clone / file.name).write_bytes(file.read_bytes())
+    fresh = Paack(paack.home / "clone", None, {"HOME": str(clone), "REGISTRY_AUTH_FILE": ""})
+    started = time.monotonic()
+    done = make_containers(fresh, f"SETS={clone}", prefix=("unshare", "--net"))
+    assert "Error 6" in done.stderr
+    assert re.search(said, done.stderr, re.DOTALL), done.stderr
+    assert f"lock    {clone}/4.22.7/" in done.stderr
+    assert time.monotonic() - started < 60
+    assert sorted(path.name for path in clone.glob("4*")) == sorted(
+        path.name for path in shipped.glob("4*.yaml")
+    )
 
 
 def test_no_secret(paack: Paack) -> None:

@@ -1,13 +1,13 @@
-"""The sets in microshift-images/: they load, and give right definitions and specs, offline."""
+"""The sets in microshift-images/: as MicroShift published them, complete, and usable offline."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,43 +15,182 @@ from helpers.definition.definition import Definition, Package, load_definition
 from helpers.definition.dump import dump_definitions
 from helpers.definition.reference import Source
 from helpers.lock.lock import LockedImage
-from helpers.microshift.image_set import ImageSet, find_set, load_set
-from helpers.microshift.microshift import PATH, definitions
+from helpers.microshift.image_set import ImageSet, find_set, load_set, set_files
+from helpers.microshift.microshift import PATH, all_definitions, definitions
+from helpers.microshift.needs_of_set import missing_needs
 from helpers.microshift.pull_secret import wants_pull_secret
-from helpers.microshift.release import ARCHES, CORE, PAUSE, file_name
+from helpers.microshift.release import ARCHES, CORE, PAUSES
+from helpers.microshift.set_document import dump_set
 from helpers.rpm.spec import Contents, render_spec
 from tests.support.commands import run
 from tests.support.product import REPOSITORY, Paack
 
-# Facts from MicroShift's repositories are kept beside this one, in shared/, or are imported.
-PLACES = (REPOSITORY / "microshift-images", REPOSITORY.parent / "shared" / "microshift-images")
-PLACE = next((place for place in PLACES if any(place.glob("*/set.yaml"))), PLACES[0])
-SETS = sorted(path.parent for path in PLACE.glob("*/set.yaml"))
-NAMES = [directory.name for directory in SETS]
-if not SETS:
-    pytest.skip(
-        "no set in microshift-images/: import some with `paack microshift.import --from RPM`",
-        allow_module_level=True,
-    )
-OKD = "4.21.0-okd-scos.ec.15"
-GOLDEN = PLACE / "golden"
-GOLDENS = {"okd-core": (OKD, CORE), "4.20.26-gateway-api": ("4.20.26", "gateway-api")}
-RELATIONS = {
-    "Requires": "[%{REQUIRENEVRS}\n]",
-    "Conflicts": "[%{CONFLICTNEVRS}\n]",
-    "Provides": "[%{PROVIDENEVRS}\n]",
-}
+PLACE = REPOSITORY / "microshift-images"
+OKD = "4.8.0-okd-2022-04-20"
+CANDIDATE = "5.0.0-ec.6"
+SETS = [OKD, "4.18.42", "4.19.7", "4.19.43", "4.20.26", "4.21.29", "4.22.7", CANDIDATE]
+#: Where they are: the project's own table of what MicroShift published, beside the repository.
+FACTS = [above / "shared/microshift/facts.json" for above in REPOSITORY.parents]
+#: name: 4.22.7-202607240848.p0, of OCP
+OCP_TAG = r"{}-20\d{{10}}\.p0"
+ORIGIN = r"https://github\.com/openshift/microshift/blob/[0-9a-f]{40}/.+"
+WHERE = ("--sets", str(PLACE))
+CORE_NAMES = {
+    "cli", "coredns", "csi-snapshot-controller", "haproxy-router", "kube-rbac-proxy",
+    "lvms_operator", "ovn-kubernetes-microshift", "pod", "service-ca-operator",
+}  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=SETS, ids=NAMES)
+@cache
+def loaded(name: str) -> ImageSet:
+    return load_set(PLACE / f"{name}.yaml")
+
+
+@pytest.fixture(params=SETS)
 def images(request: pytest.FixtureRequest) -> ImageSet:
-    return load_set(request.param)
+    return loaded(request.param)
+
+
+def test_all_are_known() -> None:
+    assert list(set_files(PLACE)) == SETS
+
+
+def test_the_newest_release_is_the_default() -> None:
+    """Not the candidate, which is newer, and not OKD's."""
+    assert find_set(PLACE, None).name == "4.22.7"
+    assert find_set(PLACE, "5.0.0~ec.6").name == find_set(PLACE, CANDIDATE).name == CANDIDATE
+
+
+def test_as_published(images: ImageSet) -> None:
+    """Every name and reference is that of the table, where that is; and nothing else is there."""
+    document = images.document
+    for name, component in document.components.items():
+        for arch, origin in component.origin.items():
+            assert re.fullmatch(
+                r"https://github\.com/openshift/microshift/blob/[0-9a-f]{40}/.+", origin
+            )
+            assert images.name == OKD or f"{name}-{arch}" in origin or name == CORE
+    facts = next((json.loads(file.read_text()) for file in FACTS if file.exists()), None)
+    if facts is None:  # then its own rules: a tag of Red Hat's, the core's nine names, all pinned
+        if images.name != OKD:
+            assert re.fullmatch(OCP_TAG.format(re.escape(images.name)), document.name)
+            assert {each.name for each in images.components[CORE]["x86_64"].images} == CORE_NAMES
+            assert not images.by_tag(CORE)
+        return
+    fact = facts[images.name]
+    assert document.name == fact["origin"]["ref"]
+    assert {
+        name: {arch: dict(named) for arch, named in component.images.items()}
+        for name, component in document.components.items()
+    } == fact["components"]
+    assert added(images) == fact.get("unlisted", {})
+    for name, component in document.components.items():
+        assert dict(component.base) == fact["origin"]["base"][name]
+        for arch, origin in component.origin.items():
+            path = f"{fact['origin']['commit']}/{fact['origin']['paths'][name][arch]}"
+            assert origin.endswith(f"/blob/{path}")
+
+
+def added(images: ImageSet) -> dict[str, Any]:
+    return {
+        name: {
+            arch: {image: str(each.images[arch]) for image, each in component.add.items()}
+            for arch in component.images
+        }
+        for name, component in images.document.components.items()
+        if component.add
+    }
+
+
+def test_it_is_as_an_import_writes_it(images: ImageSet) -> None:
+    text = images.file.read_text()
+    ours = dump_set(images.document)
+    assert text.split("\nname: ", 1)[1] == ours.split("\nname: ", 1)[1]
+
+
+def test_pods_lack_nothing_that_is_known(images: ImageSet) -> None:
+    assert list(missing_needs(images, list(images.components))) == []
+    if images.name == CANDIDATE:
+        for component, pod in (
+            ("kube-state-metrics", "Deployment/kube-state-metrics"),
+            ("node-exporter", "DaemonSet/node-exporter"),
+        ):
+            assert images.document.components[component].needs["kube-rbac-proxy"] == pod
+
+
+def test_tags_are_on_request_only(images: ImageSet) -> None:
+    by_tag = {name: len(images.by_tag(name)) for name in images.components if images.by_tag(name)}
+    many = images.name not in (OKD, "4.18.42", "4.19.7")
+    assert by_tag == ({CORE: 9} if images.name == OKD else {"ai-model-serving": 16} if many else {})
+    made = {package.name for each in definitions(images) for package in each.packages}
+    assert ("microshift-containers-ai-model-serving" in made) == (images.name == "4.19.7")
+    assert len(definitions(images, ("all",))) == len(images.components)
+
+
+def test_okd_says_what_is_not_pinned() -> None:
+    core = loaded(OKD).components[CORE]
+    pinned = {
+        arch: sorted(each.name for each in core[arch].images if each.source.reference.digest)
+        for arch in ARCHES
+    }
+    five = ["cli", "coredns", "haproxy_router", "kube_rbac_proxy", "service_ca_operator"]
+    assert pinned == {"x86_64": five, "aarch64": []}
+
+
+def test_secrets(images: ImageSet) -> None:
+    wanted = {each for each in images.document.registries if wants_pull_secret(f"{each}/x")}
+    assert set(images.document.pull_secret) == wanted
+    assert bool(wanted) == (images.name != OKD)
+
+
+def test_pause_image_is_in_the_core(images: ImageSet) -> None:
+    for arch in ARCHES:
+        names = [image.name for image in images.components[CORE][arch].images]
+        assert (len(names), len({*names} & {*PAUSES})) == (9, 1)
+
+
+def test_printed_without_network(images: ImageSet, tmp_path: Path) -> None:
+    """What --print shows is a definition that loads, and that is the one that is built."""
+    command, env = Paack(tmp_path).command("microshift", images.name, "--print", *WHERE)
+    printed = run(["unshare", "--net", *command], env=env).stdout
+    generated = definitions(images)
+    assert printed == dump_definitions(generated)
+    file = tmp_path / "all.yaml"
+    file.write_text(printed)
+    packages = [package for each in generated for package in each.packages]
+    assert [without_lines(p) for p in load_definition(file).packages] == [
+        without_lines(package) for package in packages
+    ]
+
+
+def test_listed_without_network(tmp_path: Path) -> None:
+    command, env = Paack(tmp_path).command("microshift", "--list", *WHERE)
+    lines = run(["unshare", "--net", *command], env=env).stdout.splitlines()
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert [line.partition(":")[0].partition(" ")[0] for line in heads] == SETS
+    newest = lines.index(next(line for line in lines if line.startswith("4.22.7: ")))
+    assert re.fullmatch(r"4\.22\.7: 2026-07-24, -?\d+ days? old, pull secret", lines[newest])
+    assert lines[newest + 1 : newest + 3] == [
+        "  core 9, cert-manager 6, gateway-api 7, multus 2, olm 3, sriov 10",
+        "  on request: ai-model-serving 20 (x86_64): by tag only 16 for x86_64",
+    ]
+    assert "  core 9: by tag only 4 for x86_64, 9 for aarch64" in lines
+
+
+def without_lines(package: Package) -> object:
+    """Return a package as plain values, without the lines of the file it was loaded from."""
+
+    def strip(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: strip(each) for key, each in value.items() if key != "line"}
+        return [strip(each) for each in value] if isinstance(value, list | tuple) else value
+
+    return strip(asdict(package))
 
 
 def locked(source: Source, arch: str) -> LockedImage:
     """Return what locking an image of one arch would give, without its layers."""
-    digest = source.reference.digest
-    assert digest
+    digest = source.reference.digest or f"sha256:{'0' * 64}"
     name = str(source.reference)
     created = "2026-01-01T00:00:00Z"
     return LockedImage(source.text, arch, (name,), None, digest, digest, created, ())
@@ -71,144 +210,35 @@ def spec_of(definition: Definition) -> str:
     return render_spec(package, contents, epoch=0).text
 
 
-def as_rpm_sees_it(spec: Path, arch: str) -> str:
+def as_rpm_sees_it(spec: Path, arch: str) -> set[str]:
     """Return name, version and relations of a spec for one arch, in rpm's words."""
-
-    def query(form: str) -> list[str]:
-        asked = ["rpmspec", "--query", f"--target={arch}", f"--queryformat={form}", str(spec)]
-        return sorted(set(run(asked).stdout.splitlines()))
-
-    lines = query("%{NAME} %{VERSION} %{RELEASE} %{ARCH}\n")
-    for relation, form in RELATIONS.items():
-        found = [line for line in query(form) if line and not line.startswith("rpmlib(")]
-        lines += [f"{relation}: {line}" for line in found]
-    return "\n".join(lines) + "\n"
+    relations = "".join(
+        f"[{word}: %{{{word.upper().rstrip('S')}NEVRS}}\n]"
+        for word in ("Requires", "Conflicts", "Provides")
+    )
+    form = "%{NAME} %{VERSION} %{RELEASE} %{ARCH}\n" + relations
+    asked = ["rpmspec", "--query", f"--target={arch}", f"--queryformat={form}", str(spec)]
+    return {line for line in run(asked).stdout.splitlines() if line}
 
 
-def test_there_are_enough() -> None:
-    okd = [name for name in NAMES if "okd" in name]
-    assert len(NAMES) - len(okd) >= 2
-    assert okd == [OKD]
-
-
-def test_as_the_program_sees_it_without_network(images: ImageSet, tmp_path: Path) -> None:
-    """What --print shows is a definition that loads, and that is the one that is built."""
-    version = images.directory.name
-    sets = str(images.directory.parent)
-    command, env = Paack(tmp_path).command("microshift", version, "--print", "--sets", sets)
-    printed = run(["unshare", "--net", *command], env=env).stdout
-    generated = definitions(images)
-    assert printed == dump_definitions(generated)
-    file = tmp_path / "all.yaml"
-    file.write_text(printed)
-    packages = [package for each in generated for package in each.packages]
-    assert [without_lines(p) for p in load_definition(file).packages] == [
-        without_lines(package) for package in packages
-    ]
-
-
-def without_lines(package: Package) -> object:
-    """Return a package as plain values, without the lines of the file it was loaded from."""
-
-    def strip(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: strip(each) for key, each in value.items() if key != "line"}
-        return [strip(each) for each in value] if isinstance(value, list | tuple) else value
-
-    return strip(asdict(package))
-
-
-def test_files_are_as_published(images: ImageSet) -> None:
-    """In MicroShift's layout; where each is from is told by commit and path."""
-    for each in images.document.files:
-        content = (images.directory / each.name).read_text()
-        assert content == json.dumps(json.loads(content), indent=2) + "\n"
-        assert re.fullmatch(r"https://github\.com/[^/]+/[^/]+/blob/[0-9a-f]{40}/.+", each.origin)
-        assert each.origin.endswith(f"/{each.name}")
-    listed = {each.name for each in images.document.files}
-    assert listed == {
-        file_name(component, arch)
-        for component, files in images.components.items()
-        for arch in files
-    }
-
-
-def test_secrets(images: ImageSet) -> None:
-    wanted = {
-        registry for registry in images.document.registries if wants_pull_secret(f"{registry}/x")
-    }
-    assert set(images.document.pull_secret) == wanted
-    assert bool(wanted) == ("okd" not in images.directory.name)
-
-
-def test_pause_image_is_in_the_core(images: ImageSet) -> None:
-    for arch in ARCHES:
-        core = images.components[CORE][arch].images
-        assert [image.name for image in core].count(PAUSE) == 1
-        omitted = [each for each in images.document.omit if arch in (each.arches or ARCHES)]
-        assert len(core) == 9 - len(omitted)
-
-
-def test_specs(images: ImageSet, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [OKD, "4.22.7", CANDIDATE])
+def test_specs(name: str, tmp_path: Path) -> None:
     """rpm parses every spec, for both arches, and sees the tie and every image."""
+    images = loaded(name)
     version = images.version
-    for definition in definitions(images):
+    for definition in all_definitions(images):
         (package,) = definition.packages
         component = package.path.removeprefix(f"{PATH}/")
         spec = tmp_path / f"{package.name}.spec"
         spec.write_text(spec_of(definition))
-        for arch in ARCHES:
-            seen = as_rpm_sees_it(spec, arch).splitlines()
-            assert seen[0] == f"{package.name} {version} 1 {arch}"
-            conflicts = [f"Conflicts: microshift {sign} {version}" for sign in "<>"]
-            assert [line for line in seen if line.startswith("Conflicts")] == conflicts
+        for arch, file in images.components[component].items():
+            seen = as_rpm_sees_it(spec, arch)
+            assert f"{package.name} {version} 1 {arch}" in seen
+            conflicts = {f"Conflicts: microshift {sign} {version}" for sign in "<>"}
+            assert {line for line in seen if line.startswith("Conflicts")} == conflicts
             needs = f"Requires: microshift-containers = {version}"
             assert (needs in seen) == (component != CORE)
             prefix = "" if component == CORE else f"{component}/"
-            for image in images.components[component][arch].images:
-                name = f"microshift-image({prefix}{image.name})"
-                assert f"Provides: {name} = {version}" in seen
-                assert f"Provides: container-image({image.source.text})" in seen
-
-
-@pytest.mark.parametrize("name", GOLDENS)
-def test_golden(name: str, tmp_path: Path) -> None:
-    """UPDATE_GOLDEN=1 writes them anew; then read the change."""
-    version, component = GOLDENS[name]
-    found = find_set(PLACE, version)
-    chosen = (component,) if component != CORE else ("none",)
-    (definition,) = definitions(found, chosen, core=component == CORE)
-    definition = replace(definition, file=tmp_path / definition.file.name)
-    spec = definition.file.with_suffix(".spec")
-    spec.write_text(spec_of(definition))
-    seen = "\n".join(as_rpm_sees_it(spec, arch) for arch in ARCHES)
-    golden = GOLDEN / f"{name}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(seen)
-    assert seen == golden.read_text()
-
-
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        (None, "4.21.29"),
-        ("4.20.26", "4.20.26"),
-        (OKD, OKD),
-        ("4.21.0_g20c1b77d4_4.21.0_okd_scos.ec.15", OKD),
-    ],
-)
-def test_versions(asked: str | None, found: str) -> None:
-    assert find_set(PLACE, asked).directory.name == found
-
-
-def names(sequence: Sequence[Definition]) -> list[str]:
-    return [package.name for each in sequence for package in each.packages]
-
-
-def test_components() -> None:
-    images = find_set(PLACE, "4.20.26")
-    core = "microshift-containers"
-    assert names(definitions(images, ("multus", "olm"))) == [core, f"{core}-multus", f"{core}-olm"]
-    assert names(definitions(images, ("none",))) == [core]
-    assert names(definitions(images, ("olm",), core=False)) == [f"{core}-olm"]
-    assert len(definitions(images)) == 1 + len(images.document.components)
+            for image in file.images:
+                provided = f"Provides: microshift-image({prefix}{image.name}) = {version}"
+                assert {provided, f"Provides: container-image({image.source.text})"} <= seen
