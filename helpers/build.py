@@ -14,12 +14,13 @@ from pathlib import Path
 
 from helpers.definition.definition import Definition, Package, load_definition
 from helpers.definition.reference import parse_source
-from helpers.errors import LockError, Place, UsageError
+from helpers.errors import LockError, Place
 from helpers.jobs import Lanes, run_jobs
 from helpers.kubernetes.kustomize_paths import unapplied
 from helpers.layers.group import check_groups, with_groups
 from helpers.lock.changes import changes
-from helpers.lock.contents import group_packages, source_specs, specs
+from helpers.lock.contents import check_arches, group_packages, source_specs, specs
+from helpers.lock.filesystem import chosen, with_filesystems
 from helpers.lock.lock import (
     Lock,
     check_lock,
@@ -40,6 +41,7 @@ from helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
 from helpers.rpm.sbom import Subject, make_sbom
 from helpers.rpm.spec import Contents, Spec
 from helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
+from helpers.store.needs import filesystems_of
 from helpers.workspace import sweep
 
 
@@ -94,7 +96,8 @@ class Builder:
             new = make_lock(definition, old, registry.resolve)
             for arch, image in definition.images():
                 registry.check(new.of(image.source, arch), image.source)
-        return with_groups(definition, new, old.groups)
+            new = with_filesystems(definition, new, partial(filesystems_of, registry))
+        return with_groups(chosen(definition, new), new, old.groups)
 
     def packages(self, what: Path | Definition) -> list[Package]:
         """Return the packages of a definition; those of layers, which its lock tells, first."""
@@ -113,7 +116,7 @@ class Builder:
         Packages of layers come first, and have one arch. With ``only``, files of these names.
         """
         definition, lock = self._locked(what)
-        _check_arches(definition, arches)
+        check_arches(definition, arches)
         with self.reporter.showing():
             return run_jobs(
                 [
@@ -131,7 +134,7 @@ class Builder:
         Packages of layers come first. With ``only``, files of these names.
         """
         definition, lock = self._locked(what)
-        _check_arches(definition, arches)
+        check_arches(definition, arches)
         with self.reporter.showing():
             return run_jobs(
                 [
@@ -157,6 +160,7 @@ class Builder:
             lock = self._make_lock(definition, Lock())
             write_lock(lock, path)
         check_lock(definition, lock)
+        definition = chosen(definition, lock)
         check_groups(definition, lock)
         for problem in unapplied(definition):
             self.reporter.say(f"warning {problem.place}: {problem.message}   (paack check)")
@@ -306,13 +310,3 @@ def _inputs(
             if source.content is not None
         },
     }
-
-
-def _check_arches(definition: Definition, arches: Sequence[str]) -> None:
-    there = {arch.name for package in definition.packages for arch in package.arches}
-    for arch in arches:
-        if arch not in there:
-            raise UsageError(
-                f"no package of {definition.file} is for {arch!r}",
-                hint=f"--arch takes one of: {', '.join(sorted(there))}",
-            )

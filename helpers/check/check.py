@@ -28,6 +28,7 @@ from helpers.kubernetes.needs import Need, needs_of
 from helpers.kubernetes.objects import full_name
 from helpers.layers.check import group_findings
 from helpers.lock.check import lock_problems
+from helpers.lock.filesystem import chosen
 from helpers.lock.lock import Lock, lock_path, read_lock
 from helpers.progress import count
 from helpers.registry.cache import default_cache
@@ -122,7 +123,7 @@ def check(file: Path) -> Report:
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += [Finding("lock", error) for error in damage]
     if not damage:
-        findings += group_findings(definition, lock)
+        findings += group_findings(chosen(definition, lock), lock)
     findings += client_findings(definition, lock, default_cache())
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)

@@ -20,6 +20,7 @@ from helpers.definition.definition import Definition, Package, load_definition
 from helpers.definition.redistribution import check_redistribution
 from helpers.errors import PublishError
 from helpers.lock.contents import contents_of, group_packages
+from helpers.lock.filesystem import chosen
 from helpers.lock.lock import lock_path, read_lock
 from helpers.progress import human
 
@@ -145,6 +146,7 @@ def _needed_groups(definition: Definition) -> dict[tuple[str, str], list[str]]:
     lock = read_lock(lock_path(definition.file))
     if lock is None or not lock.groups:
         return {}
+    definition = chosen(definition, lock)
     groups = group_packages(definition, lock)
     return {
         (package.name, contents.arch): [each.partition(" ")[0] for each in contents.requires]

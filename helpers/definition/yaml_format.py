@@ -128,8 +128,9 @@ class PackageDocument:
         example="/usr/lib/my-app/containers",
     )  # fmt: skip
     filesystem: str = key(
-        "Filesystem of the store image", choices=FILESYSTEMS, example="erofs", default="squashfs"
-    )
+        "Filesystem of the store image; auto: erofs where an image has files that need it",
+        choices=(*FILESYSTEMS, "auto"), example="erofs", default="squashfs",
+    )  # fmt: skip
     layers: str = key(
         "Where the layers are: in the package, or in packages of their own for thin updates",
         choices=LAYERS, example="shared", default="bundled",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from helpers.lock.lock import Lock, LockedGroup
+from dataclasses import replace
+
+from helpers.lock.lock import Lock, LockedGroup, LockedImage
 from helpers.progress import count
 
 
@@ -16,7 +18,7 @@ def changes(old: Lock, new: Lock) -> list[str]:
             lines.append(f"+ {what}: {_short(after.manifest)}, {count(len(after.layers), 'layer')}")
         elif before is not None and after is None:
             lines.append(f"- {what}")
-        elif before is not None and after is not None and before != after:
+        elif before is not None and after is not None and _said(before) != _said(after):
             known = {layer.digest for layer in before.layers}
             fresh = [layer for layer in after.layers if layer.digest not in known]
             total, size = count(len(after.layers), "layer"), sum(layer.size for layer in fresh)
@@ -25,6 +27,9 @@ def changes(old: Lock, new: Lock) -> list[str]:
                 f"{_short(after.manifest)} of {after.created[:10]}, {len(fresh)} of {total} new "
                 f"({size} bytes)"
             )
+        filesystem = after.filesystem if after else None
+        if filesystem and filesystem != (before.filesystem if before else None):
+            lines.append(f"~ {what}: {filesystem} holds all of its files")
     return lines + _group_changes(old.groups, new.groups)
 
 
@@ -39,6 +44,11 @@ def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -
                 f"{len(after - before)} new, {len(before - after)} gone"
             )
     return lines
+
+
+def _said(image: LockedImage) -> LockedImage:
+    """Return what the image is, whatever holds its files."""
+    return replace(image, filesystem=None)
 
 
 def _short(digest: str) -> str:

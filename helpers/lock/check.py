@@ -9,6 +9,7 @@ from helpers.definition.definition import Definition
 from helpers.document import Located, load_all
 from helpers.errors import LockError, Place
 from helpers.layers.group import check_groups
+from helpers.lock.filesystem import chosen, unknown_filesystems
 from helpers.lock.lock import Lock, lock_path, wanted
 
 
@@ -39,9 +40,13 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
         if origin and origin.digest and origin.digest not in (locked.list, locked.manifest):
             message = f"{key[0]} ({key[1]}) is locked to another digest than the definition names"
             yield LockError(message, place=place, hint=f"{hint} --update")
-    if sources.keys() <= lock.images.keys():
+    unknown = unknown_filesystems(definition, lock)
+    for key in unknown:
+        message = f"the lock does not say which filesystem {key[0]} ({key[1]}) needs"
+        yield LockError(message, place=Place(path, places.get(key, 0)), hint=hint)
+    if sources.keys() <= lock.images.keys() and not unknown:
         try:
-            check_groups(definition, lock)
+            check_groups(chosen(definition, lock), lock)
         except LockError as error:
             yield error
 

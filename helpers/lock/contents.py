@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from helpers.definition.definition import Definition, Package, PackageArch
+from helpers.errors import UsageError
 from helpers.kubernetes.manifests import read_manifests
 from helpers.layers.group import images_in, layers_of, shared_images
 from helpers.layers.layer_package import GroupPackage, group_package, needing
@@ -54,6 +55,17 @@ def source_specs(
             continue
         for arch in wanted:
             yield render_spec(package, contents, epoch=epoch, only=arch), arch
+
+
+def check_arches(definition: Definition, arches: Sequence[str]) -> None:
+    """Raise UsageError for an arch that no package of a definition has."""
+    there = {arch.name for package in definition.packages for arch in package.arches}
+    for arch in arches:
+        if arch not in there:
+            raise UsageError(
+                f"no package of {definition.file} is for {arch!r}",
+                hint=f"--arch takes one of: {', '.join(sorted(there))}",
+            )
 
 
 def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) -> list[Contents]:

@@ -38,7 +38,10 @@ class LockedLayer:
 
 @dataclass(frozen=True, slots=True)
 class LockedImage:
-    """An image of one arch. ``list`` is the digest of the index that names it, if one does."""
+    """An image of one arch. ``list`` is the digest of the index that names it, if one does.
+
+    ``filesystem`` is what holds all of its files, where a package of it leaves that to paack.
+    """
 
     source: str
     arch: str
@@ -48,6 +51,7 @@ class LockedImage:
     config: str
     created: str
     layers: tuple[LockedLayer, ...]
+    filesystem: str | None = None
 
     @property
     def size(self) -> int:
@@ -208,13 +212,11 @@ def _group(item: dict[str, Any]) -> LockedGroup:
     for layer in layers:
         if not _ID.fullmatch(_text(layer)):
             raise ValueError(f"no ID of a layer: {layer!r}")
-    filesystem = _text(item["filesystem"])
-    if filesystem not in FILESYSTEMS:
-        raise ValueError(f"no filesystem: {filesystem!r}")
     blobs = item.get("blobs", [])
     if not isinstance(blobs, list) or len(blobs) not in (0, len(layers)):
         raise ValueError("no list of blobs, one for each layer")
     digests = tuple(_digest(each) for each in blobs)
+    filesystem = _filesystem(item["filesystem"])
     return LockedGroup(_text(item["arch"]), filesystem, tuple(layers), digests)
 
 
@@ -232,6 +234,7 @@ def _image(item: dict[str, Any]) -> LockedImage:
         config=_digest(item["config"]),
         created=_time(item["created"]),
         layers=layers,
+        filesystem=_filesystem(item["filesystem"]) if "filesystem" in item else None,
     )
 
 
@@ -246,6 +249,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     return value
+
+
+def _filesystem(value: object) -> str:
+    if value not in FILESYSTEMS:
+        raise ValueError(f"no filesystem: {value!r}")
+    return str(value)
 
 
 def _size(value: object) -> int:

@@ -19,6 +19,7 @@ from helpers.errors import LockError, Place, PublishError
 from helpers.kubernetes.manifests import read_manifests
 from helpers.layers.group import check_groups, layers_of
 from helpers.lock.contents import contents_of, group_packages
+from helpers.lock.filesystem import chosen
 from helpers.lock.lock import Lock, check_lock, lock_path, read_lock
 from helpers.repo.generation import State
 from helpers.repo.publish import (
@@ -75,14 +76,14 @@ def publish_job(
     With ``sources`` their source RPMs, too. Raises LockError when a lock is not up to date,
     PublishError when a published package was made from something else, or has other content.
     """
-    locks = [_read_lock(definition) for definition in definitions]
+    locked = [_locked(definition) for definition in definitions]
     with site.locked():
         states = read_states(site, settings)
     job = _Job([], [], [])
     offers: Offers = {}
     inputs: dict[str, str] = {}
     to_build = []
-    for definition, lock in zip(definitions, locks, strict=True):
+    for definition, lock in locked:
         part = _to_do(definition, lock, states, sources=sources)
         job = _Job(job.same + part.same, job.missing + part.missing, job.unknown + part.unknown)
         to_build.append((definition, [*part.missing, *part.unknown]))
@@ -152,7 +153,7 @@ def _to_do(
     return _Job(same, missing, unknown)
 
 
-def _read_lock(definition: Definition) -> Lock:
+def _locked(definition: Definition) -> tuple[Definition, Lock]:
     path = lock_path(definition.file)
     lock = read_lock(path)
     if lock is None:
@@ -162,8 +163,9 @@ def _read_lock(definition: Definition) -> Lock:
             hint=f"paack lock --def {definition.file}   (and commit the lock)",
         )
     check_lock(definition, lock)
+    definition = chosen(definition, lock)
     check_groups(definition, lock)
-    return lock
+    return definition, lock
 
 
 def _say(builder: Builder, some: list[Wanted], line: str) -> None:

@@ -19,7 +19,6 @@ from helpers.lock.lock import LockedImage
 from helpers.progress import Reporter, human
 from helpers.registry.cache import Cache
 from helpers.run import Result, feed, require, run
-from helpers.store import tar
 from helpers.store.store import LAYOUT, StoredLayer, write_store
 
 #: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
@@ -27,9 +26,6 @@ SIZE_LIMIT = int(3.9 * (1 << 30))
 
 _EROFS_OLDEST = (1, 8)
 _EROFS_UUID = "7061616b-0000-4000-8000-000000000000"
-_FILE_LIMIT = 1 << 36  # a few bytes of a tar can declare a sparse file of any size
-_TIME_LIMIT = 1 << 32  # squashfs keeps unsigned 32 bit seconds
-_SQUASHFS_XATTRS = (b"user.", b"trusted.", b"security.")
 _NOISE = re.compile(r"^$|^mkfs\.erofs \d|^<W> .*experimental|^Build completed|^-{3,}$", re.M)
 
 
@@ -56,16 +52,6 @@ class ImageMaker:
         # -T0 alone gives every file the time 0; to keep the files' own takes --mkfs-time.
         options = ["-T0", "--mkfs-time", f"-U{_EROFS_UUID}"]
         return [self.tool, "--quiet", *options, "--tar=f", str(target)]
-
-    def check(self, layer: str, path: bytes, entry: tar.Entry) -> None:
-        """Raise BuildError for a file that the filesystem cannot hold."""
-        problem = _squashfs_problem(entry) if self.filesystem == "squashfs" else _problem(entry)
-        if problem:
-            hint = "filesystem: erofs" if _problem(entry) is None else "build the image anew"
-            name = path.decode("utf-8", "backslashreplace")
-            raise BuildError(
-                f"layer {layer}: {name!r}: {self.filesystem} cannot hold {problem}", hint=hint
-            )
 
 
 def image_maker(filesystem: str) -> ImageMaker:
@@ -109,11 +95,12 @@ def make_image(
 ) -> None:
     """Write the store of ``images`` as a filesystem image to ``target``; see ``write_store``.
 
-    Spools go beside it. Raises BuildError when the tool fails, warns, or the image is too large.
+    Spools go beside it. Raises BuildError when the filesystem cannot
+    hold a file, and when the tool fails, warns, or the image is too large.
     """
 
     def write(out: IO[bytes]) -> None:
-        write_store(out, images, cache, target.parent, reporter, maker.check, layers)
+        write_store(out, images, cache, target.parent, reporter, maker.filesystem, layers)
 
     result = feed(maker.command(target), write)
     _check_result(maker, result)
@@ -138,23 +125,3 @@ def _check_result(maker: ImageMaker, result: Result) -> None:
         f"{maker.tool} did not make the store image\n{result.explain()}",
         hint="if a file is to blame, try the other filesystem (squashfs or erofs)",
     )
-
-
-def _problem(entry: tar.Entry) -> str | None:
-    if not 0 <= entry.mtime < 1 << 63:
-        return f"the time {entry.mtime}"
-    if entry.size > _FILE_LIMIT:
-        return f"a file of {human(entry.size)}"
-    return None
-
-
-def _squashfs_problem(entry: tar.Entry) -> str | None:
-    if not 0 <= entry.mtime < _TIME_LIMIT:
-        return f"the time {entry.mtime} (seconds since 1970)"
-    if problem := _problem(entry):
-        return problem
-    for key in entry.xattrs:
-        if not key.startswith(_SQUASHFS_XATTRS):
-            kind = "a POSIX ACL" if key.startswith(b"system.posix_acl") else "the xattr"
-            return f"{kind} {key.decode(errors='backslashreplace')}"
-    return None

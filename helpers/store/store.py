@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b32encode, b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,8 @@ from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Meter, Reporter, count, human
 from helpers.registry.cache import Cache
 from helpers.store import layer as layers
-from helpers.store import tar
 from helpers.store.layer import Layer
+from helpers.store.limits import Unfit
 from helpers.store.tarstream import TarStream
 
 SALT = "paack:"
@@ -30,9 +30,6 @@ LAYOUT = 4  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")
-
-#: Sees a file before it is written: the digest of its layer, its path there, what it is.
-Check = Callable[[str, bytes, tar.Entry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +80,19 @@ def write_store(
     cache: Cache,
     scratch: Path,
     reporter: Reporter,
-    check: Check,
+    filesystem: str | None,
     layers: Sequence[StoredLayer] | None = None,
 ) -> None:
     """Write the store of ``images`` to ``out`` as one tar stream.
 
     The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
-    ``check`` sees every file of every layer before it is written, and may raise. With ``layers``
+    Raises BuildError with all files that ``filesystem`` (None: any) cannot hold. With ``layers``
     these are its layers, and not all that the images have: others are in other stores.
     """
     # Whichever image comes first names the blob of a layer that they share.
     images = sorted(images, key=lambda image: (image.names, image.manifest))
     wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda each: each.id)
-    arches = ", ".join(sorted({image.arch for image in images}))
-    label = f"store   {count(len(images), 'image')} ({arches})" if images else "store   layers"
-    with reporter.step(label, sum(stored.locked.size for stored in wanted)) as meter:
+    with reporter.step(_label(images), sum(stored.locked.size for stored in wanted)) as meter:
         progress = _Progress(meter, len(wanted))
         stream = TarStream(out, progress.copied)
         # Without any xattr in the image, squashfs answers "not supported" instead of "none"
@@ -105,17 +100,25 @@ def write_store(
         stream.directory(b"./", 0o755, {b"user.paack": b"store"})
         for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
             stream.directory(path)
-        records = []
+        records, unfit = [], Unfit(filesystem)
         for stored, layer in _read_ahead(wanted, cache, scratch):
             progress.start(layer)
-            _write_layer(stream, stored, layer, check)
+            unfit.look(stored.locked.digest, layer.tree)
+            if not unfit:  # otherwise the layers that follow are only looked at
+                _write_layer(stream, stored, layer)
             progress.end()
             records.append(_layer_record(stored, layer))
             layer.close()
+        unfit.check()
         _write_metadata(stream, records, images, cache)
         stream.close()
-        unpacked = sum(record["diff-size"] for record in records)
-        meter.note(f"{count(len(wanted), 'layer')}, {human(unpacked)} unpacked")
+        unpacked = human(sum(record["diff-size"] for record in records))
+        meter.note(f"{count(len(wanted), 'layer')}, {unpacked} unpacked")
+
+
+def _label(images: Sequence[LockedImage]) -> str:
+    arches = ", ".join(sorted({image.arch for image in images}))
+    return f"store   {count(len(images), 'image')} ({arches})" if images else "store   layers"
 
 
 class _Progress:
@@ -170,7 +173,7 @@ def _read_ahead(
             yield stored, layer
 
 
-def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer, check: Check) -> None:
+def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> None:
     home = f"overlay/{stored.id}".encode()
     stream.directory(home)
     stream.file(home + b"/link", link_name(stored.id).encode())
@@ -184,14 +187,12 @@ def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer, check: Ch
     stream.directory(home + b"/merged")
     stream.directory(home + b"/work")
     stream.symlink(f"overlay/l/{link_name(stored.id)}".encode(), f"../{stored.id}/diff".encode())
-    _write_diff(stream, home + b"/diff", stored, layer, check)
+    _write_diff(stream, home + b"/diff", layer)
     split = f"overlay-layers/{stored.id}.tar-split.gz".encode()
     stream.file_from(split, layer.tar_split.fileno(), layer.tar_split_size)
 
 
-def _write_diff(
-    stream: TarStream, diff: bytes, stored: StoredLayer, layer: Layer, check: Check
-) -> None:
+def _write_diff(stream: TarStream, diff: bytes, layer: Layer) -> None:
     stream.add(diff, layer.tree.root.entry)
     archive = layer.archive.fileno()
     names: dict[int, bytes] = {}
@@ -200,7 +201,6 @@ def _write_diff(
         full = diff + b"/" + path
         first = names.setdefault(id(node), full) if node.linked else full
         if first is full:
-            check(stored.locked.digest, path, entry)
             stream.add(full, entry, archive)
         else:
             stream.hard_link(full, first, entry)

@@ -256,7 +256,7 @@ class Verifier:
 
         def write() -> None:
             with os.fdopen(writer, "wb") as out:
-                write_store(out, images, self.cache, work, self.reporter, lambda *_: None, layers)
+                write_store(out, images, self.cache, work, self.reporter, None, layers)
 
         with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)

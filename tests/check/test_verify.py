@@ -130,7 +130,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     ]
     stream = work / "store.tar"
     with stream.open("wb") as out:
-        write_store(out, images, cache, work, Reporter(), lambda *_: None)
+        write_store(out, images, cache, work, Reporter(), None)
     members = []
     with tarfile.open(stream, errors="surrogateescape") as archive:
         for info in archive:

@@ -46,6 +46,7 @@ locked = st.builds(
     config=digests,
     created=times,
     layers=st.lists(layers, max_size=3).map(tuple),
+    filesystem=st.sampled_from([None, "squashfs", "erofs"]),
 )
 groups = st.builds(
     LockedGroup,

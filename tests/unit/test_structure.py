@@ -25,13 +25,13 @@ PURE = {
     "definition/definition", "definition/reference",
     "kubernetes/manifests",
     "layers/group", "layers/layer_package", "layers/partial_store",
-    "lock/lock",
+    "lock/filesystem", "lock/lock",
     "registry/blob", "registry/cache", "registry/fetch", "registry/go_json",
     "registry/oci", "registry/oci_layout", "registry/rfc3339", "registry/skopeo_errors",
     "repo/retention",
     "rpm/sbom", "rpm/spec",
-    "store/image", "store/layer", "store/store", "store/tar", "store/tarsplit", "store/tarstream",
-    "store/tree",
+    "store/image", "store/layer", "store/limits", "store/store", "store/tar", "store/tarsplit",
+    "store/tarstream", "store/tree",
 }  # fmt: skip
 #: Parts of another module that were split off, tested with it.
 PARTS = {
