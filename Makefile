@@ -1,19 +1,67 @@
 # The front door. `make` shows what there is; each target is one line of `paack` (see tasks/).
-# Variables are passed on: make rpm DEF=app.yaml ARCH=aarch64
+# Variables are passed on: make rpm DEF=app.yaml ARCH=aarch64. Their paths start where make is typed.
 
 VENV   := .venv
 PAACK  := $(VENV)/bin/paack
 PYTHON ?= python3
-OUTPUT ?= _output
 # Tests wait now and then (for dnf, gpg, a boot): one more at a time than there are cores.
 JOBS   ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job blueprint clean distclean
 
-flag = $(if $($(1)),--$(2)=$($(1)))
-flags = $(foreach each,$($(1)),--$(2)=$(each))
+# The variables of each target. Of paack's they are the options of its tasks, in capitals: the
+# program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
+signing := SIGN PASSPHRASE_FD OLD_KEY URL NAME KEEP COMPRESSION
+takes.help :=
+takes.deps := PYTHON
+takes.test-deps := PYTHON
+takes.demo := OUTPUT
+takes.lock := DEF UPDATE REGROUP AUTHFILE
+takes.check := DEF WHY ADD JSON
+takes.srpm := DEF ARCH OUTPUT AUTHFILE FROZEN NO_CHECK
+takes.rpm := DEF ARCH TARGET CONFIGDIR TIMEOUT OUTPUT AUTHFILE FROZEN NO_CHECK
+takes.verify := RPMS RUN KEY AGAINST BASE OUTPUT AUTHFILE
+takes.diff := OLD NEW FILES MARKDOWN JSON OUTPUT
+takes.report := RPMS DEF BUDGET JSON OUTPUT
+takes.copr := DEF PROJECT CHROOTS CREATE NOWAIT PER_ARCH REDISTRIBUTE MAX_UPLOAD INTERVAL TIMEOUT CONFIG \
+  OUTPUT AUTHFILE FROZEN NO_CHECK
+takes.microshift-containers := VERSION COMPONENTS NO_CORE ARCH TARGET RELEASE SRPM LIST PRINT SETS \
+  OUTPUT AUTHFILE FROZEN NO_CHECK
+takes.microshift-repo := VERSION COMPONENTS TO VERSIONS SOURCES $(signing) SETS OUTPUT AUTHFILE FROZEN
+takes.repo := $(signing) OUTPUT
+takes.repo-verify := WHERE KEY DEF ARCH UNSIGNED NAME
+takes.publish := TO VERSIONS $(signing) OUTPUT
+takes.publish-job := DEF TO VERSIONS SOURCES $(signing) OUTPUT AUTHFILE
+takes.blueprint := DEF URL NAME KEY UNSIGNED OUTPUT
+takes.schema :=
+takes.test := PYTEST JOBS
+takes.test-crio :=
+takes.lint :=
+takes.format :=
+takes.bench := SCALE REPEAT FILES OUTPUT
+takes.clean := OUTPUT
+takes.distclean := OUTPUT
+
+targets := $(patsubst takes.%,%,$(filter takes.%,$(.VARIABLES)))
+goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
+typed := $(foreach each,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(each)))),$(each)))
+strange := $(filter-out $(targets) $(VENV)/.made,$(goals))
+useless := $(filter-out VENV PAACK PYTHON SHELL MAKE% -% $(foreach each,$(goals),$(takes.$(each))),$(typed))
+ifneq ($(strange),)
+  $(error there is no target '$(firstword $(strange))': `make` shows all. A value with spaces is quoted: DEF='my app.yaml')
+endif
+message = make $(goals) does not take $(useless); it takes: $(strip $(foreach each,$(goals),$(takes.$(each))))
+ifneq ($(useless),)
+  # Another make passes on whatever it was given.
+  $(if $(filter-out 0,$(MAKELEVEL)),$(warning $(message)),$(error $(message)))
+endif
+
+# The tasks $(1) of paack with the variables that were given; tasks/caller.py reads them.
+quoted = '$(subst ','\'',$(1))'
+values = $(foreach each,$(takes.$@),$(if $($(each)),$(each)=$(call quoted,$($(each)))))
+paack = @PAACK_MAKE='$@' PAACK_PWD=$(call quoted,$(PWD)) $(PAACK) $(1) $(values)
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,57 +81,52 @@ test-deps: deps
 	@tools/install-deps test
 
 demo: deps ## build images/demo for x86_64 and aarch64, with no registry, and show it
-	$(PAACK) demo --output $(OUTPUT)
+	$(call paack,demo)
 
 lock: deps ## resolve every image of DEF to digests (UPDATE=1: anew)
-	$(PAACK) lock $(call flag,DEF,def) $(if $(UPDATE),--update)
+	$(call paack,lock)
 
 check: deps ## all problems of DEF, its manifests and its lock (WHY=IMAGE: who needs it; ADD=1)
-	@$(PAACK) check $(call flag,DEF,def) $(call flag,WHY,why) $(if $(ADD),--add)
+	$(call paack,check)
 
 srpm: deps ## source RPMs of DEF, all arches inside (ARCH=aarch64: only that one)
-	$(PAACK) srpm $(call flag,DEF,def) $(call flags,ARCH,arch) --output $(OUTPUT)
+	$(call paack,srpm)
 
 rpm: deps ## RPMs of DEF (ARCH=aarch64: only that one; TARGET=…: with mock)
-	$(PAACK) build $(call flag,DEF,def) $(call flags,ARCH,arch) $(call flags,TARGET,target) --output $(OUTPUT)
+	$(call paack,build)
 
 verify: deps ## prove that RPMS (default: all in _output/rpms) are as locked (KEY, AGAINST=registry, RUN=1)
-	$(PAACK) verify $(or $(RPMS),$(wildcard $(OUTPUT)/rpms/*/*.rpm)) $(call flags,KEY,key) \
-	  $(call flag,AGAINST,against) $(if $(RUN),--run) --output $(OUTPUT)
+	$(call paack,verify)
 
 diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
-	@$(PAACK) diff $(call flag,OLD,old) $(call flag,NEW,new) $(if $(FILES),--files) $(if $(MARKDOWN),--markdown) --output $(OUTPUT)
+	$(call paack,diff)
 
 report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and where the bytes are (BUDGET=300MB)
-	@$(PAACK) report $(RPMS) $(call flag,DEF,def) $(call flag,BUDGET,budget) --output $(OUTPUT)
+	$(call paack,report)
 
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
-	$(PAACK) copr $(call flag,DEF,def) $(call flag,PROJECT,project) $(call flags,CHROOTS,chroots) --output $(OUTPUT)
+	$(call paack,copr)
 
 microshift-containers: deps ## MicroShift's own images (VERSION, ARCH, COMPONENTS=olm,multus, AUTHFILE=pull secret, SRPM=1, LIST=1)
-	$(PAACK) microshift --output $(OUTPUT) $(call flag,VERSION,version) $(call flag,COMPONENTS,components) \
-	  $(call flag,AUTHFILE,authfile) $(call flag,RELEASE,release) $(call flag,SETS,sets) $(ARCH:%=--arch=%) \
-	  $(TARGET:%=--target=%) $(if $(SRPM),--srpm) $(if $(LIST),--list)
-
-signing = $(call flag,SIGN,sign) $(call flag,PASSPHRASE_FD,passphrase-fd) $(OLD_KEY:%=--old-key=%) \
-	  $(call flag,URL,url) $(call flag,NAME,name) $(call flag,KEEP,keep) --output $(OUTPUT)
+	$(call paack,microshift)
 
 microshift-repo: deps ## publish MicroShift's images of VERSION="4.21.29 4.22.7" for both arches (SIGN, TO, URL, AUTHFILE, COMPONENTS)
-	$(PAACK) microshift.repo $(VERSION:%=--version=%) $(call flag,COMPONENTS,components) $(call flag,TO,to) \
-	  $(call flag,VERSIONS,versions) $(call flag,AUTHFILE,authfile) $(call flag,SETS,sets) $(if $(SOURCES),--sources) $(signing)
+	$(call paack,microshift.repo)
 
 repo: deps ## dnf repository of all that was built, in _output/repo (SIGN=key ID, URL, KEEP)
-	$(PAACK) repo $(signing)
+	$(call paack,repo)
+
+repo-verify: deps ## every signature and checksum of the repository WHERE, as clients see it (DEF, KEY)
+	$(call paack,repo.verify)
 
 publish: deps ## make _output/repo and publish it (TO=DIR or USER@HOST:DIR, URL=https://…, VERSIONS=3)
-	$(PAACK) repo $(signing) publish $(call flag,TO,to) $(call flag,VERSIONS,versions) $(signing)
+	$(call paack,repo publish)
 
 publish-job: deps ## for cron and CI: build, sign, publish what of DEF is not published (DEF, TO, SIGN, URL)
-	$(PAACK) publish-job $(call flag,DEF,def) $(call flag,TO,to) $(call flag,VERSIONS,versions) \
-	  $(call flag,AUTHFILE,authfile) $(if $(SOURCES),--sources) $(signing)
+	$(call paack,publish-job)
 
 blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL, KEY=FILE)
-	$(PAACK) blueprint $(call flag,DEF,def) $(call flag,URL,url) $(call flag,NAME,name) $(call flag,KEY,key) --output $(OUTPUT)
+	$(call paack,blueprint)
 
 schema: deps ## write schema/definition.schema.json
 	$(PAACK) schema > schema/definition.schema.json.new
@@ -104,14 +147,14 @@ lint: test-deps ## ruff, mypy --strict, shellcheck
 	shellcheck --exclude=SC1091,SC2034,SC2154,SC2317 $$(git ls-files 'specs/*.sh')
 
 bench: test-deps ## measure builds beside other ways (SCALE=1,4,16, REPEAT=3; SCALE=tiny: try it)
-	$(VENV)/bin/python -m bench --output $(OUTPUT) $(call flag,SCALE,scale) $(call flag,REPEAT,repeat) $(call flag,FILES,files)
+	$(VENV)/bin/python -m bench --output $(or $(OUTPUT),_output) $(SCALE:%=--scale=%) $(REPEAT:%=--repeat=%) $(FILES:%=--files=%)
 
 format: deps ## let ruff format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
 clean: ## remove _output
-	rm -rf $(OUTPUT)
+	rm -rf $(or $(OUTPUT),_output)
 
 distclean: clean ## remove _output and .venv
 	rm -rf $(VENV) *.egg-info

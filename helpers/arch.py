@@ -24,3 +24,9 @@ def oci_arch(rpm_arch: str) -> str:
 def rpm_arch(oci: str) -> str | None:
     """Return the RPM arch of an OCI architecture, or None when it is not known."""
     return next((rpm for rpm, (name, _) in OCI_ARCH.items() if name == oci), None)
+
+
+def rpm_arch_hint(word: str) -> str | None:
+    """Return what to write for OCI's word of an arch; None when it is none, or RPM has the same."""
+    name = rpm_arch(word)
+    return f"write {name}, as RPM calls {word}" if name and name != word else None

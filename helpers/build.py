@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from helpers.check.gate import Gate
 from helpers.definition.definition import Definition, Package, load_definition
 from helpers.definition.reference import parse_source
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.jobs import Lanes, run_jobs
-from helpers.kubernetes.kustomize_paths import unapplied
 from helpers.layers.group import check_groups, with_groups
 from helpers.lock.changes import changes
 from helpers.lock.contents import check_arches, group_packages, source_specs, specs
@@ -55,11 +56,12 @@ class Builder:
     authfile: Path | None = None
     frozen: bool = False
     lanes: Lanes = field(default_factory=Lanes, compare=False)
+    gate: Gate = field(default_factory=Gate, compare=False)
 
     @property
     def products(self) -> Products:
         """What makes the files in ``output``."""
-        return Products(self.output, self.reporter)
+        return Products(self.output, self.reporter, is_checked=not self.gate.is_open)
 
     def registry(self, definition: Definition) -> Registry:
         """Return the way to the images of ``definition``."""
@@ -107,6 +109,12 @@ class Builder:
         groups = group_packages(*self._locked(definition))
         return [*(each.spec.package for each in groups), *definition.packages]
 
+    def check(self, what: Path | Definition) -> Definition:
+        """Return a definition that passed its checks, all but those of the lock."""
+        definition = _load(what)
+        self.gate.check(definition, read_lock(lock_path(definition.file)), self.reporter)
+        return definition
+
     def srpm(
         self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()
     ) -> list[Path]:
@@ -149,21 +157,21 @@ class Builder:
         self._tidy(definition.file)
         path = lock_path(definition.file)
         lock = read_lock(path)
+        self.gate.check(definition, lock, self.reporter)
         if lock is None:
             if self.frozen:
                 raise LockError(
                     "there is no lock",
                     place=Place(path),
-                    hint=f"paack lock --def {definition.file}   (and commit the lock)",
+                    hint=f"{command('lock', def_=definition.file)}   (and commit the lock)",
                 )
             self.reporter.say(f"lock    {path} does not exist: making it")
             lock = self._make_lock(definition, Lock())
             write_lock(lock, path)
+            self.gate.check(definition, lock, self.reporter)
         check_lock(definition, lock)
         definition = chosen(definition, lock)
         check_groups(definition, lock)
-        for problem in unapplied(definition):
-            self.reporter.say(f"warning {problem.place}: {problem.message}   (paack check)")
         return definition, lock
 
     def _tidy(self, file: Path) -> None:

@@ -16,6 +16,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -27,7 +28,12 @@ _DEPTH = 32
 _NODES = 100_000
 # Control characters, other line ends than \n, halves of characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
-_YAML_HINT = "quote texts that hold : # { } [ ] & * ! | > or %"
+_QUOTE = "quote texts that hold : # { } [ ] & * ! | > or %"
+#: What YAML's message has, and what to do about it.
+_YAML_HINTS = (
+    ("another document", "it has several documents (---): put all packages into one list"),
+    (r"'\t'", "indent with spaces: YAML takes no tab there"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,14 @@ def key(
     hint: str | None = None,
     example: object = None,
     choices: tuple[str, ...] = (),
+    synonyms: Mapping[str, str] = MappingProxyType({}),
     block: bool = False,
     refused: tuple[tuple[str, str], ...] = (),
     default: object = None,
 ) -> Any:
     """Describe a field: ``name`` in YAML, ``pattern`` of the whole text, ``block``: many lines.
 
-    ``refused`` are (pattern, what is wrong) of texts that cannot be had.
+    ``refused`` are (pattern, what is wrong) of texts; ``synonyms`` of ``choices`` are suggested.
     """
     metadata = {
         "doc": doc,
@@ -63,6 +70,7 @@ def key(
         "hint": hint,
         "example": example,
         "choices": choices,
+        "synonyms": synonyms,
         "block": block,
         "refused": refused,
     }
@@ -82,6 +90,10 @@ class Problems:
         """Note one problem at ``line``."""
         self.found.append(DefinitionError(message, place=Place(self.file, line), hint=hint))
 
+    def has(self, path: str) -> bool:
+        """Tell whether there is a problem with the value at ``path`` (``packages[0].arches``)."""
+        return any(problem.message.startswith(path) for problem in self.found)
+
     def check(self) -> None:
         """Raise DefinitionErrors if there is any."""
         if self.found:
@@ -96,7 +108,7 @@ def load(file: Path) -> Located:
         raise DefinitionError(
             f"cannot be read: {error.strerror}",
             place=Place(file),
-            hint="check the path (a relative one starts in the directory where you are)",
+            hint=f"check the path; a relative one starts in {Path.cwd()}",
         ) from error
     except UnicodeDecodeError as error:
         raise DefinitionError(
@@ -107,12 +119,10 @@ def load(file: Path) -> Located:
         raise DefinitionError(
             f"is not YAML: {error.problem}",
             place=Place(file, mark.line + 1 if mark else 0),
-            hint=_YAML_HINT,
+            hint=next((hint for sign, hint in _YAML_HINTS if sign in str(error.problem)), _QUOTE),
         ) from error
     except yaml.YAMLError as error:
-        raise DefinitionError(
-            f"is not YAML: {error}", place=Place(file), hint=_YAML_HINT
-        ) from error
+        raise DefinitionError(f"is not YAML: {error}", place=Place(file), hint=_QUOTE) from error
     except RecursionError as error:
         raise DefinitionError("is nested too deeply", place=Place(file)) from error
     if node is None:
@@ -213,7 +223,10 @@ def _value(
         if kind in (str, Text) and isinstance(located.value, str):
             text = _text(field, located, problems, path)
             return Text(text, located.line) if kind is Text and text is not None else text
-    problems.add(located.line, f"{path} must be {' or '.join(map(_describe, allowed))}")
+    hint = None
+    if isinstance(located.value, str) and typing.get_origin(allowed[0]) is tuple:
+        hint = f"write {path.rpartition('.')[2]}: [{located.value}]"
+    problems.add(located.line, f"{path} must be {' or '.join(map(_describe, allowed))}", hint)
     return None
 
 
@@ -240,7 +253,8 @@ def _text(
     elif not metadata["block"] and re.search(r"[\n\t]", value):
         problems.add(located.line, f"{path} must be one line", metadata["hint"])
     elif metadata["choices"] and value not in metadata["choices"]:
-        hint = suggest(value, metadata["choices"])
+        word = metadata["synonyms"].get(value)
+        hint = f"write {word}" if word else suggest(value, metadata["choices"])
         problems.add(located.line, f"{path}: {value!r} is not known", hint)
     elif metadata["pattern"] and not re.fullmatch(metadata["pattern"], value):
         problems.add(located.line, f"{path}: {value!r} is not valid", metadata["hint"])
@@ -283,7 +297,7 @@ class _Locator:
         mapping: dict[str, Located] = {}
         for name, value in node.value:
             if not isinstance(name, yaml.ScalarNode):
-                raise self._error(line, "a key must be a text", _YAML_HINT)
+                raise self._error(line, "a key must be a text", _QUOTE)
             name_line = name.start_mark.line + 1
             if name.value in mapping:
                 raise self._error(name_line, f"{name.value!r} comes twice", "remove one of them")

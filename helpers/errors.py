@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.hint import worded
+
 EXIT_CODES = {
     0: "ok",
     1: "unexpected",
@@ -54,7 +56,7 @@ class PaackError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        return f"{text}\n  hint: {worded(self.hint)}" if self.hint else text
 
 
 class UsageError(PaackError):
@@ -72,7 +74,7 @@ class DefinitionError(PaackError):
 class DefinitionErrors(DefinitionError):
     """All problems of a definition at once, in the order of their lines."""
 
-    def __init__(self, problems: Iterable[DefinitionError]):
+    def __init__(self, problems: Iterable[PaackError]):
         self.problems = tuple(sorted(problems, key=_by_place))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -145,5 +147,5 @@ def from_os_error(error: OSError) -> PaackError | None:
     )
 
 
-def _by_place(problem: DefinitionError) -> tuple[str, int]:
+def _by_place(problem: PaackError) -> tuple[str, int]:
     return (str(problem.place.file), problem.place.line) if problem.place else ("", 0)

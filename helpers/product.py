@@ -14,9 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from types import MappingProxyType
 
 from helpers.progress import Reporter
 from helpers.workspace import workspace
+
+#: In the record of what nobody checked before it was made.
+NOT_CHECKED = MappingProxyType({"checked": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Makes products below ``output``."""
+    """Makes products below ``output``; what is not checked before is said in their records."""
 
     output: Path
     reporter: Reporter
+    is_checked: bool = True
 
     def path(
         self,
@@ -45,9 +50,23 @@ class Products:
         make: Callable[[Path], Path],
         identity: Mapping[str, object] | None = None,
     ) -> Path:
-        """Make ``target`` if need be, and return its path; see ``open``."""
-        with self.open(target, inputs, make, identity) as product:
-            return product.path
+        """Make ``target`` if need be, and return its path; see ``open``.
+
+        While nobody checked it, its record says ``"checked": false``.
+        """
+        note = {} if self.is_checked else NOT_CHECKED
+        with self.open(target, inputs, make, identity, note):
+            pass
+        if self.is_checked:
+            self._note_checked(_record_of(target))
+        return target
+
+    def _note_checked(self, record: Path) -> None:
+        info = json.loads(record.read_text("utf-8"))
+        if info.pop("checked", True):
+            return
+        with workspace(self.output / "work") as work:
+            _dump(info, work / "buildinfo.json").rename(record)
 
     @contextmanager
     def open(
@@ -56,12 +75,14 @@ class Products:
         inputs: Mapping[str, object],
         make: Callable[[Path], Path],
         identity: Mapping[str, object] | None = None,
+        note: Mapping[str, object] = MappingProxyType({}),
     ) -> Iterator[Product]:
         """Yield ``target``, made by ``make`` in a work directory unless it is there already.
 
-        With ``identity`` that alone tells whether it is; ``inputs`` are only recorded.
+        With ``identity`` that alone tells whether it is; ``inputs`` are only recorded, and
+        ``note`` when it is made.
         """
-        record = target.with_name(f"{target.name}.buildinfo.json")
+        record = _record_of(target)
         key = key_of(inputs if identity is None else identity)
         file = _current(target, record, key)
         if file is None:
@@ -70,9 +91,7 @@ class Products:
                 made.chmod(0o644)
                 file = made.open("rb")
                 info = {"key": key, "sha256": _sha256(file), "size": made.stat().st_size}
-                text = json.dumps({**info, "inputs": inputs}, indent=1, sort_keys=True)
-                info_file = work / "buildinfo.json"
-                info_file.write_text(f"{text}\n")
+                info_file = _dump({**info, **note, "inputs": inputs}, work / "buildinfo.json")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 record.unlink(missing_ok=True)
                 made.rename(target)
@@ -82,6 +101,23 @@ class Products:
             self.reporter.say(f"same    {target}")
         with file:
             yield Product(target, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))
+
+
+def replace_content(target: Path, new: Path) -> None:
+    """Let ``new``, a file in a work directory, be the product ``target``: the same, but signed.
+
+    Its record, if it has one, says so: it is not made again.
+    """
+    record = _record_of(target)
+    try:
+        info = json.loads(record.read_text("utf-8"))
+    except (OSError, ValueError):
+        info = None
+    with new.open("rb") as content:
+        changed = {"sha256": _sha256(content), "size": new.stat().st_size}
+    new.replace(target)
+    if isinstance(info, dict):
+        _dump({**info, **changed}, new).replace(record)
 
 
 def group_identity(name: str) -> dict[str, object]:
@@ -97,6 +133,15 @@ def digest_of_text(content: bytes) -> str:
 def key_of(inputs: Mapping[str, object]) -> str:
     """Return what a buildinfo file tells these inputs from others by."""
     return digest_of_text(json.dumps(inputs, sort_keys=True).encode())
+
+
+def _record_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.buildinfo.json")
+
+
+def _dump(info: Mapping[str, object], file: Path) -> Path:
+    file.write_text(f"{json.dumps(info, indent=1, sort_keys=True)}\n", "utf-8")
+    return file
 
 
 def _current(target: Path, record: Path, key: str) -> BufferedReader | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.command import (
     AUTHFILE,
+    CHECK,
     DEF,
     FROZEN,
     OUTPUT,
@@ -48,6 +49,7 @@ def lock(
         "output": OUTPUT,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
+        "check": CHECK,
     },
 )
 def srpm(
@@ -57,9 +59,12 @@ def srpm(
     output: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
+    check: bool = True,
 ) -> None:
     """Make the source RPMs, with all arches inside (--arch: one for each)."""
-    print_paths(builder_of(output, authfile, frozen).srpm(definition_of(def_), tuple(arch or ())))
+    print_paths(
+        builder_of(output, authfile, frozen, check).srpm(definition_of(def_), tuple(arch or ()))
+    )
 
 
 @command(
@@ -74,6 +79,7 @@ def srpm(
         "output": OUTPUT,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
+        "check": CHECK,
     },
 )
 def build(
@@ -86,12 +92,13 @@ def build(
     output: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
+    check: bool = True,
 ) -> None:
     """Make the RPMs, of any arch on any host, with rpmbuild (--target: with mock)."""
     from helpers.rpm.mock import Mock
 
     file, arches = definition_of(def_), tuple(arch or ())
-    builder = builder_of(output, authfile, frozen)
+    builder = builder_of(output, authfile, frozen, check)
     if target:
         mock = Mock(builder, Path(configdir) if configdir else None, timeout)
         print_paths(mock.rpms(file, target, arches))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +11,12 @@ from typing import Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from tasks.caller import as_called
+
 DEF = "The definition: a YAML file"
 OUTPUT = "Where results go (default: _output)"
 AUTHFILE = "Registry credentials, as podman login writes them (default: REGISTRY_AUTH_FILE)"
+CHECK = "--no-check: build in spite of what paack check finds"
 FROZEN = "Refuse to lock: fail when the lock is missing"
 
 
@@ -27,17 +27,20 @@ def command(**options: Any) -> Callable[[Callable[..., None]], Any]:
         @functools.wraps(body)
         def safely(*args: Any, **kwargs: Any) -> None:
             from helpers.errors import PaackError, from_os_error
+            from helpers.hint import set_wording
             from helpers.run import mask
+
+            set_wording(as_called)
 
             try:
                 body(*args, **kwargs)
             except PaackError as error:
-                raise Exit(mask(f"error: {as_called(str(error))}"), error.exit_code) from error
+                raise Exit(mask(f"error: {error}"), error.exit_code) from error
             except OSError as error:
                 known = from_os_error(error)
                 if known is None:
                     raise
-                raise Exit(mask(f"error: {as_called(str(known))}"), known.exit_code) from error
+                raise Exit(mask(f"error: {known}"), known.exit_code) from error
             except KeyboardInterrupt as error:
                 raise Exit("interrupted", 130) from error
 
@@ -47,22 +50,21 @@ def command(**options: Any) -> Callable[[Callable[..., None]], Any]:
     return wrap
 
 
-def as_called(text: str) -> str:
-    """Return a message whose hints name the program so that they can be pasted."""
-    program = Path(sys.argv[0])
-    if program.name != "paack" or shutil.which("paack"):
-        return text
-    called = os.path.relpath(program) if program.is_absolute() else str(program)
-    return re.sub(r"(?:(?<=hint: )|(?<=, ))paack (?=[a-z-])", f"{called} ", text)
-
-
-def builder_of(output: str | None = None, authfile: str | None = None, frozen: bool = False) -> Any:
+def builder_of(
+    output: str | None = None,
+    authfile: str | None = None,
+    frozen: bool = False,
+    check: bool = True,
+) -> Any:
     """Return the builder that works below ``output``, with its credentials."""
     from helpers.build import Builder
-    from helpers.registry.registry import credentials
+    from helpers.check.gate import Gate
+    from helpers.registry.credentials import credentials
 
-    auth = credentials(authfile)
-    return Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen)
+    auth, gate = credentials(authfile), Gate(is_open=not check)
+    if not check:
+        print("warning: not checked (--no-check)", file=sys.stderr)
+    return Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen, gate=gate)
 
 
 def definition_of(def_: str | None) -> Path:

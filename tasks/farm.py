@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.command import (
     AUTHFILE,
+    CHECK,
     DEF,
     FROZEN,
     OUTPUT,
@@ -33,6 +34,7 @@ from tasks.command import (
         "output": OUTPUT,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
+        "check": CHECK,
     },
 )
 def copr(
@@ -51,6 +53,7 @@ def copr(
     output: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
+    check: bool = True,
 ) -> None:
     """Build the RPMs in Copr, follow the builds, and say where the repository is."""
     from helpers.copr.copr import Options, publish
@@ -66,5 +69,5 @@ def copr(
         timeout=timeout,
         config=Path(config) if config else None,
     )
-    builder = builder_of(output, authfile, frozen)
+    builder = builder_of(output, authfile, frozen, check)
     print("\n".join(publish(builder, definition_of(def_), project, options)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.command import (
     AUTHFILE,
+    CHECK,
     FROZEN,
     OUTPUT,
     builder_of,
@@ -23,15 +24,15 @@ COMPONENTS = "olm,multus,… (default: all that the release pins; all; none: the
 
 
 def _image_set(sets: str | None, version: str | None) -> Any:
+    from helpers.hint import command as command_text
+    from helpers.hint import worded
     from helpers.microshift.image_set import find_set
 
     images = find_set(_sets(sets), version)
     if images.is_old:
-        print(
-            f"{images.file} is a set of an older paack: to convert it, "
-            f"paack microshift.import --from {images.directory}",
-            file=sys.stderr,
-        )
+        convert = worded(command_text("microshift.import", from_=images.directory))
+        said = f"{images.file} is a set of an older paack: to convert it, {convert}"
+        print(said, file=sys.stderr)
     return images
 
 
@@ -61,6 +62,7 @@ def _words(text: str | None) -> tuple[str, ...]:
         "output": OUTPUT,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
+        "check": CHECK,
     },
 )
 def microshift_build(
@@ -78,6 +80,7 @@ def microshift_build(
     output: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
+    check: bool = True,
 ) -> None:
     """Make the RPMs of MicroShift's own images: the core, and one per optional component."""
     from helpers.definition.dump import dump_definitions
@@ -95,7 +98,7 @@ def microshift_build(
     if print_:
         print(dump_definitions(packages), end="")
         return
-    builder = builder_of(output, authfile, frozen)
+    builder = builder_of(output, authfile, frozen, check)
     make = builder.srpm if srpm else builder.rpms
     if target:
         make = functools.partial(_with_mock, builder, target)

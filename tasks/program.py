@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -11,8 +12,8 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.context import to_flag
 from invoke.program import Program
 
+from tasks.caller import as_called, from_make, show, target
 from tasks.collection import ns
-from tasks.command import as_called
 
 _PIPE_CLOSED = 141  # as a shell says of a program that SIGPIPE ended
 
@@ -39,21 +40,40 @@ class PaackProgram(Program):
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002
         """Run ``argv`` (default: sys.argv)."""
-        super().run(name_positional(list(sys.argv if argv is None else argv)), exit)
+        words = list(sys.argv if argv is None else argv)
+        if target():
+            words = [*words[:1], *from_make(words[1:], arguments_of_tasks())]
+            show(words)
+        super().run(name_positional(named_help(words)), exit)
 
     def parse_tasks(self) -> None:
         """Parse the tasks' arguments; wrong ones end the program with status 2."""
         try:
             super().parse_tasks()
         except ParseError as error:
-            hint = as_called("hint: paack --list, paack --help TASK")
-            raise Exit(f"error: {error}\n  {hint}", 2) from error
+            raise _wrong_usage(error) from error
+
+    def parse_cleanup(self) -> None:
+        """Do what --help and --list ask for; wrong names end the program alike."""
+        try:
+            super().parse_cleanup()
+        except ParseError as error:
+            raise _wrong_usage(error) from error
+        except Exit as done:
+            if done.message:
+                raise Exit(as_called(f"error: {done.message}\n  hint: `paack --list`"), 2) from done
+            raise
 
     def print_version(self) -> None:
         """Print the version of the package that is installed."""
         from importlib.metadata import version
 
         print(f"paack {version('paack')}")
+
+
+def named_help(argv: list[str]) -> list[str]:
+    """Turn ``paack help TASK`` into ``paack --help TASK``."""
+    return [*argv[:1], "--help", *argv[2:3]] if argv[1:2] == ["help"] else argv
 
 
 def name_positional(argv: list[str]) -> list[str]:
@@ -74,15 +94,43 @@ def name_positional(argv: list[str]) -> list[str]:
     return named
 
 
+def _wrong_usage(error: ParseError) -> Exit:
+    """Say which word is wrong, and which may be meant."""
+    from helpers.document import suggest
+
+    match = re.fullmatch(r"No idea what '(.*)' is!", str(error))
+    task, word = error.context.name if error.context else None, match[1] if match else ""
+    where = f"`paack --help {task}`"
+    if not match:
+        text = f"{error}\n  hint: " + (where if task else "`paack --list`")
+    elif task is None:
+        near = suggest(word, tuple(ns.task_names))
+        text = f"there is no task {word!r}\n  hint: {near}; `paack --list` shows all"
+    elif word.startswith("-"):
+        flags = tuple(to_flag(each.name) for each in arguments_of_tasks()[task])
+        text = f"{task} has no option {word}\n  hint: {suggest(word, flags)}; {where}"
+    else:
+        text = (
+            f"{task}: one word too many: {word!r}\n"
+            f"  hint: a name with spaces stands in quotes: 'my app.yaml'; {where}"
+        )
+    return Exit(as_called(f"error: {text}"), 2)
+
+
 def _flags_with_values() -> set[str]:
     """Return the flags of all tasks that a value follows: ``--def``, but not ``--update``."""
-    arguments = [argument for name in ns.task_names for argument in arguments_of(ns[name])]
     return {
         to_flag(name)
+        for arguments in arguments_of_tasks().values()
         for argument in arguments
         if argument.kind is not bool
         for name in argument.names
     }
+
+
+def arguments_of_tasks() -> dict[str, list[Any]]:
+    """Return the arguments of each task."""
+    return {name: arguments_of(ns[name]) for name in (*ns.task_names, "microshift", "repo", "rpm")}
 
 
 def arguments_of(task: Any) -> list[Any]:

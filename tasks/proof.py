@@ -45,7 +45,7 @@ def check(
 @command(
     iterable=["rpm", "key"],
     help={
-        "rpm": "An RPM that paack made (may be repeated; words after verify are RPMs)",
+        "rpm": "An RPM that paack made (may be repeated; default: all that were built)",
         "run": "Start each image once, with podman and no network (needs root)",
         "key": "A file of public keys, or a fingerprint: one must have signed (may be repeated)",
         "against": "registry: ask again for all digests and tags; cache: fetch nothing",
@@ -65,15 +65,14 @@ def verify(
     authfile: str | None = None,
 ) -> None:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
-    from helpers.errors import UsageError
+    from helpers.report.reader import built_rpms
     from helpers.verify.verify import Demands, Verifier
 
-    if not rpm:
-        raise UsageError("no RPM is named", hint="paack verify _output/rpms/*/*.rpm")
     builder = builder_of(output, authfile)
+    rpms = [Path(each) for each in rpm or ()] or built_rpms(builder.output, layers=True)
     registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
     verifier = Verifier(registry, scratch, Demands(run, against, tuple(key or ())))
-    for line in verifier.verify_all([Path(each) for each in rpm]):
+    for line in verifier.verify_all(rpms):
         print(line)
 
 
@@ -104,7 +103,8 @@ def diff(
     from helpers.workspace import workspace
 
     if not old or not new:
-        raise UsageError("two things to compare are needed", hint="paack diff OLD.rpm NEW.rpm")
+        hint = "for example: --old OLD.rpm --new NEW.rpm"
+        raise UsageError("two things to compare are needed", hint=hint)
     builder = builder_of(output)
     verifier = Verifier(builder.registry_at(Path()), builder.output / "work")
     with workspace(verifier.scratch) as work:

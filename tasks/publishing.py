@@ -51,7 +51,7 @@ def site_at(to: str | None) -> Any:
     from helpers.repo.site_rsync import site_of
 
     if not to:
-        raise UsageError("no destination is named", hint=f"--to DESTINATION: {TO}")
+        raise UsageError("no destination is named", hint=f"--to DESTINATION   ({TO})")
     return site_of(to, Reporter())
 
 
@@ -69,11 +69,10 @@ def _read_keys(file: Path) -> str:
 
 @cache  # several tasks of one run would
 def _warn_unsigned() -> None:
-    print(
-        "warning: unsigned: anyone who can change the repository can change devices; "
-        "--sign KEY (make: SIGN=KEY)",
-        file=sys.stderr,
-    )
+    from helpers.hint import worded
+
+    risk = "anyone who can change the repository can change devices"
+    print(f"warning: unsigned: {risk}; {worded('--sign KEY')}", file=sys.stderr)
 
 
 def _print_added(done: Any, where: object) -> None:

@@ -6,8 +6,8 @@ An error would fail a build, or a device in the field; a warning is for a person
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from helpers.errors import (
     ToolError,
     UsageError,
 )
+from helpers.hint import command
 from helpers.kubernetes.kustomize_paths import unapplied
-from helpers.kubernetes.needs import Need, needs_of
+from helpers.kubernetes.needs import Need, Needs, needs_of
 from helpers.kubernetes.objects import full_name
 from helpers.layers.check import group_findings
 from helpers.lock.check import lock_problems
@@ -109,21 +110,35 @@ class Report:
 
 
 def check(file: Path) -> Report:
-    """Check a definition; what cannot be read is a finding, too."""
-    findings: list[Finding] = []
+    """Check a definition; what cannot be read is a finding, too.
+
+    While the definition itself has problems, what may follow from them is left out.
+    """
     definition = Definition(file, ())
     try:
         definition, problems = read_definition(file)
-        findings += [Finding("definition", error) for error in problems.found]
     except DefinitionError as error:
         return Report(definition, Lock(), (), tuple(as_findings("definition", error)))
+    if problems.found:
+        needs = needs_of(definition)
+        findings = [Finding("definition", error) for error in problems.found]
+        findings += [Finding("manifest", error) for error in needs.problems]
+        return Report(definition, Lock(), tuple(needs.found), _ordered(findings))
     lock, damage = _lock(definition)
-    needs = needs_of(definition)
-    findings += [Finding("manifest", error) for error in needs.problems]
-    findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
-    findings += [Finding("lock", error) for error in damage]
+    report = check_contents(definition, lock, needs_of(definition))
+    findings = [*report.findings, *(Finding("lock", error) for error in damage)]
     if not damage:
         findings += group_findings(chosen(definition, lock), lock)
+    return replace(report, findings=_ordered(findings))
+
+
+def check_contents(definition: Definition, lock: Lock, needs: Needs) -> Report:
+    """Check what a definition packages against what its manifests need; not the lock itself.
+
+    Images that ``lock`` does not have may have any digest.
+    """
+    findings = [Finding("manifest", error) for error in needs.problems]
+    findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += client_findings(definition, lock, default_cache())
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)
@@ -132,9 +147,12 @@ def check(file: Path) -> Report:
     if needs.are_known:
         findings += _unused(report)
     findings += _by_arch(report)
+    return replace(report, findings=_ordered(findings))
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     unique = {str(each): each for each in findings}.values()
-    ordered = tuple(sorted(unique, key=lambda each: each.order))
-    return Report(definition, lock, report.needs, ordered)
+    return tuple(sorted(unique, key=lambda each: each.order))
 
 
 def add_missing(file: Path) -> list[str]:
@@ -181,7 +199,7 @@ def _missing(report: Report) -> Iterator[Finding]:
             DefinitionError(
                 f"{need.use.image} is not packaged for {', '.join(arches)} ({need.use.where})",
                 place=need.use.place,
-                hint=f"{other}paack check --def {report.file} --add",
+                hint=f"{other}{command('check', def_=report.file, add=True)}",
             ),
         )
 
@@ -227,7 +245,8 @@ def _by_arch(report: Report) -> Iterator[Finding]:
             error = DefinitionError(
                 f"{tag} differs by arch: {said}",
                 place=Place(report.file, lines[tag]),
-                hint="paack lock --update takes both from one list, if the registry has one",
+                hint=f"{command('lock', def_=report.file, update=True)} takes both from one list, "
+                "if the registry has one",
             )
             yield Finding("differs", error, warning=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from helpers.check.shelf import wanted_name
 from helpers.errors import DefinitionError, DefinitionErrors, PaackError, Place
+from helpers.hint import worded
 from helpers.kubernetes.needs import Need
 from helpers.kubernetes.objects import full_name
 
@@ -22,7 +23,7 @@ class Finding:
 
     def __str__(self) -> str:
         where = f"{self.error.place}: " if self.error.place else ""
-        hint = f"\n  hint: {self.error.hint}" if self.error.hint else ""
+        hint = f"\n  hint: {worded(self.error.hint)}" if self.error.hint else ""
         return f"{where}{'warning' if self.warning else 'error'}: {self.error.message}{hint}"
 
     def as_json(self) -> dict[str, object]:
@@ -32,14 +33,15 @@ class Finding:
             "kind": self.kind,
             **place_json(self.error.place),
             "message": self.error.message,
-            "hint": self.error.hint,
+            "hint": worded(self.error.hint) if self.error.hint else None,
         }
 
     @property
-    def order(self) -> tuple[str, int, bool, str]:
-        """By place, errors first."""
+    def order(self) -> tuple[int, str, int, bool, str]:
+        """The definition's own first, the lock last; by place, errors first."""
         place = self.error.place or Place(Path())
-        return (str(place.file), place.line, self.warning, self.error.message)
+        rank = {"definition": 0, "lock": 2}.get(self.kind, 1)
+        return (rank, str(place.file), place.line, self.warning, self.error.message)
 
 
 def place_json(place: Place | None) -> dict[str, object]:

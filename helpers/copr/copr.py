@@ -16,7 +16,7 @@ from helpers.build import Builder
 from helpers.copr.follow import FAILED, SUCCEEDED, State, follow, load_state
 from helpers.copr.project import Project, arch_of, parse_project, prepare_project
 from helpers.copr.service import Build, Missing, Service, Unreachable, connect
-from helpers.definition.definition import Definition, Package, load_definition
+from helpers.definition.definition import Definition, Package
 from helpers.definition.redistribution import check_redistribution
 from helpers.errors import PublishError
 from helpers.lock.contents import contents_of, group_packages
@@ -67,7 +67,7 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
 
     These are the dnf command and the repository files; without ``wait``, the builds' pages.
     """
-    definition = load_definition(what) if isinstance(what, Path) else what
+    definition = builder.check(what)
     parse_project(where, "me")
     check_redistribution(definition, options.redistribute)
     service = connect(options.config, builder.reporter, options.interval)

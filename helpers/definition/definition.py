@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.arch import oci_arch
+from helpers.definition.kind import check_kind, check_twin
 from helpers.definition.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
 from helpers.definition.yaml_format import (
     PATH_HINT,
@@ -106,6 +107,8 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
     Raises DefinitionError for a file that cannot be read or is not YAML.
     """
     problems = Problems(file)
+    check_kind(file)
+    check_twin(file, problems)
     document = bind(DefinitionDocument, _with_packages(load(file)), problems)
     packages = document.packages if document else ()
     loaded = tuple(
@@ -193,8 +196,9 @@ def _package_arches(
         contents = _package_arch(shared, path, problems)
         arches = tuple(replace(contents, name=name) for name in document.arches)
     else:
-        hint = "add: arches: [x86_64, aarch64], or 'arch'"
-        problems.add(document.line, f"{path}: no architecture", hint)
+        if not problems.has(f"{path}.arch"):
+            hint = "add: arches: [x86_64, aarch64], or 'arch'"
+            problems.add(document.line, f"{path}: no architecture", hint)
         return ()
     seen: set[str] = set()
     for name, line in names:
@@ -245,7 +249,8 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
         names[name] = image.line
         images.append(image)
     manifests = _manifests(document, path, problems)
-    if not images and manifests is None and not document.images:
+    is_told = problems.has(f"{path}.images") or problems.has(f"{path}.manifests")
+    if not images and manifests is None and not document.images and not is_told:
         problems.add(document.line, f"{path}: neither images nor manifests", "add one of them")
     return PackageArch(document.name, tuple(images), manifests)
 

@@ -38,6 +38,7 @@ _BLOCK = (
 _TEXT_HINT = "rpm would not keep it: write it in another way"
 PATH_HINT = "an absolute path below /usr, of letters, digits and . _ + -"
 _ARCHES = tuple(OCI_ARCH)
+_OCI_NAMES = {name: rpm for rpm, (name, _) in OCI_ARCH.items()}
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ class ArchDocument:
     """One entry of a package's ``arch`` list."""
 
     name: str = key(
-        "RPM architecture", required=True, example="x86_64", choices=_ARCHES, default=""
-    )
+        "RPM architecture", required=True, example="x86_64", choices=_ARCHES, synonyms=_OCI_NAMES,
+        default="",
+    )  # fmt: skip
     image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
     images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
     manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
@@ -154,8 +156,8 @@ class PackageDocument:
     )  # fmt: skip
     arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
     arches: tuple[str, ...] = key(
-        "Architectures that share images and manifests", choices=_ARCHES, example=["x86_64"],
-        default=(),
+        "Architectures that share images and manifests", choices=_ARCHES, synonyms=_OCI_NAMES,
+        example=["x86_64"], default=(),
     )  # fmt: skip
     images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
     manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from helpers.errors import LockError, Place, UsageError
+from helpers.hint import command
 from helpers.layers.group import layers_of
 from helpers.lock.lock import Lock, LockedGroup, LockedImage, lock_path, read_lock
 from helpers.rpm.header import check_is_rpm
@@ -111,5 +112,5 @@ def _from_git(revision: str, path: Path) -> bytes:
 
 def _checked(file: Path, lock: Lock | None) -> Lock:
     if lock is None:
-        raise LockError("there is no lock", place=Place(file), hint="paack lock --def FILE")
+        raise LockError("there is no lock", place=Place(file), hint=command("lock", def_="FILE"))
     return lock

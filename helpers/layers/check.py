@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from helpers.check.findings import Finding
 from helpers.definition.definition import Definition
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.layers.group import group_layers, images_in, layers_of, shared_images
 from helpers.lock.lock import Lock, LockedImage
 from helpers.progress import human
@@ -36,7 +37,7 @@ def group_findings(definition: Definition, lock: Lock) -> Iterator[Finding]:
                     f"downloads {human(now)}; with new groups {human(then)}"
                 )
                 hint = (
-                    f"paack lock --def {definition.file} --regroup   "
+                    f"{command('lock', def_=definition.file, regroup=True)}   "
                     "(once, the next update then downloads all that is in new groups)"
                 )
                 place = Place(definition.file, lines.get(source, 0))

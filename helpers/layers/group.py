@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from helpers.definition.definition import Definition
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.lock.lock import Lock, LockedGroup, LockedImage, lock_path
 from helpers.store.store import StoredLayer, stored_layers
 
@@ -130,7 +131,7 @@ def check_groups(definition: Definition, lock: Lock) -> None:
             raise LockError(
                 f"the groups of layers ({' '.join(key)}) are not those of its images",
                 place=Place(lock_path(definition.file)),
-                hint=f"paack lock --def {definition.file}   (keeps every digest and group)",
+                hint=f"{command('lock', def_=definition.file)}   (keeps every digest and group)",
             )
 
 

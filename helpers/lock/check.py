@@ -8,6 +8,7 @@ from pathlib import Path
 from helpers.definition.definition import Definition
 from helpers.document import Located, load_all
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.layers.group import check_groups
 from helpers.lock.filesystem import chosen, unknown_filesystems
 from helpers.lock.lock import Lock, lock_path, wanted
@@ -17,7 +18,8 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
     """Yield what is missing in a lock (None: all of it), what is too much, and what disagrees."""
     path = lock_path(definition.file)
     sources = wanted(definition)
-    hint = f"paack lock --def {definition.file}"
+    hint = command("lock", def_=definition.file)
+    update = command("lock", def_=definition.file, update=True)
     if lock is None:
         if sources:
             yield LockError("there is no lock", place=Place(path), hint=hint)
@@ -39,7 +41,7 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
         origin = sources[key].origin
         if origin and origin.digest and origin.digest not in (locked.list, locked.manifest):
             message = f"{key[0]} ({key[1]}) is locked to another digest than the definition names"
-            yield LockError(message, place=place, hint=f"{hint} --update")
+            yield LockError(message, place=place, hint=update)
     unknown = unknown_filesystems(definition, lock)
     for key in unknown:
         message = f"the lock does not say which filesystem {key[0]} ({key[1]}) needs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from helpers.arch import rpm_arch_hint
 from helpers.definition.definition import Definition, Package, PackageArch
 from helpers.errors import UsageError
 from helpers.kubernetes.manifests import read_manifests
@@ -64,7 +65,7 @@ def check_arches(definition: Definition, arches: Sequence[str]) -> None:
         if arch not in there:
             raise UsageError(
                 f"no package of {definition.file} is for {arch!r}",
-                hint=f"--arch takes one of: {', '.join(sorted(there))}",
+                hint=rpm_arch_hint(arch) or f"one of: {', '.join(sorted(there))}",
             )
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from helpers.definition.definition import Definition, Package
 from helpers.definition.reference import Source
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.lock.lock import Lock, LockedImage, lock_path
 from helpers.lock.lock import wanted as wanted_images
 
@@ -78,7 +79,7 @@ def _needed(packages: Sequence[Package], definition: Definition, lock: Lock) -> 
                         f"the lock does not say which filesystem {image.source.text} "
                         f"({arch.name}) needs",
                         place=Place(lock_path(definition.file)),
-                        hint=f"paack lock --def {definition.file}   (keeps every digest)",
+                        hint=f"{command('lock', def_=definition.file)}   (keeps every digest)",
                     )
                 needs.add(filesystem)
     return "erofs" if "erofs" in needs else "squashfs"

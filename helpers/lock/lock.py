@@ -18,6 +18,7 @@ from helpers.definition.definition import Definition
 from helpers.definition.reference import Source, parse_reference
 from helpers.definition.yaml_format import FILESYSTEMS
 from helpers.errors import LockError, Place
+from helpers.hint import command
 from helpers.registry.blob import is_digest
 from helpers.registry.rfc3339 import parse_time
 from helpers.workspace import workspace
@@ -139,7 +140,7 @@ def check_lock(definition: Definition, lock: Lock) -> None:
         raise LockError(
             "the lock does not fit the definition:\n" + "\n".join(lines),
             place=Place(lock_path(definition.file)),
-            hint=f"paack lock --def {definition.file}   (keeps every digest that it already has)",
+            hint=f"{command('lock', def_=definition.file)}   (keeps every digest that it has)",
         )
 
 
@@ -275,9 +276,9 @@ def _time(value: object) -> str:
 
 
 def _damaged(path: Path, why: str) -> LockError:
+    file = path.with_name(f"{path.name.removesuffix('.lock.yaml')}.yaml")
     return LockError(
         f"is not a usable lock: {why}",
         place=Place(path),
-        hint=f"restore it from version control, or remove it and run: paack lock --def "
-        f"{path.name.removesuffix('.lock.yaml')}.yaml",
+        hint=f"restore it from version control, or remove it and run: {command('lock', def_=file)}",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from helpers.check.findings import Finding
 from helpers.definition.definition import Definition
 from helpers.errors import DefinitionError, LockError, Place
+from helpers.hint import command
 from helpers.lock.check import lock_problems
 from helpers.lock.lock import lock_path, read_lock
 from helpers.microshift.image_set import ImageSet
@@ -52,8 +53,9 @@ def _loose(
         for definition in packages
         for package in definition.packages
     )
-    words = f"--version {images.name} --components {component if component != CORE else 'none'}"
-    hint = f"lock them, and commit the lock: paack microshift.lock {words}"
+    which = component if component != CORE else "none"
+    lock = command("microshift.lock", version=images.name, components=which)
+    hint = f"lock them, and commit the lock: {lock}"
     for arch, file in images.components[component].items():
         loose = [each for each in file.images if each.source.reference.digest is None]
         if loose:
@@ -74,6 +76,6 @@ def _lock_problems(images: ImageSet, definition: Definition) -> Iterator[LockErr
         return
     if lock is None:
         return  # made when it is needed
-    hint = f"paack microshift.lock --version {images.name}"
+    hint = command("microshift.lock", version=images.name)
     for problem in lock_problems(definition, lock):
         yield LockError(problem.message, place=problem.place, hint=hint)

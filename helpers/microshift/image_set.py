@@ -9,6 +9,7 @@ from pathlib import Path
 
 from helpers.document import Problems, bind, load, suggest
 from helpers.errors import DefinitionErrors, UsageError
+from helpers.hint import command
 from helpers.microshift.old_set import OLD_FILE, read_old_set
 from helpers.microshift.release import (
     ARCHES,
@@ -26,7 +27,7 @@ from helpers.microshift.set_document import ON_REQUEST, SUFFIX, ComponentDocumen
 
 SETS = Path("microshift-images")
 _NAME = re.compile(r"[0-9][A-Za-z0-9._+^-]*")
-_IMPORT_HINT = "add one: paack microshift.import --from RPM   (or name a directory with --sets)"
+_IMPORT_HINT = f"add one: {command('microshift.import', from_='RPM')}   (or --sets DIRECTORY)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def find_set(sets: Path, version: str | None) -> ImageSet:
             return load_set(file)
     raise UsageError(
         f"there is no set for MicroShift {version!r}; there are: {', '.join(files)}",
-        hint=f"{suggest(version, tuple(files))}   (add one: paack microshift.import --from …)",
+        hint=f"{suggest(version, tuple(files))}   (add one: "
+        f"{command('microshift.import', from_='RPM')})",
     )
 
 

@@ -26,6 +26,7 @@ from helpers.definition.definition import (
 )
 from helpers.document import suggest
 from helpers.errors import DefinitionErrors, LockError, UsageError
+from helpers.hint import command
 from helpers.lock.lock import lock_path
 from helpers.microshift.image_set import ImageSet
 from helpers.microshift.needs_of_set import missing_needs
@@ -85,7 +86,7 @@ def build(
     """
     for arch in arches:
         if arch not in ARCHES:
-            hint = f"--arch takes one of: {', '.join(ARCHES)}"
+            hint = f"one of: {', '.join(ARCHES)}"
             raise UsageError(f"MicroShift is not for {arch!r}", hint=hint)
     lock_missing(builder, images, packages)
     make = make or builder.rpms
@@ -186,5 +187,5 @@ def _hinted(images: ImageSet) -> Iterator[None]:
     try:
         yield
     except LockError as error:
-        hint = f"paack microshift.lock --version {images.name}"
+        hint = command("microshift.lock", version=images.name)
         raise LockError(error.message, place=error.place, hint=hint) from error

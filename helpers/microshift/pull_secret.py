@@ -33,7 +33,7 @@ NAMESPACES = MappingProxyType(
 HINT = (
     "OpenShift's pull secret opens it: save it from "
     "https://console.redhat.com/openshift/install/pull-secret as a file, and name that file: "
-    "make … AUTHFILE=FILE, --authfile FILE, or REGISTRY_AUTH_FILE=FILE"
+    "--authfile FILE, or REGISTRY_AUTH_FILE=FILE"
 )
 
 

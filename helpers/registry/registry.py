@@ -17,6 +17,7 @@ from pathlib import Path
 from helpers.arch import oci_arch
 from helpers.definition.reference import Source
 from helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
+from helpers.hint import command
 from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Meter, Reporter, count, human
 from helpers.registry import oci
@@ -185,7 +186,8 @@ class Registry:
         if not file.exists() or file.stat().st_size != layer.size:
             raise RegistryError(
                 f"{source.text}: layer {layer.digest} did not arrive as the lock describes it",
-                hint="run the command again; if it stays, resolve the image anew: lock --update",
+                hint="run the command again; if it stays, resolve the image anew: "
+                f"{command('lock', def_='FILE', update=True)}",
             )
         self.cache.adopt(file, layer.digest)
 
@@ -194,7 +196,8 @@ class Registry:
             raise LockError(
                 f"{locked.source} ({locked.arch}) is now {found.manifest}, "
                 f"the lock says {locked.manifest}",
-                hint="bring back the image that was locked, or lock anew: lock --update",
+                hint="bring back the image that was locked, or lock anew: "
+                f"{command('lock', def_='FILE', update=True)}",
             )
 
     def _config(self, source: Source, manifest: str, digest: str) -> bytes:
@@ -236,18 +239,6 @@ class Registry:
         if result.status != 0:
             raise explain(source, result)
         return result
-
-
-def credentials(authfile: str | None) -> Path | None:
-    """Return the file that ``authfile``, or else REGISTRY_AUTH_FILE, names; None without.
-
-    Raises UsageError when it is not there: skopeo would go on as if none had been named.
-    """
-    name = authfile or os.environ.get("REGISTRY_AUTH_FILE")
-    if name and not Path(name).exists():
-        hint = "--authfile, or REGISTRY_AUTH_FILE: what podman login writes, or a pull secret"
-        raise UsageError(f"{name}: there is no such file", hint=hint)
-    return Path(name) if name else None
 
 
 def registries_conf() -> Path | None:

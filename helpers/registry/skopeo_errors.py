@@ -52,7 +52,7 @@ _CAUSES = (
     (
         r"unauthorized|authentication required|invalid username/password|status code: 401|denied",
         _REFUSED,
-        "log in: podman login {registry}   (or name a file: REGISTRY_AUTH_FILE=… or --authfile …)",
+        "log in: podman login {registry}   (or --authfile FILE, or REGISTRY_AUTH_FILE)",
     ),
     (
         r"connection refused|no such host|i/o timeout|no route to host|network is unreachable"
@@ -61,8 +61,14 @@ _CAUSES = (
         "check the network, or name a mirror in registries.conf (containers-registries.conf(5))",
     ),
     (
-        r"x509|server gave HTTP response to HTTPS client|does not look like a TLS handshake"
-        r"|certificate",
+        r"server gave HTTP response to HTTPS client|does not look like a TLS handshake",
+        "{registry} speaks http, not https",
+        "if that is right, say so: mkdir -p ~/.config/containers/registries.conf.d && printf "
+        "'[[registry]]\\nlocation = \"{registry}\"\\ninsecure = true\\n' "
+        "> ~/.config/containers/registries.conf.d/{registry}.conf",
+    ),
+    (
+        r"x509|certificate",
         "{registry} has no certificate that this machine trusts",
         "put its CA into /etc/containers/certs.d/{registry}/ca.crt, or mark it insecure in "
         "registries.conf",

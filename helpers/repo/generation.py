@@ -88,7 +88,7 @@ def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False)
         other = f"make it anew: rm -r {directory.parent}" if unsigned else _ELSEWHERE
         raise PublishError(
             f"{directory}: is signed",
-            hint=f"go on signing it: --sign KEY (make: SIGN=KEY); or {other}",
+            hint=f"go on signing it: --sign KEY; or {other}",
         )
     if ring is not None and not signed and not unsigned:
         raise PublishError(f"{directory}: is not signed", hint=_ELSEWHERE)

@@ -1,16 +1,31 @@
-"""What a repository lacks: packages that definitions make, layers that its packages need."""
+"""What a repository lacks: packages that definitions make, layers and images that its own need."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
+from helpers.check.shelf import wanted_name
 from helpers.definition.definition import load_definition
-from helpers.errors import PublishError
+from helpers.definition.yaml_format import FILESYSTEMS
+from helpers.errors import PaackError, PublishError, ToolError
+from helpers.hint import command
+from helpers.kubernetes.needs import uses_in
+from helpers.kubernetes.objects import full_name
 from helpers.layers.layer_package import is_group_name
 from helpers.repo.repodata import SOURCE, Entry
 from helpers.repo.retention import newest
+from helpers.repo.site import File
+from helpers.rpm.payload import packed_files
+from helpers.workspace import workspace
+
+#: No manifests, whatever their names: what paack itself puts on a device.
+_OURS = (
+    *("/usr/share/paack/", "/usr/libexec/", "/usr/lib/systemd/", "/usr/lib/tmpfiles.d/"),
+    *("/usr/lib/greenboot/", "/etc/crio/", "/usr/share/containers/"),
+)
 
 _IMAGE = re.compile(r"container-image\((.+)@(sha256:[0-9a-f]{64})\)")
 
@@ -46,8 +61,8 @@ def check_layers(directories: Mapping[str, Mapping[str, Entry]]) -> None:
     if lacking:
         raise PublishError(
             "\n".join(lacking),
-            hint="paack publish-job   (once more: it builds layers that are not published); "
-            "or paack rpm, repo and publish",
+            hint="once more: publish-job builds layers that are not published; "
+            "so do build, repo and publish, one after the other",
         )
 
 
@@ -86,3 +101,83 @@ def _differing(packages: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
             a = min(repositories - its or repositories)
             b = min(its - repositories or its)
             yield f"{a} in {first}", f"{b} in {name}"
+
+
+def check_images(
+    directories: Mapping[str, Mapping[str, Entry]], new: Mapping[str, File], work: Path
+) -> None:
+    """Raise PublishError for new packages with manifests that need what nothing brings.
+
+    An image may be in any package of the same directory, or in one that the package requires:
+    ``container-image(NAME)``.
+    """
+    brought = {name: _brought(entries.values()) for name, entries in directories.items()}
+    refused: dict[str, None] = {}
+    for path, rpm in new.items():
+        directory, file = path.partition("/")[0], path.rpartition("/")[2]
+        entry = directories[directory][file]
+        if isinstance(rpm.source, Path) and _has_manifests(entry):
+            # A package without an arch is in all directories, its images need not be.
+            some = brought.values() if _is_noarch(entry) else [brought[directory]]
+            required = {match[1] for each in entry.metadata.requires if (match := _image(each[0]))}
+            there = required.union(*some)
+            refused |= dict.fromkeys(_lacking(rpm.source, file, there, work))
+    if refused:
+        raise PublishError(
+            "\n".join(refused),
+            hint=f"{command('check', def_='FILE')} says what its definition lacks; then raise the "
+            "release, and build it again",
+        )
+
+
+def _lacking(rpm: Path, file: str, there: set[str], work: Path) -> Iterator[str]:
+    with workspace(work) as directory:
+        top = _unpack(rpm, directory)
+        problems: list[PaackError] = []
+        for use in uses_in(top, problems):
+            reference = full_name(use.image)
+            if reference is not None and wanted_name(reference) not in there:
+                yield f"{file}: {use.where} needs {use.image}, which is not packaged"
+        for problem in problems:
+            if isinstance(problem, ToolError):
+                raise problem
+            place = f"{problem.place}: " if problem.place else ""
+            yield f"{file}: {place}{problem.message}".replace(str(directory), "")
+
+
+def _unpack(rpm: Path, directory: Path) -> Path:
+    """Take all files of the manifests, which are all in one directory; return that."""
+    homes = []
+    for packed in packed_files(rpm):
+        path = PurePosixPath(packed.path)
+        if path.suffix[1:] not in FILESYSTEMS and not packed.path.startswith(_OURS):
+            target = directory / packed.path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            packed.copy(target)
+            homes.append(target.parent)
+    return Path(os.path.commonpath(homes))
+
+
+def _has_manifests(entry: Entry) -> bool:
+    paths = (f"{each[1]}{each[2]}" for each in entry.metadata.files)
+    return any(
+        path.endswith((".yaml", ".yml", ".json", "/Kustomization")) and not path.startswith(_OURS)
+        for path in paths
+    )
+
+
+def _brought(entries: Iterable[Entry]) -> set[str]:
+    return {
+        match[1]
+        for entry in entries
+        for each in entry.metadata.provides
+        if (match := _image(each[0]))
+    }
+
+
+def _image(name: str) -> re.Match[str] | None:
+    return re.fullmatch(r"container-image\((.*)\)", name)
+
+
+def _is_noarch(entry: Entry) -> bool:
+    return bool(entry.metadata.arch == "noarch")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from helpers.errors import PublishError, UsageError, VerificationError, from_os_error
+from helpers.hint import command
 from helpers.layers.layer_package import is_group_file
 from helpers.repo.generation import (
     State,
@@ -23,7 +24,7 @@ from helpers.repo.generation import (
     read_state,
     switch,
 )
-from helpers.repo.needs import check_layers, same_images
+from helpers.repo.needs import check_images, check_layers, same_images
 from helpers.repo.repo_file import (
     check_name,
     check_url,
@@ -64,11 +65,14 @@ class Settings:
         if self.url is not None:
             check_url(self.url)
         if self.compression not in COMPRESSIONS:
-            raise UsageError(
-                f"{self.compression!r} is no compression", hint="--compression gz, or zstd"
-            )
+            hint = "--compression gz, or zstd"
+            raise UsageError(f"{self.compression!r} is no compression", hint=hint)
         if self.keep < 1 or self.versions < 0:
             raise UsageError("at least one old generation must stay", hint="for example: --keep 5")
+
+    def keep_of(self, state: State) -> int:
+        """Return how many generations stay: none that was not signed, where all is made anew."""
+        return 0 if self.exact and self.signer and not state.signer else self.keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ def publish(site: Site, choose: Choice, settings: Settings) -> Publication:
             raise
         raise PublishError(known.message, hint="make room there, and let it be writable") from error
     except VerificationError as error:
-        raise PublishError(error.message, hint=error.hint or "see: paack repo.verify") from error
+        hint = error.hint or command("repo.verify", where=site.where)
+        raise PublishError(error.message, hint=hint) from error
 
 
 def read_states(site: Site, settings: Settings) -> dict[str, State]:
@@ -119,10 +124,8 @@ def read_states(site: Site, settings: Settings) -> dict[str, State]:
     keys = (signer.key.fingerprint, *settings.old_keys) if signer else ()
     try:
         with keyring(*map(public_key, keys)) as ring:
-            known = ring if signer else None
-            return {
-                name: read_state(site.tree / name, known, unsigned=settings.exact) for name in there
-            }
+            known, loose = ring if signer else None, settings.exact
+            return {name: read_state(site.tree / name, known, unsigned=loose) for name in there}
     except (PublishError, VerificationError) as error:
         # The metadata of another host is read from a copy, whose path would say nothing.
         message = error.message.replace(str(site.tree), site.where)
@@ -133,7 +136,7 @@ def built_offers(directory: Path) -> Offers:
     """Return the packages of the repository in ``directory`` as offers."""
     there = [name for name in DIRECTORIES if (directory / name / "repodata").is_dir()]
     if not there:
-        raise PublishError(f"there is no repository in {directory}", hint="make it: paack repo")
+        raise PublishError(f"there is no repository in {directory}", hint=command("repo"))
     offers: dict[str, list[Offer]] = {}
     for name in there:
         entries = read_repodata(directory / name / "repodata").entries.values()
@@ -151,13 +154,14 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
     mirrors = url.startswith("http") and all(is_linked(site, name) for name in names)
     descriptions = _descriptions(site, settings, wanted, url, mirrors=mirrors)
     packages = _new_packages(states, wanted, offers)
+    check_images(wanted, packages, work / "manifests")
     site.put(packages)
     generations = [
         next_generation(
             name,
             states[name],
             wanted[name],
-            keep=settings.keep,
+            keep=settings.keep_of(states[name]),
             compression=settings.compression,
             signer=settings.signer,
             url=url if mirrors else None,
@@ -203,9 +207,8 @@ def _merge(
     if settings.versions:
         wanted = without_old_sources(wanted)
     if refused:
-        raise PublishError(
-            "\n".join(refused), hint="raise the release: what is published never changes"
-        )
+        hint = "raise the release: what is published never changes"
+        raise PublishError("\n".join(refused), hint=hint)
     if settings.signer:
         _check_signed(wanted)
     if not settings.exact:  # layers of what was built here may be published elsewhere
@@ -222,7 +225,9 @@ def _check_signed(wanted: Mapping[str, Mapping[str, Entry]]) -> None:
         if not entry.signer
     ]
     if unsigned:
-        raise PublishError("\n".join(unsigned), hint="paack repo --sign KEY, then publish again")
+        raise PublishError(
+            "\n".join(unsigned), hint=f"{command('repo', sign='KEY')}, then publish again"
+        )
 
 
 def _new_packages(
@@ -280,9 +285,8 @@ def _url(site: Site, settings: Settings) -> str:
         return check_url(settings.url)
     url = published_url(site.tree, settings.name)
     if url is None and isinstance(site, RsyncSite):
-        raise UsageError(
-            "where will clients find the repository?", hint="--url https://HOST/PATH, once"
-        )
+        hint = "--url https://HOST/PATH, once"
+        raise UsageError("where will clients find the repository?", hint=hint)
     return url or site.tree.resolve().as_uri()
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from helpers.definition.definition import Definition, Package, PackageArch
 from helpers.errors import LockError, Place, PublishError
+from helpers.hint import command
 from helpers.kubernetes.manifests import read_manifests
 from helpers.layers.group import check_groups, layers_of
 from helpers.lock.contents import contents_of, group_packages
@@ -73,10 +74,11 @@ def publish_job(
 ) -> Publication:
     """Publish the packages of definitions that are not yet, all at once; return what was published.
 
-    With ``sources`` their source RPMs, too. Raises LockError when a lock is not up to date,
-    PublishError when a published package was made from something else, or has other content.
+    With ``sources`` their source RPMs, too. Raises DefinitionErrors for what ``paack check`` finds,
+    before anything else is done; LockError when a lock is not up to date, PublishError when a
+    published package was made from something else, or has other content.
     """
-    locked = [_locked(definition) for definition in definitions]
+    locked = [_locked(builder.check(definition)) for definition in definitions]
     with site.locked():
         states = read_states(site, settings)
     job = _Job([], [], [])
@@ -98,8 +100,8 @@ def publish_job(
     done = publish(site, lambda _: offers, settings)
     _say(builder, job.unknown, "same    {} is published")
     added = {path.rpartition("/")[2] for path in done.packages}
+    old = [each for each in job.missing if not added.intersection(each.files)]
     if settings.versions:
-        old = [each for each in job.missing if not added.intersection(each.files)]
         _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
     return done
 
@@ -160,7 +162,7 @@ def _locked(definition: Definition) -> tuple[Definition, Lock]:
         raise LockError(
             "there is no lock, and a job makes none",
             place=Place(path),
-            hint=f"paack lock --def {definition.file}   (and commit the lock)",
+            hint=f"{command('lock', def_=definition.file)}   (and commit the lock)",
         )
     check_lock(definition, lock)
     definition = chosen(definition, lock)
@@ -222,7 +224,7 @@ def _offers(repository: Path, wanted: list[Wanted]) -> Offers:
         found = [built[name] for name in each.files if name in built]
         if not found:
             raise PublishError(
-                f"{each.files[0]} was built, and is not in {repository}", hint="paack repo"
+                f"{each.files[0]} was built, and is not in {repository}", hint=command("repo")
             )
         offers.setdefault(each.arch, []).extend(found)
     return offers

@@ -1,6 +1,7 @@
 """The repository of what was built: ``_output/repo``, from ``_output/rpms`` and ``_output/srpms``.
 
-Signed packages are copies: what rpmbuild made stays as it is. A package that is in the repository
+A signed package takes the place of the one that was built, and the repository has hard links: each
+package is on the disk once. A package that is in the repository
 already is not opened, but for its header.
 """
 
@@ -13,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from helpers.errors import PublishError
+from helpers.hint import command
+from helpers.product import replace_content
 from helpers.progress import Reporter
 from helpers.repo.generation import State
 from helpers.repo.publish import Offer, Offers, Publication, Settings, publish
@@ -71,7 +74,8 @@ class _Gathering:
         paths = sorted(self.output.glob("rpms/*/*.rpm")) + sorted(self.output.glob("srpms/*.rpm"))
         if not paths:
             raise PublishError(
-                f"there is no RPM in {self.output / 'rpms'}", hint="make some: paack build --def F"
+                f"there is no RPM in {self.output / 'rpms'}",
+                hint=f"make some: {command('build', def_='FILE')}",
             )
         found: dict[str, Header] = {}
         for header in read_headers(paths):
@@ -104,11 +108,12 @@ class _Gathering:
         label = f"add     {header.file}"
         with self.reporter.step(label, path.stat().st_size):
             if self.signer and not self._is_signed(signer):
-                path = self.work / header.file
-                shutil.copyfile(header.path, path)
-                path.chmod(0o644)
-                sign_rpm(path, self.signer)
-                signer = read_headers([path])[0].signer
+                signed = self.work / header.file
+                shutil.copyfile(path, signed)
+                signed.chmod(0o644)
+                sign_rpm(signed, self.signer)
+                signer = read_headers([signed])[0].signer
+                replace_content(path, signed)
             return Offer(entry_of(path, header.file, signer=signer), path)
 
     def _is_signed(self, signer: str) -> bool:

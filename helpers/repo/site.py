@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from helpers.errors import PublishError
+from helpers.hint import command
 from helpers.progress import Meter, Reporter
 from helpers.workspace import sweep, workspace
 
@@ -171,7 +172,7 @@ class LocalSite:
         if sha256 and digest.hexdigest() != sha256:
             raise PublishError(
                 f"{source}: has sha256 {digest.hexdigest()}, not {sha256} as its metadata says",
-                hint="remove it and run `paack repo` again",
+                hint=f"remove it, then {command('repo')}",
             )
 
     def _step(self, source: Path, size: int) -> AbstractContextManager[Meter]:

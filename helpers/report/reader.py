@@ -13,6 +13,7 @@ from pathlib import Path
 
 from helpers.definition.definition import Definition
 from helpers.errors import LockError, PaackError, UsageError, VerificationError
+from helpers.hint import command
 from helpers.kubernetes.objects import images_of, read_objects, title_of
 from helpers.layers.layer_package import is_group_file
 from helpers.layers.partial_store import KnownLayers
@@ -34,21 +35,24 @@ from helpers.store.store import chain_ids, layer_id, stored_layers
 from helpers.store.usage import StoreContents, StoreUsage, read_store
 from helpers.workspace import workspace
 
-_VERIFY = "paack verify RPM   tells what was changed, and where"
+_VERIFY = f"{command('verify', rpm='RPM')}   tells what was changed, and where"
 
 
-def built_rpms(output: Path, definition: Definition | None = None) -> list[Path]:
+def built_rpms(
+    output: Path, definition: Definition | None = None, *, layers: bool = False
+) -> list[Path]:
     """Return the RPMs that are in ``output``; with a definition, those of its packages.
 
-    Raises UsageError when there are none.
+    Those of layers only with ``layers``. Raises UsageError when there are none.
     """
-    found = sorted(path for path in output.glob("rpms/*/*.rpm") if not is_group_file(path.name))
+    rpms = sorted(output.glob("rpms/*/*.rpm"))
+    found = [path for path in rpms if layers or not is_group_file(path.name)]
     if definition:
         names = [f"{each.name}-{each.version}-{each.release}" for each in definition.packages]
         found = [path for path in found if path.name.rsplit(".", 2)[0] in names]
     if not found:
         of = f" of {definition.file}" if definition else ""
-        hint = f"make rpm DEF={definition.file if definition else 'FILE'}"
+        hint = command("build", def_=definition.file if definition else "FILE")
         raise UsageError(f"no RPM{of} was built in {output / 'rpms'}", hint=hint)
     return found
 

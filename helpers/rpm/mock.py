@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from helpers.build import Builder
 from helpers.definition.definition import Definition, Package, load_definition
 from helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
 from helpers.layers.layer_package import is_group_name
-from helpers.product import group_identity, key_of
+from helpers.product import NOT_CHECKED, group_identity, key_of
 from helpers.progress import human
 from helpers.rpm.mock_target import Target, check_emulator, check_user, find_target
 from helpers.run import Result, mask, watch
@@ -156,7 +156,8 @@ class Mock:
             _keep([path for path in results.iterdir() if path not in rpms], logs)
             if result.status != 0 or not binary:
                 raise _failure(result, target, logs)
-            made = [_publish(path, output, srpm, target) for path in binary]
+            note = NOT_CHECKED if self.builder.gate.is_open else {}
+            made = [_publish(path, output, srpm, target, note) for path in binary]
         for path in made:
             reporter.say(f"made    {path} (mock {target.name}; logs in {logs})")
         return made
@@ -210,7 +211,9 @@ def _keep(files: Sequence[Path], directory: Path) -> None:
         path.rename(directory / path.name)
 
 
-def _publish(rpm: Path, output: Path, srpm: Path, target: Target) -> Path:
+def _publish(
+    rpm: Path, output: Path, srpm: Path, target: Target, note: Mapping[str, object]
+) -> Path:
     """Move a finished RPM to its place, with a record of what it was made from."""
     arch = rpm.name.removesuffix(".rpm").rpartition(".")[2]
     place = output / "rpms" / arch / rpm.name
@@ -218,7 +221,8 @@ def _publish(rpm: Path, output: Path, srpm: Path, target: Target) -> Path:
     rpm.chmod(0o644)
     inputs = {"srpm": _sha256(srpm), "mock": target.name}
     name = rpm.name.rsplit("-", 2)[0]
-    record = {
+    record: dict[str, object] = {
+        **note,
         # Layers that are there are not made again, by rpmbuild neither.
         "key": key_of(group_identity(name) if is_group_name(name) else inputs),
         "sha256": _sha256(rpm),

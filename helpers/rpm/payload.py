@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from helpers.errors import VerificationError
+from helpers.errors import BuildError, VerificationError
 from helpers.run import reading
 
 _CHUNK = 1 << 20
@@ -45,7 +45,8 @@ def packed_files(rpm: Path) -> Iterator[PackedFile]:
                 if content:
                     path = PurePosixPath("/", member.name).relative_to("/")
                     yield PackedFile(f"/{path}", member.size, content)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, BuildError) as error:
+        reason = "" if isinstance(error, BuildError) else f": {error}"
         raise VerificationError(
-            f"{rpm}: cannot be unpacked: {error}", hint="it is damaged: build it again"
+            f"{rpm}: is truncated or damaged{reason}", hint="bring it here again, or build it again"
         ) from error

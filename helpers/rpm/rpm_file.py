@@ -10,6 +10,7 @@ from typing import IO
 
 from helpers.definition.yaml_format import FILESYSTEMS
 from helpers.errors import BuildError, PublishError, UsageError, VerificationError
+from helpers.hint import command
 from helpers.rpm.header import Header, check_is_rpm, read_headers
 from helpers.rpm.payload import packed_files
 from helpers.run import run
@@ -118,15 +119,18 @@ def read_facts(rpm: Path) -> RpmFacts:
 def _checked(rpm: Path) -> Header:
     """Return the header of a binary RPM whose digests are right."""
     check_is_rpm(rpm)
-    command = ["rpmkeys", "--checksig", "--nosignature", str(rpm.resolve())]
-    if run(command, check=False, quiet=True).status != 0:
+    words = ["rpmkeys", "--checksig", "--nosignature", str(rpm.resolve())]
+    if run(words, check=False, quiet=True).status != 0:
         raise VerificationError(f"{rpm}: rpm says that its digests are wrong", hint=_HINT)
     try:
         (header,) = read_headers([rpm])
     except PublishError as error:
         raise VerificationError(error.message, hint=error.hint) from error
     if header.arch == "src":
-        raise UsageError(f"{rpm} is a source RPM", hint="report takes binary RPMs: make rpm")
+        raise UsageError(
+            f"{rpm} is a source RPM",
+            hint=f"binary RPMs are made by {command('build', def_='FILE')}",
+        )
     return header
 
 

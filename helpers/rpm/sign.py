@@ -180,7 +180,8 @@ def public_key(name: str) -> bytes:
 
 def sign_rpm(path: Path, signer: Signer) -> None:
     """Sign the RPM at ``path`` in place, unless it is signed by that key already."""
-    if read_headers([path])[0].signer in signer.key.ids:
+    before = read_headers([path])[0].signer
+    if before in signer.key.ids:
         return
     gpg = require("gpg")
     with _passphrase(signer) as (words, descriptors):
@@ -191,7 +192,8 @@ def sign_rpm(path: Path, signer: Signer) -> None:
             "_gpg_sign_cmd_extra_args": " ".join(["--batch", *words]),
         }
         options = [word for name, value in defines.items() for word in ("-D", f"{name} {value}")]
-        command: list[str] = ["rpmsign", "--addsign", *options, path.name]
+        how = "--resign" if before else "--addsign"  # rpm 6 would keep both
+        command: list[str] = ["rpmsign", how, *options, path.name]
         result = run(command, cwd=path.parent, check=False, quiet=True, pass_fds=descriptors)
     if result.status != 0 or read_headers([path])[0].signer not in signer.key.ids:
         raise PublishError(f"{path.name} was not signed\n{result.explain()}", hint=_UNLOCK)

@@ -91,7 +91,11 @@ def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...], tuple[str, ...]]:
     form = "".join(rf"%{{{tag}}}\n" for tag in tags)
     form += r"[P%{PROVIDES}\n][R%{REQUIRENEVRS}\n]"
     query = ["rpm", "-qp", "--nosignature", "--qf", form, str(rpm.resolve())]
-    said = run(query, quiet=True).stdout.decode().splitlines()
+    result = run(query, check=False, quiet=True)
+    if result.status != 0:
+        hint = "bring it here again, or build it again"
+        raise VerificationError(f"{rpm}: is truncated or damaged", hint=hint)
+    said = result.stdout.decode().splitlines()
     name, version, release, arch, time = said[: len(tags)]
     epoch = int(time) if time.isdigit() else 0
     rest = said[len(tags) :]

@@ -21,6 +21,7 @@ from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Meter, Reporter, count, human
 from helpers.registry.cache import Cache
 from helpers.store import layer as layers
+from helpers.store import tar
 from helpers.store.layer import Layer
 from helpers.store.limits import Unfit
 from helpers.store.tarstream import TarStream
@@ -100,20 +101,19 @@ def write_store(
         stream.directory(b"./", 0o755, {b"user.paack": b"store"})
         for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
             stream.directory(path)
-        records, unfit = [], Unfit(filesystem)
+        records, unpacked, unfit = [], 0, Unfit(filesystem)
         for stored, layer in _read_ahead(wanted, cache, scratch):
             progress.start(layer)
             unfit.look(stored.locked.digest, layer.tree)
             if not unfit:  # otherwise the layers that follow are only looked at
-                _write_layer(stream, stored, layer)
+                unpacked += _write_layer(stream, stored, layer)
             progress.end()
             records.append(_layer_record(stored, layer))
             layer.close()
         unfit.check()
         _write_metadata(stream, records, images, cache)
         stream.close()
-        unpacked = human(sum(record["diff-size"] for record in records))
-        meter.note(f"{count(len(wanted), 'layer')}, {unpacked} unpacked")
+        meter.note(f"{count(len(wanted), 'layer')}, {human(unpacked)} unpacked")
 
 
 def _label(images: Sequence[LockedImage]) -> str:
@@ -173,7 +173,8 @@ def _read_ahead(
             yield stored, layer
 
 
-def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> None:
+def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> int:
+    """Write a layer; return the bytes of its files, each once, as ``paack report`` has them."""
     home = f"overlay/{stored.id}".encode()
     stream.directory(home)
     stream.file(home + b"/link", link_name(stored.id).encode())
@@ -187,23 +188,26 @@ def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> None:
     stream.directory(home + b"/merged")
     stream.directory(home + b"/work")
     stream.symlink(f"overlay/l/{link_name(stored.id)}".encode(), f"../{stored.id}/diff".encode())
-    _write_diff(stream, home + b"/diff", layer)
+    unpacked = _write_diff(stream, home + b"/diff", layer)
     split = f"overlay-layers/{stored.id}.tar-split.gz".encode()
     stream.file_from(split, layer.tar_split.fileno(), layer.tar_split_size)
+    return unpacked
 
 
-def _write_diff(stream: TarStream, diff: bytes, layer: Layer) -> None:
+def _write_diff(stream: TarStream, diff: bytes, layer: Layer) -> int:
     stream.add(diff, layer.tree.root.entry)
     archive = layer.archive.fileno()
-    names: dict[int, bytes] = {}
+    names, unpacked = dict[int, bytes](), 0
     for path, node in layer.tree.walk():
         entry = node.entry
         full = diff + b"/" + path
         first = names.setdefault(id(node), full) if node.linked else full
-        if first is full:
-            stream.add(full, entry, archive)
-        else:
+        if first is not full:
             stream.hard_link(full, first, entry)
+            continue
+        stream.add(full, entry, archive)
+        unpacked += entry.size if entry.kind == tar.REGULAR else 0
+    return unpacked
 
 
 def _layer_record(stored: StoredLayer, layer: Layer) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from helpers.errors import PaackError, ToolError, UsageError
+from helpers.hint import command
 from helpers.lock.lock import LockedImage
 from helpers.registry.cache import Cache
 from helpers.rpm.device import image_names
@@ -76,7 +77,7 @@ def start_all(store: Path, filesystem: str, wanted: Sequence[Candidate]) -> list
     if os.geteuid() != 0:
         raise UsageError(
             "verify --run needs root: it mounts the store and starts containers",
-            hint="sudo paack verify --run RPM, or leave --run out",
+            hint=f"as root: {command('verify', run=True, rpm='RPM')}; or leave --run out",
         )
     for tool in ("podman", "unshare", "setpriv", "mount"):
         require(tool)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from helpers.definition.reference import parse_source
 from helpers.errors import BuildError, LockError, UsageError, VerificationError
+from helpers.hint import command
 from helpers.layers.layer_package import is_group_file
 from helpers.layers.partial_store import KnownLayers, named_groups, own_layers, read_layers
 from helpers.lock.chain import chain_problems
@@ -36,8 +37,10 @@ from helpers.workspace import workspace
 
 _SHOWN = 50
 _HINT = "do not ship it: build it again, and see who changed it"
-_HINT_UNSIGNED = "sign it: make repo SIGN=KEY, and verify what is in _output/repo then"
-_HINT_LAYERS = "name the RPMs of its layers, too: paack verify _output/rpms/*/*.rpm"
+_HINT_UNSIGNED = f"sign it: {command('repo', sign='KEY')}"
+_HINT_LAYERS = (
+    f"name the RPMs of its layers, too; without any name it is all of them: {command('verify')}"
+)
 _HINT_RUN = (
     "the store is as locked: try `podman run` of another image on this machine, then the image"
 )

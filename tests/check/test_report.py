@@ -366,6 +366,6 @@ def test_nothing_was_built(tmp_path: Path) -> None:
     for more in ((), ("--def", "app.yaml")):
         done = call(*more)
         assert done.returncode == 2
-        assert "  hint: make rpm DEF=" in done.stderr
+        assert "  hint: paack build --def " in done.stderr
     assert call("--budget", "much").returncode == 2
     assert call("--def", "no.yaml").returncode == 3

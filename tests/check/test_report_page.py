@@ -34,6 +34,14 @@ _FAINT = """
     }).map((e) => e.outerHTML.slice(0, 200));
 })()
 """
+#: What is wider than its place: the text of a cell, or anything beyond the right edge.
+_CUT_OFF = """
+  [...document.querySelectorAll('body *')]
+    .filter((e) => !e.closest('thead, .bar, .skip') && e.getClientRects().length)
+    .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5
+      || (e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible'))
+    .map((e) => e.outerHTML.slice(0, 200))
+"""
 _OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true })"
 
 
@@ -179,13 +187,24 @@ def test_bars_are_not_longer_than_their_place(
     assert all(99.9 <= width <= 100.1 for width in whole)
 
 
-@pytest.mark.parametrize("width", [320, 390, 1200])
+@pytest.mark.parametrize("width", [360, 500, 1200])
 @pytest.mark.parametrize("dark", [False, True])
-def test_it_can_be_read(browser: Browser, pages: dict[str, Path], width: int, dark: bool) -> None:
-    """On a phone nothing but tables scrolls sideways; text stands out, light or dark."""
-    page = browser.open(pages["app"].as_uri(), width=width, dark=dark)
+@pytest.mark.parametrize("name", ["app", "eapp"])
+def test_it_can_be_read(
+    browser: Browser, pages: dict[str, Path], width: int, dark: bool, name: str
+) -> None:
+    """Nothing is cut off or scrolls sideways, on a phone neither; text stands out."""
+    page = browser.open(pages[name].as_uri(), width=width, dark=dark)
     page.value(_OPEN)
     assert page.value("document.documentElement.scrollWidth") == width
+    assert page.value(_CUT_OFF) == []
     assert page.value(_FAINT) == []
     paper = page.value("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(20, 23, 26)") == dark
+    # On narrow pages each cell says what it is.
+    unnamed = "[...document.querySelectorAll('td')].filter((e) => !e.dataset.head).length"
+    assert page.value(unnamed) == 0
+    shown = "getComputedStyle(document.querySelector('td'), '::before').content"
+    assert page.value(shown) == ("none" if width > 960 else '"RPM to download: "')
+    roles = [role for role, _ in page.accessible()]
+    assert roles.count("table") == page.value("document.querySelectorAll('caption').length")

@@ -129,7 +129,7 @@ def test_unchanged_is_not_made_again(made: Made) -> None:
 def test_arch_that_is_not_there(made: Made) -> None:
     words = ["--def", str(made.definition), "--arch", "s390x"]
     done = made.paack.call("srpm", *words, check=False)
-    assert (done.returncode, "--arch takes one of: aarch64, x86_64" in done.stderr) == (2, True)
+    assert (done.returncode, "one of: aarch64, x86_64" in done.stderr) == (2, True)
 
 
 def test_manifests_only(made: Made, tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_packages_are_not_published_without_their_layers(
     done = mine.publish(base / "lacking", check=False)
     assert done.returncode == 20
     assert said_missing(done.stderr) == 3 + 2
-    assert "hint: paack publish-job" in done.stderr
+    assert "hint: once more: publish-job builds layers" in done.stderr
     assert packages(base / "lacking") == []
     # In the repository of what was built they may lack, and verify says so
     done = mine.verify(mine.output / "repo")

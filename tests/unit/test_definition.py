@@ -175,7 +175,7 @@ MALFORMED = {
     "layers of the package": (HEAD + "layers: group\n" + TAIL, ["3: packages[0].layers: 'group'"]),
     "unknown arch": (
         HEAD + "arches: [amd64]\nimages: [quay.io/a/b:1]\n",
-        ["1: packages[0]: no architecture", "3: packages[0].arches[0]: 'amd64' is not known"],
+        ["3: packages[0].arches[0]: 'amd64' is not known"],
     ),
     "url": (HEAD + "url: example.com\n" + TAIL, ["3: packages[0].url: 'example.com'"]),
     "url with a blank": (HEAD + "url: http://a/ b\n" + TAIL, ["3: packages[0].url: "]),

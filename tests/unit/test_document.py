@@ -156,7 +156,7 @@ def test_all_problems_come_at_once_in_the_order_of_lines(file: Path) -> None:
         ("title: ABC\n", "1: title: 'ABC' is not valid | small letters"),
         ("title: a\nodd: xy\n", "2: odd begins with x"),
         ("title: a\nodd: zy\n", "2: odd ends with y"),
-        ("title: a\nnumbers: 1\n", "2: numbers must be a list"),
+        ("title: a\nnumbers: 1\n", "2: numbers must be a list | write numbers: [1]"),
         ("title: a\nthings: {name: x}\n", "2: things must be a list"),
         ("title: [a]\n", "1: title must be a text"),
         ("- title: a\n", "1: the document must be a mapping"),

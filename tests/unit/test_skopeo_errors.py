@@ -204,7 +204,7 @@ def test_what_skopeo_says_of_answers(
 def test_what_skopeo_says_of_plain_http(server: ThreadingHTTPServer) -> None:
     host = f"127.0.0.1:{server.server_port}"
     message = said_by_skopeo(f"docker://{host}/a/b:1")
-    assert f"{host} has no certificate that this machine trusts" in message
+    assert f"{host} speaks http, not https" in message
 
 
 def test_what_skopeo_says_of_an_unknown_authority(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,10 +19,12 @@ from invoke.exceptions import Exit
 
 from helpers import errors
 from helpers.definition.definition import definition_schema
+from helpers.hint import command as hint_command
 from helpers.run import secret
+from tasks.caller import as_called, from_make
 from tasks.collection import ns
-from tasks.command import as_called, command
-from tasks.program import POSITIONAL, arguments_of, name_positional
+from tasks.command import command
+from tasks.program import POSITIONAL, arguments_of, arguments_of_tasks, name_positional
 from tests.support.product import Paack
 
 NAMED = {
@@ -102,14 +106,55 @@ def test_every_flag_is_explained() -> None:
             assert len(argument.names) == 1, "no short flags"
 
 
-def test_hints_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "error: paack is red\n  hint: paack --list, paack --help TASK"
+HINT = f"write --def FILE; {hint_command('lock', def_='my app.yaml', update=True)}   (twice)"
+
+
+@pytest.mark.parametrize(
+    ("started", "made", "said"),
+    [
+        ("paack", "", "write --def FILE; paack lock --def 'my app.yaml' --update   (twice)"),
+        (".venv/bin/paack", "", ".venv/bin/paack lock --def 'my app.yaml' --update"),
+        ("invoke", "", "; invoke lock --def 'my app.yaml' --update"),
+        (".venv/bin/paack", "lock", "write DEF=FILE; make lock 'DEF=my app.yaml' UPDATE=1   (t"),
+    ],
+)
+def test_hints_are_worded_as_the_program_was_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: str, made: str, said: str
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("PAACK_MAKE", made)
+    monkeypatch.setattr("sys.argv", [started])
+    if "/" not in started:
+        for name in ("paack", "invoke"):
+            (tmp_path / name).touch(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setattr("sys.argv", [str(tmp_path / started)])
+    assert said in as_called(HINT)
+
+
+def test_a_task_that_make_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAACK_MAKE", "microshift-containers")
     monkeypatch.setattr("sys.argv", [".venv/bin/paack"])
-    pasted = "error: paack is red\n  hint: .venv/bin/paack --list, .venv/bin/paack --help TASK"
-    assert as_called(text) == pasted
-    monkeypatch.setattr("sys.argv", ["invoke"])
-    assert as_called(text) == text
+    hint = f"--sets DIRECTORY, or {hint_command('microshift.lock', version='4.20')}"
+    said = "SETS=DIRECTORY, or .venv/bin/paack microshift.lock --version 4.20"
+    assert as_called(hint) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        ("lock DEF=a.yaml UPDATE=1 REGROUP=0", "lock --def=a.yaml --update"),
+        ("build ARCH=x86_64\\ aarch64 NO_CHECK=1", "build --arch=x86_64 --arch=aarch64 --no-check"),
+        ("verify RPMS=a.rpm\\ b.rpm", "verify --rpm=a.rpm --rpm=b.rpm"),
+        (
+            "repo publish SIGN=A TO=x",
+            "repo --sign=A publish --to=x --sign=A",
+        ),
+        ("lock DEF=my\\ app=1.yaml", "lock '--def=my app=1.yaml'"),
+    ],
+)
+def test_variables_of_make_are_options(words: str, made: str) -> None:
+    assert from_make(shlex.split(words), arguments_of_tasks()) == shlex.split(made)
 
 
 def test_version(paack: Paack) -> None:

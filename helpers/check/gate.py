@@ -1,0 +1,48 @@
+"""The gate before a build: what ``paack check`` finds, found before anything is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from helpers.check.check import check_contents
+from helpers.check.findings import Finding
+from helpers.definition.definition import Definition
+from helpers.errors import DefinitionError, DefinitionErrors
+from helpers.kubernetes.needs import Needs, needs_of
+from helpers.lock.lock import Lock
+from helpers.progress import Reporter
+
+
+@dataclass
+class Gate:
+    """Lets definitions pass that have no error; manifests are read once, warnings said once.
+
+    ``is_open`` lets all pass (``--no-check``).
+    """
+
+    is_open: bool = False
+    warnings: list[Finding] = field(default_factory=list)
+    _needs: dict[Path, Needs] = field(default_factory=dict)
+
+    def check(self, definition: Definition, lock: Lock | None, reporter: Reporter) -> None:
+        """Raise for errors, all at once: DefinitionErrors, or ToolError when kustomize is missing.
+
+        Without ``lock`` digests are not known; with it they are compared, too. The lock itself is
+        checked elsewhere.
+        """
+        if self.is_open:
+            return
+        needs = self._needs.get(definition.file)
+        if needs is None:
+            needs = self._needs[definition.file] = needs_of(definition)
+        findings = check_contents(definition, lock or Lock(), needs).findings
+        for finding in findings:
+            if finding.warning and str(finding) not in map(str, self.warnings):
+                self.warnings.append(finding)
+                reporter.say(str(finding))
+        errors = [finding.error for finding in findings if not finding.warning]
+        if any(isinstance(error, DefinitionError) for error in errors):
+            raise DefinitionErrors(errors)
+        for error in errors:
+            raise error
