@@ -22,7 +22,10 @@ _UNITS = "/usr/lib/systemd/system"
 _GREENBOOT = "/usr/lib/greenboot/check/wanted.d"
 #: Each file is these parts of specs/device, one after the other.
 _LIBRARY = ("toml", "common", "storage-conf", "settings", "listing", "pinned-images", "scriptlets")
-_DOCTOR = ("doctor", "records", "repair", "checks", "images", "layers", "lists", "main")
+_DOCTOR = (
+    *("doctor", "json", "records", "repair", "names", "checks", "images", "breakers", "layers"),
+    *("updates", "policy", "kubelet", "lists", "main"),
+)
 _COMMENT = re.compile(r"^ *#(?! shellcheck (?:disable|source)|!)( .*)?\n", re.MULTILINE)
 #: Stands for the program's directory and for its name.
 _PROGRAM, _NAME = "@PROGRAM@", "@NAME@"
@@ -85,6 +88,9 @@ def _files() -> Iterator[ProgramFile]:
     yield ProgramFile(f"{_UNITS}/{unit}", render("device/repair.service"))
     # Enabled without `systemctl enable`: the same in a container build and on ostree.
     yield ProgramFile(f"{_UNITS}/multi-user.target.wants/{unit}", target=f"../{unit}")
+    # A directory of drop-ins does no harm where there is no CRI-O.
+    drop_in = f"{_UNITS}/crio.service.d/50-paack-{_NAME}.conf"
+    yield ProgramFile(drop_in, render("device/crio-service.conf"))
     check = f"{_GREENBOOT}/50_paack-{_NAME}.sh"
     yield ProgramFile(check, render("device/greenboot.sh"), 0o755)
 

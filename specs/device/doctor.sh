@@ -21,18 +21,20 @@ umask 077
 
 usage() {
     cat >&2 <<'END'
-usage: doctor [--all] [--json] [--quiet] [--repair [--keep-containers] [--force]]
+usage: doctor [--all] [--json] [--quiet] [--repair [--keep-containers] [--force]] | --list
   --all      all packages with images, not only the one in whose directory this is
   --json     print one JSON object
   --quiet    print what is not ok
   --repair   do not look at images, but
              - list the stores of packages, and of layers that they need, where podman and CRI-O read
                it; take stores of layers that are gone off the list
+             - add names to images in container storage that it would hide from a store's images
              - remove records in container storage that need a layer which is gone: images, layers,
                and containers with what was written in them
   --keep-containers
              but no container, and nothing that one is made of
   --force    do that although CRI-O or podman runs
+  --list     only have CRI-O list its images: until then it may not find all of them
   --elected  do nothing if a newer program of this kind is here: so one of all looks at a boot
 END
     exit 2

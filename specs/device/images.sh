@@ -13,6 +13,7 @@ check_images() {
         say FAIL images "$list, the list of references, is missing" "$cure"
     done
     [ -n "$lists" ] || return 0
+    find_hidden
     checked=
     if is_here podman; then
         checked=1
@@ -31,6 +32,12 @@ check_images() {
 
 call_crictl() {
     call crictl --runtime-endpoint "unix://${crio_socket:-/var/run/crio/crio.sock}" --timeout 20s "$@"
+}
+
+list_once() {
+    # shellcheck disable=SC2046
+    crio_socket=$(setting "$(settings $(crio_confs))" crio.api.listen)
+    call_crictl images >/dev/null 2>&1
 }
 
 # Does the tool $1 know the reference $2?
@@ -52,31 +59,38 @@ check_names() {
             count = split(FILENAME, part, "/")
             print part[count - 1] " " $0
         }' - $lists)
-    all=1
+    complete=1
     package='' line=''
     for line in $unlisted; do
         [ "${line%% *}" = "$package" ] || say_unknown "$1" "$3"
         [ "$unknown" -le 3 ] || continue
         knows "$1" "${line#* }" && continue
         unknown=$((unknown + 1))
+        case $newline$hidden$newline in *"$tab${line#* }$newline"*) is_hidden=1 ;; esac
         [ "$unknown" -le 3 ] && missing="$missing ${line#* }" || missing="$missing and more"
     done
     say_unknown "$1" "$3"
-    [ -z "$all" ] || say ok images "$1 finds all references, by tag and by digest"
+    [ -z "$complete" ] || say ok images "$1 finds all references, by tag and by digest"
 }
 
 # What is unknown of the package; then that of `line` begins.
 say_unknown() {
     if [ -n "$package" ] && [ "$unknown" != 0 ]; then
-        all=
+        complete=
         use_package "$package" || :
         reinstall "$package"
         [ -n "$2" ] || cure="systemctl restart '$unit', or $cure"
-        say FAIL images "$1 does not find$missing" "${2:-$cure}"
+        if [ -z "$is_hidden" ]; then
+            say FAIL images "$1 does not find$missing" "${2:-$cure}"
+        else
+            mending_names
+            say FAIL images "$1 does not find$missing: its own storage has the image by other names" "$cure"
+        fi
     fi
     package=${line%% *}
     unknown=0
     missing=
+    is_hidden=
 }
 
 # Which of the lines $3 (an image ID and a name, as the tool $1 lists them) come more often than the
@@ -99,9 +113,12 @@ check_twice() {
 
 check_images_of_podman() {
     format='{% raw %}{{.ID}} {{.Repository}}:{{.Tag}} {{.ReadOnly}} {{.Names}} {{.RepoDigests}}{% endraw %}'
-    listed=$(call podman images --no-trunc --format "$format" 2>/dev/null)
+    listed=$(call podman images --no-trunc --format "$format" 2>/dev/null) ||
+        say_breakers podman "$(call podman images 2>&1 >/dev/null)"
+    # Hidden names are listed all the same.
     # shellcheck disable=SC2020
-    check_names podman "$(printf '%s\n' "$listed" | tr '[] ' '\n\n\n')" "podman image inspect says why"
+    listed_names=$(without_hidden "$(printf '%s\n' "$listed" | tr '[] ' '\n\n\n')")
+    check_names podman "$listed_names" "podman image inspect says why"
     check_twice podman "$podman_stores" "$(printf '%s\n' "$listed" | grep ' true \[')"
 }
 
@@ -111,16 +128,22 @@ check_images_of_crio() {
     names=$(cat $lists)
     known=
     # shellcheck disable=SC2086
-    if call_crictl inspecti --quiet $names >/dev/null 2>&1; then
+    ! call_crictl inspecti --quiet $names >/dev/null 2>&1 || known=$names
+    # shellcheck disable=SC2086
+    if ! listed=$(call_crictl images --quiet --no-trunc 2>/dev/null); then
+        if ! call_crictl version >/dev/null 2>&1; then
+            say WARN images "cri-o runs, but does not answer crictl" "systemctl status crio"
+            return
+        fi
+        say_breakers cri-o "$(call_crictl images 2>&1 >/dev/null)"
+    elif [ -z "$known" ] && call_crictl inspecti --quiet $names >/dev/null 2>&1; then
         known=$names
-    elif ! call_crictl version >/dev/null 2>&1; then
-        say WARN images "cri-o runs, but does not answer crictl" "systemctl status crio"
-        return
+        say WARN images "cri-o found some only now that it listed all: two packages have the same image \
+under different repositories"
     fi
     check_names cri-o "$known" "crictl inspecti says why; or systemctl restart crio"
     # It also lists what was pulled, and does not tell that apart.
-    stores=$crio_stores$newline$(printf '%s\n' "$roots" | cut -f 1)
-    check_twice cri-o "$stores" "$(call_crictl images --quiet --no-trunc 2>/dev/null)"
+    check_twice cri-o "$crio_stores$newline$(printf '%s\n' "$roots" | cut -f 1)" "$listed"
 }
 
 check_images_of_stores() {

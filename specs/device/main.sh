@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What the doctor does, in its order.
 
-json='' quiet='' repair='' keep_containers='' force='' all='' elected='' checks=''
+json='' quiet='' repair='' keep_containers='' force='' all='' elected='' list='' checks=''
 failed=0
 for option; do
     case $option in
@@ -12,11 +12,16 @@ for option; do
     --force) force=1 ;;
     --all) all=1 ;;
     --elected) elected=1 ;;
+    --list) list=1 ;;
     *) usage ;;
     esac
 done
 [ -n "$repair" ] || [ -z "$force$keep_containers" ] || usage
 [ -z "$elected" ] || is_elected || exit 0
+[ -z "$list" ] || {
+    list_once
+    exit 0
+}
 # The directory in which it was called tells the package.
 own=${0%/*}
 own=${own##*/}
@@ -74,11 +79,17 @@ read_configuration
     ! is_here podman || check_podman
     ! is_here crio || check_crio
     check_images
+    ! is_here podman || check_updates
+    ! is_here crio || {
+        check_policies
+        check_kubelet
+    }
 }
+[ -z "$repair" ] || mend_names
 check_records
 if [ -n "$json" ]; then
     [ "$failed" = 0 ] && ok=true || ok=false
-    what="\"package\":\"$own\""
+    what="\"package\":\"$packages\""
     [ -z "$all" ] || what="\"packages\":[$(
         printf '%s\n' "$packages" | sed '/^$/d; s/.*/"&"/' | paste -s -d , -
     )]"

@@ -129,8 +129,9 @@ function record(    id) {
         known[role, id] = 1
         if (task == "ids") print id
         else if (task == "names") image_names()
-        else if (task == "without" && !(id in gone)) {
-            printf "%s%s", separator, raw
+        else if (task == "named") named(id)
+        else if (task == "with" || task == "without" && !(id in gone)) {
+            printf "%s%s", separator, task == "with" && id in added ? with_names(added[id]) : raw
             separator = ","
         } else if (task == "plan") {
             ids[role, ++count[role]] = id
@@ -139,6 +140,20 @@ function record(    id) {
             file_of[role, id] = file
         }
     }
+}
+
+# Without names one line with an empty one.
+function named(id,    n, i, name) {
+    n = split(substr(list["names"], 2), name, "\n")
+    for (i = 1; i <= n || i == 1; i++) print role, id, name[i]
+}
+
+# Returns the record with more names (strings with commas between them).
+function with_names(more) {
+    if (!("names" in keys)) return "{\"names\":[" more "]," substr(raw, 2)
+    if (!match(raw, /"names"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*/)) odd("the wrong kind of names")
+    return substr(raw, 1, RSTART + RLENGTH - 1) more (list["names"] == "" ? "" : ",") \
+        substr(raw, RSTART + RLENGTH)
 }
 
 function image_names(    n, m, i, j, name, data) {
@@ -252,14 +267,19 @@ FNR == 1 {
     finish()
     if (role !~ /^(mounts|gone)$/) begin()
     else inside = 0
-    if (role == "own" && task == "without") printf "["
+    if (role == "own" && task ~ /^with/) printf "["
 }
 role == "mounts" {
     mounts = mounts "\"" $0
     next
 }
 role == "gone" {
-    if (inside) gone[$0] = 1
+    if (inside) {
+        gone[$0] = 1
+        strings++
+        if (strings % 2) image = $0
+        else added[image] = added[image] (added[image] == "" ? "" : ",") "\"" $0 "\""
+    }
     inside = !inside
     next
 }
@@ -285,7 +305,7 @@ END {
     finish()
     if (files != "" && begun + 0 != files) odd("a file cannot be read")
     if (failed) exit 1
-    if (task == "without") printf "]"
+    if (task ~ /^with/) printf "]"
     else {
         if (task == "plan") plan()
         print "end"

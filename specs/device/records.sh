@@ -8,6 +8,11 @@
 #       The IDs of the records, one a line.
 #   records task=names role=own IMAGES_JSON
 #       The names of the images, also by the digests of their manifests, one a line.
+#   records task=named role=ROLE IMAGES_JSON...
+#       A line for each name of each image: ROLE, ID, name, with tabs between. Each file needs a role of
+#       its own. An image without names has a line with an empty one.
+#   records task=with role=gone NAMES role=own IMAGES_JSON
+#       The file with more names: NAMES are strings as in JSON, an ID before each name. As `without`.
 #   records task=without role=gone IDS role=own FILE
 #       FILE without the records in IDS (strings as in JSON), all others byte for byte. No `end`,
 #       but the exit code.

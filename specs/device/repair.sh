@@ -184,13 +184,13 @@ remove_files() {
     esac 2>/dev/null
 }
 
-# Takes the records $2 (IDs in quotes) out of the file $1.
-remove_records() {
+# rewrite_records FILE with|without STRINGS: see records.sh.
+rewrite_records() {
     new=${1%/*}/.${1##*/}.paack
     sum=$(cksum <"$1")
     # A full disk goes unnoticed by some awks, hence twice.
-    if cp -p "$1" "$new" && without "$1" "$2" >"$new" &&
-        [ "$(without "$1" "$2" | cksum)" = "$(cksum <"$new")" ] &&
+    if cp -p "$1" "$new" && rewritten "$@" >"$new" &&
+        [ "$(rewritten "$@" | cksum)" = "$(cksum <"$new")" ] &&
         { sync "$new" || sync; } && [ "$sum" = "$(cksum <"$1")" ]; then
         mv -f "$new" "$1" && change_lock "$1" && return
     fi 2>/dev/null
@@ -198,8 +198,8 @@ remove_records() {
     say FAIL records "$1 cannot be written, or has changed" "try again"
 }
 
-without() {
-    printf '%s\n' "$2" | records task=without role=gone - role=own "$1"
+rewritten() {
+    printf '%s\n' "$3" | records task="$2" role=gone - role=own "$1"
 }
 
 # Running services read a file again when the bytes of its lock are others; they have it open.
@@ -221,7 +221,7 @@ repair_storage() {
     for file in $record_files; do
         ids=$(printf '%s\n' "$wanted" | awk -F '\t' -v file="$graph/$file" -v stuck="$stuck" '
             /^(gone|part)\t/ && $6 == file && !index(stuck, $3) { print "\"" $3 "\"" }')
-        [ -z "$ids" ] || remove_records "$graph/$file" "$ids"
+        [ -z "$ids" ] || rewrite_records "$graph/$file" without "$ids"
     done
     examine "$(all_mounts)"
     for line in $wanted; do

@@ -20,17 +20,19 @@ paack_post() {
     # Then what lists it. CRI-O follows in %posttrans: once, however many packages there are.
     list_store && action=restart || action=
     paack_pinned_images && action=${action:-reload}
-    if [ -n "$action" ] && systemd_runs && mkdir -p /run/paack; then
-        : >"/run/paack/.crio-$action"
+    if systemd_runs && mkdir -p /run/paack; then
+        : >/run/paack/.crio-list
+        [ -z "$action" ] || : >"/run/paack/.crio-$action"
     fi
 }
 
-# What all %post of this transaction, and of one that was killed before this one, asked for.
+# paack_posttrans DOCTOR: what all %post of this transaction, and of one that was killed before this
+# one, asked for.
 paack_posttrans() {
     name_files
     systemd_runs || return 0
     if rm /run/paack/.crio-restart 2>/dev/null; then
-        rm -f /run/paack/.crio-reload
+        rm -f /run/paack/.crio-reload /run/paack/.crio-list
         restart_service crio.service
         # One that stays up knows the stores that were listed when it started.
         restart_service podman.service
@@ -41,6 +43,11 @@ paack_posttrans() {
     if [ "$layers" = shared ]; then
         unmount_store
         mount_store
+        : >/run/paack/.crio-list
+    fi
+    # One that goes on finds an image that is new only when it has listed all (crio-service.conf).
+    if rm /run/paack/.crio-list 2>/dev/null && systemctl --quiet is-active crio.service; then
+        "$1" --list
     fi
 }
 

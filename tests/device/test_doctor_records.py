@@ -83,6 +83,39 @@ def test_any_record_is_kept_byte_for_byte(combination: Combination, tmp_path: Pa
 
 
 @pytest.mark.parametrize("combination", DIAGONAL, ids=str)
+def test_names_are_told_and_added(combination: Combination, tmp_path: Path) -> None:
+    """To any images; all other bytes stay."""
+    more, file = tmp_path / "more", tmp_path / "file"
+    words = f"role=gone {more} role=own {file}"
+    program = f"{PROGRAM} task=named role=r1 {file}; {PROGRAM} task=with {words}"
+    added = {identifier(number): [f"a.b/c:{number}", "a.b/d:1"] for number in range(4)}
+
+    @settings(_SETTINGS, max_examples=30)
+    @given(storages(THERE, STRANGE))
+    def check(storage: Storage) -> None:
+        records = storage.records[IMAGES]
+        more.write_text("".join(f'"{i}" "{name}"\n' for i in added for name in added[i]))
+        file.write_text(dump(records), encoding="utf-8")
+        done = combination.run(program, tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        told, _, text = done.stdout.rpartition("end\n")
+        if any("\\" in dump(each.get("names", [])) for each in records):
+            return  # no name of an image has what JSON escapes
+        names = [(each["id"], name) for each in records for name in each.get("names") or [""]]
+        assert told == "".join(f"r1\t{i}\t{name}\n" for i, name in names)
+        expected = []
+        for each in records:
+            new = added.get(each["id"], [])
+            if new and "names" not in each:
+                expected.append({"names": new, **each})
+            else:
+                expected.append({**each, **({"names": new + each["names"]} if new else {})})
+        assert text == dump(expected)
+
+    check()
+
+
+@pytest.mark.parametrize("combination", DIAGONAL, ids=str)
 def test_any_storage(crio: DoctorHost, combination: Combination) -> None:
     crio.use(combination)
 
