@@ -9,7 +9,7 @@ _SECONDS = 120  # so long only when it hangs
 
 
 def make_containers(
-    paack: Paack, *variables: str, prefix: Sequence[str] = ()
+    paack: Paack, *variables: str, prefix: Sequence[str] = (), seconds: int = _SECONDS
 ) -> subprocess.CompletedProcess[str]:
     """Run it with the sets, output and environment of `paack`; see nothing to `make deps`."""
     _, env = paack.command()
@@ -21,5 +21,5 @@ def make_containers(
         text=True,
         capture_output=True,
         check=False,
-        timeout=_SECONDS,
+        timeout=seconds,
     )
