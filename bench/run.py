@@ -92,6 +92,7 @@ class Benchmark:
             build.clear()
             self._measure(workload, name, build.cold)
             self._measure(workload, f"{name}, unchanged", build.warm)
+            self._measure(workload, f"{name}, no output", build.relink)
         self._measure(workload, "floor", lambda: floor(home / "floor", workload))
         if rivals or tree:
             self._rivals(home, workload, registry, builds, mksquashfs=rivals)

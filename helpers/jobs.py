@@ -17,6 +17,7 @@ from typing import TypeVar
 _AT_ONCE = 2
 _SECONDS_BETWEEN_LOOKS = 0.1
 _begun: ContextVar[Event] = ContextVar("begun")
+_stopped: ContextVar[Event] = ContextVar("stopped")
 Made = TypeVar("Made")
 
 
@@ -40,6 +41,11 @@ class Lanes:
             yield
 
 
+def stopped() -> Event:
+    """Return what tells this job to end: a process gets a signal, a thread has to look."""
+    return _stopped.get(Event())
+
+
 def run_jobs(jobs: Sequence[Callable[[], Made]]) -> list[Made]:
     """Run jobs and return what each returned. Each begins when the one before makes its store.
 
@@ -48,16 +54,18 @@ def run_jobs(jobs: Sequence[Callable[[], Made]]) -> list[Made]:
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running: list[Future[Made]] = []
+        stop = Event()
         try:
             for job in jobs:
                 begun = Event()
-                running.append(_submit(pool, job, begun))
+                running.append(_submit(pool, job, begun, stop))
                 waiting = True
                 while waiting:
                     waiting = not begun.wait(_SECONDS_BETWEEN_LOOKS)
                     _raise_first(running)
             return [each.result() for each in running]
         except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             left = [each for each in running if not each.cancelled()]
             while wait(left, _SECONDS_BETWEEN_LOOKS).not_done:
@@ -65,11 +73,14 @@ def run_jobs(jobs: Sequence[Callable[[], Made]]) -> list[Made]:
             raise
 
 
-def _submit(pool: ThreadPoolExecutor, job: Callable[[], Made], begun: Event) -> Future[Made]:
+def _submit(
+    pool: ThreadPoolExecutor, job: Callable[[], Made], begun: Event, stop: Event
+) -> Future[Made]:
     """Run ``job``, which sets ``begun`` when it makes its store, at its end at the latest."""
 
     def run() -> Made:
         _begun.set(begun)
+        _stopped.set(stop)
         return job()
 
     future = pool.submit(run)

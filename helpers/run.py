@@ -31,8 +31,6 @@ _secrets: set[str] = set()
 # What to install for a program that is missing: (Debian package, Fedora/RHEL package).
 PACKAGES = {
     "skopeo": ("skopeo", "skopeo"),
-    "tar2sqfs": ("squashfs-tools-ng", "squashfs-tools-ng"),
-    "sqfs2tar": ("squashfs-tools-ng", "squashfs-tools-ng"),
     "mkfs.erofs": ("erofs-utils", "erofs-utils"),
     "rpmbuild": ("rpm", "rpm-build"),
     "rpm": ("rpm", "rpm"),

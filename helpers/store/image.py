@@ -1,8 +1,8 @@
 """The store image: one file that holds a store as a read-only filesystem.
 
-squashfs is made by tar2sqfs (squashfs-tools-ng), EROFS by mkfs.erofs (erofs-utils >= 1.8). Both
-read the store's tar stream, so that neither root nor a temporary tree is needed; both give the
-same bytes for the same stream and the same version.
+squashfs is linked from compiled layers; no tool of the host has a part in it, so that it is the
+same on every host. EROFS is made by mkfs.erofs (erofs-utils >= 1.8), which reads the store's tar
+stream, and gives the same bytes for the same version. Neither needs root or a temporary tree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from helpers.lock.lock import LockedImage
 from helpers.progress import Reporter, human
 from helpers.registry.cache import Cache
 from helpers.run import Result, feed, require, run
-from helpers.store.store import LAYOUT, StoredLayer, write_store
+from helpers.store import squashfs_store
+from helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS
+from helpers.store.store import LAYOUT, StoredLayer
+from helpers.store.tar_store import write_store
 
 #: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
 SIZE_LIMIT = int(3.9 * (1 << 30))
@@ -40,15 +43,13 @@ class ImageMaker:
     @property
     def recipe(self) -> str:
         """What besides the lock decides the bytes of a store image."""
-        return f"layout {LAYOUT}; {self.filesystem}; {self.tool} {self.version}; " + " ".join(
-            self.command(Path("IMAGE"))
-        )
+        made = f"layout {LAYOUT}; {self.filesystem}; {self.tool} {self.version}; "
+        if self.filesystem == "squashfs":
+            return f"{made}{SETTINGS}; blocks of {BLOCK_SIZE}"
+        return made + " ".join(self.command(Path("IMAGE")))
 
     def command(self, target: Path) -> list[str]:
-        """Return the command that reads a tar stream and writes ``target``."""
-        if self.filesystem == "squashfs":
-            options = ["--compressor", "zstd", "--comp-extra", "level=9", "--block-size", "131072"]
-            return [self.tool, "--quiet", "--no-skip", *options, str(target)]
+        """Return the command that reads a tar stream and writes ``target`` (EROFS)."""
         # -T0 alone gives every file the time 0; to keep the files' own takes --mkfs-time.
         options = ["-T0", "--mkfs-time", f"-U{_EROFS_UUID}"]
         return [self.tool, "--quiet", *options, "--tar=f", str(target)]
@@ -57,17 +58,13 @@ class ImageMaker:
 def image_maker(filesystem: str) -> ImageMaker:
     """Return the maker of ``filesystem``; raise ToolError when its tool is missing or too old."""
     if filesystem == "squashfs":
-        tool = "tar2sqfs"
-        said = run([require(tool), "--version"], quiet=True, check=False)
-    else:
-        tool = "mkfs.erofs"
-        said = run([require(tool), "-V"], quiet=True, check=False)
+        return ImageMaker(filesystem, "zstd", squashfs_store.zstd_version())
+    tool = "mkfs.erofs"
+    said = run([require(tool), "-V"], quiet=True, check=False)
     match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
     version = match[1] if match else "unknown"
-    if filesystem == "squashfs":
-        version += f" (libzstd {libzstd_version()})"
     numbers = tuple(map(int, match[1].split(".")[:2])) if match else ()
-    if filesystem == "erofs" and numbers < _EROFS_OLDEST:
+    if numbers < _EROFS_OLDEST:
         raise ToolError(
             f"mkfs.erofs {version} cannot make a store from a tar stream; 1.8 or newer can",
             hint="install a newer erofs-utils, or use filesystem: squashfs",
@@ -76,7 +73,7 @@ def image_maker(filesystem: str) -> ImageMaker:
 
 
 def libzstd_version() -> str:
-    """Return the version of the system's libzstd: what tar2sqfs and rpmbuild compress with."""
+    """Return the version of the system's libzstd: what rpmbuild compresses payloads with."""
     try:
         version = ctypes.CDLL("libzstd.so.1").ZSTD_versionString
     except OSError:
@@ -102,8 +99,11 @@ def make_image(
     def write(out: IO[bytes]) -> None:
         write_store(out, images, cache, target.parent, reporter, maker.filesystem, layers)
 
-    result = feed(maker.command(target), write)
-    _check_result(maker, result)
+    if maker.filesystem == "squashfs":
+        store = squashfs_store.SquashfsStore(cache, reporter, maker.recipe)
+        store.make(target, images, layers)
+    else:
+        _check_result(maker, feed(maker.command(target), write))
     size = target.stat().st_size
     if size >= SIZE_LIMIT:
         raise BuildError(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from helpers.run import reading
-from helpers.store import erofs
-from helpers.store.table import Table, read_table
+from helpers.store import erofs, squashfs_table
+from helpers.store.table import Table
 
 _SUPERBLOCK = 96
 _BYTES_USED = slice(40, 48)
@@ -15,13 +14,11 @@ _ALIGNMENT = 4096
 
 
 def read_image(image: Path, filesystem: str) -> Table:
-    """Return all that a filesystem image holds; raise ValueError or BuildError if it is damaged."""
+    """Return all that a filesystem image holds; raise ValueError when it is damaged."""
     if filesystem == "erofs":
         return erofs.read_table(image)
     _check_squashfs_size(image)
-    # Without --root-becomes, sqfs2tar forgets the root's attributes.
-    with reading(["sqfs2tar", "--no-skip", "--root-becomes", ".", str(image)]) as stream:
-        return read_table(stream)
+    return squashfs_table.read_table(image)
 
 
 def _check_squashfs_size(image: Path) -> None:

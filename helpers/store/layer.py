@@ -17,6 +17,7 @@ from typing import IO
 from helpers.errors import VerificationError
 from helpers.registry.blob import BROKEN_IMAGE, BlobReader, Compression
 from helpers.store import tar, tarsplit
+from helpers.store.store import LayerFacts
 from helpers.store.tree import Refusal, Tree
 
 
@@ -36,6 +37,19 @@ class Layer:
     archive: IO[bytes]
     tar_split: IO[bytes]
     tar_split_size: int
+
+    @property
+    def facts(self) -> LayerFacts:
+        """What a store records of it."""
+        return LayerFacts(
+            digest=self.digest,
+            size=self.size,
+            compression=int(self.compression),
+            diff_id=self.diff_id,
+            diff_size=self.diff_size,
+            uids=tuple(sorted(self.tree.uids)),
+            gids=tuple(sorted(self.tree.gids)),
+        )
 
     def close(self) -> None:
         """Give back the disk space."""

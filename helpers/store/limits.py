@@ -74,6 +74,12 @@ class Unfit:
                     name = path.decode("utf-8", "backslashreplace")
                     self.lines.append(f"{name!r} of layer {layer} would lose {', '.join(lost)}")
 
+    def add(self, other: Unfit) -> None:
+        """Add the files of another layer."""
+        self.count += other.count
+        self.lines += other.lines[: max(SHOWN - len(self.lines), 0)]
+        self._erofs = self._erofs and other._erofs
+
     def check(self) -> None:
         """Raise BuildError when there is a file."""
         if self:

@@ -1,4 +1,4 @@
-"""The store: images as containers/storage keeps them (driver overlay), as one tar stream.
+"""The store: images as containers/storage keeps them (driver overlay).
 
 The layout is that of containers/storage, read as an additional image store. Layer IDs are
 salted, so that no pull into read-write storage ever builds on a layer of the store, which an
@@ -11,23 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b32encode, b64encode
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Meter, Reporter, count, human
+from helpers.progress import count
 from helpers.registry.cache import Cache
-from helpers.store import layer as layers
-from helpers.store import tar
-from helpers.store.layer import Layer
-from helpers.store.limits import Unfit
-from helpers.store.tarstream import TarStream
 
 SALT = "paack:"
-LAYOUT = 4  # raise it when the same lock gives other bytes
+LAYOUT = 5  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")
@@ -40,6 +33,32 @@ class StoredLayer:
     id: str
     parents: tuple[str, ...]
     locked: LockedLayer
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """What a store records of a layer: sizes in bytes, owners of its files, sorted."""
+
+    digest: str
+    size: int
+    compression: int
+    diff_id: str
+    diff_size: int
+    uids: tuple[int, ...]
+    gids: tuple[int, ...]
+
+
+class StoreStream(Protocol):
+    """Takes the files of the store itself: root's, of time 0. Paths are relative."""
+
+    def directory(self, path: bytes, mode: int = ..., xattrs: Mapping[bytes, bytes] = ...) -> None:
+        """Add a directory."""
+
+    def file(self, path: bytes, content: bytes, mode: int = ...) -> None:
+        """Add a file."""
+
+    def symlink(self, path: bytes, target: bytes) -> None:
+        """Add a symbolic link."""
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
@@ -75,106 +94,23 @@ def stored_layers(images: Sequence[LockedImage]) -> list[StoredLayer]:
     return [found[identifier] for identifier in sorted(found)]
 
 
-def write_store(
-    out: IO[bytes],
-    images: Sequence[LockedImage],
-    cache: Cache,
-    scratch: Path,
-    reporter: Reporter,
-    filesystem: str | None,
-    layers: Sequence[StoredLayer] | None = None,
-) -> None:
-    """Write the store of ``images`` to ``out`` as one tar stream.
-
-    The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
-    Raises BuildError with all files that ``filesystem`` (None: any) cannot hold. With ``layers``
-    these are its layers, and not all that the images have: others are in other stores.
-    """
-    # Whichever image comes first names the blob of a layer that they share.
-    images = sorted(images, key=lambda image: (image.names, image.manifest))
-    wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda each: each.id)
-    with reporter.step(_label(images), sum(stored.locked.size for stored in wanted)) as meter:
-        progress = _Progress(meter, len(wanted))
-        stream = TarStream(out, progress.copied)
-        # Without any xattr in the image, squashfs answers "not supported" instead of "none"
-        # when a container lists those of a file.
-        stream.directory(b"./", 0o755, {b"user.paack": b"store"})
-        for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
-            stream.directory(path)
-        records, unpacked, unfit = [], 0, Unfit(filesystem)
-        for stored, layer in _read_ahead(wanted, cache, scratch):
-            progress.start(layer)
-            unfit.look(stored.locked.digest, layer.tree)
-            if not unfit:  # otherwise the layers that follow are only looked at
-                unpacked += _write_layer(stream, stored, layer)
-            progress.end()
-            records.append(_layer_record(stored, layer))
-            layer.close()
-        unfit.check()
-        _write_metadata(stream, records, images, cache)
-        stream.close()
-        meter.note(f"{count(len(wanted), 'layer')}, {human(unpacked)} unpacked")
-
-
-def _label(images: Sequence[LockedImage]) -> str:
+def label_of(images: Sequence[LockedImage]) -> str:
+    """Return what a store is called while it is made."""
     arches = ", ".join(sorted({image.arch for image in images}))
     return f"store   {count(len(images), 'image')} ({arches})" if images else "store   layers"
 
 
-class _Progress:
-    """Shows how many layers, and which share of the bytes of their blobs, are written."""
-
-    def __init__(self, meter: Meter, layers: int):
-        self._meter = meter
-        self._layers = layers
-        self._ended = 0
-        self._before = 0
-        self._layer: Layer | None = None
-        self._bytes = 0
-
-    def start(self, layer: Layer) -> None:
-        self._layer = layer
-        self._bytes = 0
-        self._show(0)
-
-    def copied(self, size: int) -> None:
-        if self._layer is not None:
-            self._bytes += size
-            share = min(self._bytes / max(self._layer.diff_size, 1), 1)
-            self._show(int(share * self._layer.size))
-
-    def end(self) -> None:
-        if self._layer is not None:
-            self._ended += 1
-            self._before += self._layer.size
-            self._layer = None
-            self._show(0)
-
-    def _show(self, more: int) -> None:
-        self._meter.update(self._before + more, f"{self._ended}/{count(self._layers, 'layer')}")
+def begin_store(stream: StoreStream) -> None:
+    """Write the directories of a store."""
+    # Without any xattr in the image, squashfs answers "not supported" instead of "none"
+    # when a container lists those of a file.
+    stream.directory(b"./", 0o755, {b"user.paack": b"store"})
+    for path in (b"overlay", b"overlay/l", b"overlay-images", b"overlay-layers"):
+        stream.directory(path)
 
 
-def _read_ahead(
-    wanted: Sequence[StoredLayer], cache: Cache, scratch: Path
-) -> Iterator[tuple[StoredLayer, Layer]]:
-    """Read each layer while the one before it is written: decompression has a core of its own."""
-
-    def read(stored: StoredLayer) -> Layer:
-        locked = stored.locked
-        return layers.read(cache.path(locked.digest), locked.digest, locked.diff_id, scratch)
-
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(read, wanted[0]) if wanted else None
-        for number, stored in enumerate(wanted):
-            assert ahead is not None
-            layer = ahead.result()
-            if number + 1 < len(wanted):
-                ahead = pool.submit(read, wanted[number + 1])
-            yield stored, layer
-
-
-def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> int:
-    """Write a layer; return the bytes of its files, each once, as ``paack report`` has them."""
+def write_home(stream: StoreStream, stored: StoredLayer) -> None:
+    """Write all that a layer has besides its files and its tar-split."""
     home = f"overlay/{stored.id}".encode()
     stream.directory(home)
     stream.file(home + b"/link", link_name(stored.id).encode())
@@ -188,29 +124,10 @@ def _write_layer(stream: TarStream, stored: StoredLayer, layer: Layer) -> int:
     stream.directory(home + b"/merged")
     stream.directory(home + b"/work")
     stream.symlink(f"overlay/l/{link_name(stored.id)}".encode(), f"../{stored.id}/diff".encode())
-    unpacked = _write_diff(stream, home + b"/diff", layer)
-    split = f"overlay-layers/{stored.id}.tar-split.gz".encode()
-    stream.file_from(split, layer.tar_split.fileno(), layer.tar_split_size)
-    return unpacked
 
 
-def _write_diff(stream: TarStream, diff: bytes, layer: Layer) -> int:
-    stream.add(diff, layer.tree.root.entry)
-    archive = layer.archive.fileno()
-    names, unpacked = dict[int, bytes](), 0
-    for path, node in layer.tree.walk():
-        entry = node.entry
-        full = diff + b"/" + path
-        first = names.setdefault(id(node), full) if node.linked else full
-        if first is not full:
-            stream.hard_link(full, first, entry)
-            continue
-        stream.add(full, entry, archive)
-        unpacked += entry.size if entry.kind == tar.REGULAR else 0
-    return unpacked
-
-
-def _layer_record(stored: StoredLayer, layer: Layer) -> dict[str, Any]:
+def layer_record(stored: StoredLayer, layer: LayerFacts) -> dict[str, Any]:
+    """Return what layers.json says of a layer."""
     record: dict[str, Any] = {"id": stored.id}
     if stored.parents:
         record["parent"] = stored.parents[0]
@@ -223,15 +140,16 @@ def _layer_record(stored: StoredLayer, layer: Layer) -> dict[str, Any]:
     }
     if layer.compression:
         record["compression"] = int(layer.compression)
-    if layer.tree.uids:
-        record["uidset"] = sorted(layer.tree.uids)
-        record["gidset"] = sorted(layer.tree.gids)
+    if layer.uids:
+        record["uidset"] = list(layer.uids)
+        record["gidset"] = list(layer.gids)
     return record
 
 
-def _write_metadata(
-    stream: TarStream, records: list[dict[str, Any]], images: Sequence[LockedImage], cache: Cache
+def write_metadata(
+    stream: StoreStream, records: list[dict[str, Any]], images: Sequence[LockedImage], cache: Cache
 ) -> None:
+    """Write the records of layers and images, and the images' manifests and configs."""
     image_records = []
     for identifier, same in sorted(_by_config(images).items()):
         big_data = _big_data(same, cache)

@@ -129,7 +129,7 @@ def _squashfs_contents(squashfs: Squashfs, size: int) -> StoreContents:
             key = (file.fragment, file.offset, file.tail)
             tails[key] = _with(tails.get(key, ()), owners)
         if file.path.startswith(_BIG_DATA + b"/") and file.size <= _BIG_DATA_LIMIT:
-            content = squashfs.content(file)
+            content = b"".join(squashfs.content(file))
             big_data[digest_of(content)] = content
     weights: defaultdict[int, defaultdict[Owners, int]] = defaultdict(lambda: defaultdict(int))
     for (fragment, _, tail), owners in tails.items():

@@ -28,8 +28,9 @@ from helpers.rpm.header import check_is_rpm
 from helpers.rpm.signature import signature_of
 from helpers.rpm.unpacked import UnpackedRpm, unpack
 from helpers.store.image_reader import read_image
-from helpers.store.store import StoredLayer, stored_layers, write_store
+from helpers.store.store import StoredLayer, stored_layers
 from helpers.store.table import Table, differences, read_table
+from helpers.store.tar_store import write_store
 from helpers.verify.claims import list_differences, needs_differences, sbom_differences
 from helpers.verify.difference import Difference, difference_at, rpm_differences
 from helpers.verify.trial import candidates, start_all

@@ -19,7 +19,8 @@ from helpers.progress import Reporter
 from helpers.registry.cache import Cache
 from helpers.registry.registry import Registry
 from helpers.store.image import ImageMaker
-from helpers.store.store import stored_layers, write_store
+from helpers.store.store import stored_layers
+from helpers.store.tar_store import write_store
 from helpers.verify.verify import Verifier
 from tests.support import oddities
 from tests.support.oddities import LayerTar
@@ -74,10 +75,11 @@ class Store:
             for each in members:
                 each.info.size = len(each.content)
                 archive.addfile(each.info, io.BytesIO(each.content))
-        tool = {"squashfs": "tar2sqfs", "erofs": "mkfs.erofs"}[filesystem]
         target = self.work / f"store.{filesystem}"
         target.unlink(missing_ok=True)
-        command = ImageMaker(filesystem, tool, "").command(target)
+        command = ["tar2sqfs", "--quiet", "--no-skip", "--compressor", "zstd", str(target)]
+        if filesystem == "erofs":
+            command = ImageMaker(filesystem, "mkfs.erofs", "").command(target)
         env = {**os.environ, "PATH": self.path}
         done = subprocess.run(
             command, input=out.getvalue(), env=env, capture_output=True, check=False

@@ -156,7 +156,9 @@ def through_tar(image: Path, change: Callable[[bytes], bytes]) -> None:
     changed = change(stream)
     assert changed != stream
     image.unlink()
-    subprocess.run(["tar2sqfs", "--quiet", image], input=changed, check=True)
+    subprocess.run(
+        ["tar2sqfs", "--quiet", "--compressor", "zstd", image], input=changed, check=True
+    )
 
 
 def a_byte_of_a_file(sources: Path) -> None:

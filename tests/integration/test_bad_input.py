@@ -215,7 +215,7 @@ def without(tool: str) -> Callable[[Situation], str]:
         path = s.define(s.layout(oddities.lower()))
         tools = s.home / "tools"
         tools.mkdir()
-        for name in {"skopeo", "tar2sqfs", "rpmbuild", "sh", "tar", "cp", "install"} - {tool}:
+        for name in {"skopeo", "rpmbuild", "sh", "tar", "cp", "install"} - {tool}:
             program = shutil.which(name)
             assert program
             (tools / name).symlink_to(program)
@@ -272,7 +272,6 @@ CASES = {
     "changed image": Case(4, ("is now sha256:.*the lock says sha256:",), changed_local_image),
     "frozen": Case(4, (r"app\.lock\.yaml: there is no lock",), frozen),
     "no skopeo": Case(5, ("skopeo is not installed", "make deps"), without("skopeo")),
-    "no tar2sqfs": Case(5, ("tar2sqfs is not installed", "squashfs-tools-ng"), without("tar2sqfs")),
     "no rpmbuild": Case(5, ("rpmbuild is not installed", "rpm-build"), without("rpmbuild")),
     "old mkfs.erofs": Case(5, (r"mkfs\.erofs 1\.5 cannot",), old_erofs),
     "acl on squashfs": Case(10, ("squashfs cannot hold 1 file as in the image", r"'with-acl' of layer sha256:[0-9a-f]{64} would lose its POSIX ACL", "filesystem: erofs"), acl),

@@ -191,10 +191,8 @@ def test_what_stays_on_the_terminal(shown: Said) -> None:
     fetched = [found[1] for row in shown.rows if (found := FETCHED.fullmatch(row))]
     assert sorted(fetched) == list("01234")
     assert [row for row in shown.rows if row.startswith("store   5 images (x86_64): 10 layers, ")]
-    commands = [row for row in shown.rows if row.startswith("$ tar2sqfs")]
-    assert [command.split()[-1].rpartition("/")[2] for command in commands] == [
-        "app-x86_64.squashfs"
-    ]
+    commands = [row for row in shown.rows if row.startswith("$ rpmbuild")]
+    assert [command.split()[-1].rpartition("/")[2] for command in commands] == ["app.spec"]
 
 
 def test_bars_fit_and_are_taken_away(shown: Said) -> None:

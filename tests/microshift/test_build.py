@@ -37,7 +37,7 @@ from tests.support.rpm_query import provides, requires, tags
 from tests.support.traffic import Traffic
 
 NAME = "microshift-containers"
-TOOLS = ("skopeo", "rpmbuild", "tar2sqfs")
+TOOLS = ("skopeo", "rpmbuild")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tests.repo.conftest import NewDnf, NewPublisher
 from tests.repo.publisher import Publisher, packages, snapshot
 from tests.support.commands import run as run_program
 from tests.support.dnf import Dnf
+from tests.support.product import REPOSITORY
 from tests.support.registry import Registry
 from tests.support.tiny_rpm import build_spec
 from tests.support.web_server import WebServer
@@ -177,7 +178,7 @@ def test_layers_stay_as_they_were_published(
     publish(mine, "1", name="stay")
     before = snapshot(base / "stay")
     other = publisher("other", key=mine.key)
-    other.paack.environment["PATH"] = f"{tools(other.home)}:/usr/sbin:/usr/bin:/sbin:/bin"
+    other.paack.environment["PYTHONPATH"] = f"{tools(other.home)}:{REPOSITORY}"
     (other.home / "app.lock.yaml").write_text((mine.home / "app.lock.yaml").read_text())
     publish(other, "2", two="2", name="elsewhere")
     assert all(
@@ -192,12 +193,12 @@ def test_layers_stay_as_they_were_published(
 
 
 def tools(home: Path) -> Path:
-    """Return a directory with an image maker that compresses in another way."""
-    directory = home / "bin"
+    """Return a directory with modules for PYTHONPATH, by which zstd compresses in another way."""
+    directory = home / "modules"
     directory.mkdir()
-    wrapper = directory / "tar2sqfs"
-    wrapper.write_text('#!/bin/bash\nexec /usr/bin/tar2sqfs "${@/level=9/level=1}"\n')
-    wrapper.chmod(0o755)
+    module = "import zstandard\nplain = zstandard.ZstdCompressor\n"
+    module += "zstandard.ZstdCompressor = lambda **_: plain(level=1)\n"
+    (directory / "sitecustomize.py").write_text(module)
     return directory
 
 
@@ -225,7 +226,7 @@ def test_published_bytes_stay_whoever_signed_others(
     shutil.rmtree(mine.output / "repo")
     mine.publish(base / "plain", sign=False)
     before = bytes_of_layers(base / "plain")
-    other.paack.environment["PATH"] = f"{tools(other.home)}:/usr/sbin:/usr/bin:/sbin:/bin"
+    other.paack.environment["PYTHONPATH"] = f"{tools(other.home)}:{REPOSITORY}"
     (other.home / "app.lock.yaml").write_text((mine.home / "app.lock.yaml").read_text())
     publish(other, "2", two="2", name="signed-2")
     shutil.rmtree(other.output / "repo")

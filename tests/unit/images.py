@@ -13,7 +13,8 @@ from helpers.lock.lock import LockedImage, LockedLayer
 from helpers.progress import Reporter
 from helpers.registry.blob import digest_of
 from helpers.registry.cache import Cache
-from helpers.store.store import write_store
+from helpers.store.image import image_maker, make_image
+from helpers.store.tar_store import write_store
 from tests.support.oddities import LayerTar
 
 CREATED = "2024-05-06T07:08:09Z"
@@ -85,6 +86,12 @@ def store_of(images: Sequence[LockedImage], cache: Cache, scratch: Path) -> byte
 
     write_store(Out(), images, cache, scratch, _Silent(), None)  # type: ignore[arg-type]
     return out.getvalue()
+
+
+def squashfs_of(images: Sequence[LockedImage], cache: Cache, target: Path) -> Path:
+    """Make the store of ``images`` as a squashfs; return ``target``."""
+    make_image(target, image_maker("squashfs"), images, cache, _Silent())
+    return target
 
 
 class _Silent(Reporter):

@@ -17,7 +17,7 @@ from helpers.registry.registry import Registry
 from helpers.store import tar
 from helpers.store.limits import SHOWN, losses
 from helpers.store.needs import filesystems_of
-from helpers.store.store import write_store
+from helpers.store.tar_store import write_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.images import put_image, small_layer

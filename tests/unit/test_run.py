@@ -122,7 +122,7 @@ def test_the_packages_are_those_that_make_deps_installs() -> None:
     script = (REPOSITORY / "tools" / "install-deps").read_text("utf-8")
     rows = re.findall(r"^([a-z0-9.]+) ([a-z0-9-]+) ([a-zA-Z0-9_-]+)$", script, re.M)
     installed = {tool: (debian, fedora) for tool, debian, fedora in rows}
-    assert {"skopeo", "tar2sqfs", "mkfs.erofs", "rpmbuild"} <= installed.keys()
+    assert {"skopeo", "mkfs.erofs", "rpmbuild"} <= installed.keys()
     for tool in installed.keys() & PACKAGES.keys():
         assert PACKAGES[tool] == installed[tool]
 

@@ -1,0 +1,1 @@
+"""squashfs 4.0 images: their layout, and writing them."""
