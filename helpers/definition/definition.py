@@ -70,6 +70,7 @@ class Package:
     line: int
     requires: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    obsoletes: tuple[str, ...] = ()
     image_paths: tuple[tuple[str, str], ...] = ()
     layers: str = "bundled"
 
@@ -175,6 +176,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         line=document.line,
         requires=document.requires,
         conflicts=document.conflicts,
+        obsoletes=document.obsoletes,
         image_paths=tuple(map(_image_path, document.image_paths)),
         layers=document.layers,
     )

@@ -43,6 +43,7 @@ def _package(package: Package) -> dict[str, Any]:
         "manifestPath": package.manifest_path,
         **({"requires": list(package.requires)} if package.requires else {}),
         **({"conflicts": list(package.conflicts)} if package.conflicts else {}),
+        **({"obsoletes": list(package.obsoletes)} if package.obsoletes else {}),
         **(
             {"imagePaths": [f"{kind}: {path}" for kind, path in package.image_paths]}
             if package.image_paths

@@ -20,6 +20,9 @@ _EVR = rf"(?:[0-9]+:)?{_VERSION}(?:-{_VERSION})?"
 _NAME = r"[A-Za-z0-9_./:@+~^()-]*"
 _DEPENDENCY = rf"/{_NAME}|[A-Za-z0-9_]{_NAME}(?: (?:<|<=|=|>=|>) {_EVR})?"
 _DEPENDENCY_HINT = "a name, or a name, a comparison and a version: microshift = 4.20.26"
+# rpmbuild warns of one without a version: it takes away what has that name for ever.
+_OBSOLETE = rf"[A-Za-z0-9_][A-Za-z0-9_.+-]* (?:<|<=|=) {_EVR}"
+_OBSOLETE_HINT = "the name of a package and its versions until then: old-containers < 2.0"
 _IMAGE_PATH = r"[^\s.:]+(?:\.[^\s.:]+)*"
 _IMAGE_PATH_HINT = "keys and *, with dots between them: spec.templates.*.image"
 # What rpm would not give back as it is written, or not read at all.
@@ -148,6 +151,10 @@ class PackageDocument:
     conflicts: tuple[str, ...] = key(
         "RPM conflicts", pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
         example=["microshift < 4.20.26"],
+    )  # fmt: skip
+    obsoletes: tuple[str, ...] = key(
+        "Packages that this one takes the place of", pattern=_OBSOLETE, hint=_OBSOLETE_HINT,
+        default=(), example=["old-containers < 2.0"],
     )  # fmt: skip
     image_paths: tuple[Text | ImagePathDocument, ...] = key(
         "Where custom resources name images, for paack check", name="imagePaths",

@@ -260,7 +260,10 @@ def _own_groups(arch: PackageArch, lock: Lock, groups: list[tuple[str, ...]]) ->
 def _digest(package: Package, arches: list[dict[str, object]]) -> str:
     names = [each.name for each in fields(package) if each.name not in _NOT_INPUTS]
     plain = {name: getattr(package, name) for name in names}
+    # What was published before these keys existed is the same.
     if package.layers == "bundled":
-        del plain["layers"]  # what was published before this key existed is the same
+        del plain["layers"]
+    if not package.obsoletes:
+        del plain["obsoletes"]
     text = json.dumps([plain, arches], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

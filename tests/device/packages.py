@@ -17,8 +17,11 @@ OTHER: Final = "other-containers"
 EROFS: Final = "erofs-containers"
 #: A package with the path of APP.
 RENAMED: Final = "renamed-containers"
+#: Obsoletes the first version of APP; the second has its path, too. Not in the repository.
+SUCCESSOR: Final = "successor-containers"
 #: All images have busybox as their base layer and /name in the layer above it.
 IMAGES: Final = ("app:1", "app:2", "common:1", "tool:1", "online:1")
+_AFTER_APP: Final = {"obsoletes": f"[{APP} < 2.0]"}
 #: Release: the packages (name, version, images, other keys) that are built together.
 _DEFINITIONS: Final[tuple[tuple[tuple[str, str, Sequence[str], Mapping[str, str]], ...], ...]] = (
     (
@@ -30,6 +33,15 @@ _DEFINITIONS: Final[tuple[tuple[tuple[str, str, Sequence[str], Mapping[str, str]
     (
         (APP, "3.0", (), {"manifests": "manifests"}),
         (RENAMED, "1.0", ("app:2",), {"path": f"/usr/lib/container-images/{APP}"}),
+        (SUCCESSOR, "2.0", ("app:2", "common:1"), _AFTER_APP),
+    ),
+    (
+        (
+            SUCCESSOR,
+            "2.1",
+            ("app:2", "common:1"),
+            {**_AFTER_APP, "path": f"/usr/lib/container-images/{APP}"},
+        ),
     ),
 )
 HOST: Final = "host"
@@ -99,7 +111,8 @@ class Packages:
                 rpms |= dict(zip(keys, built, strict=True))
             for name, spec in _SPECS.items():
                 rpms[name, "1"] = _rpmbuild(home / name, spec)
-            run(["createrepo_c", "--quiet", str(home)])
+            # dnf would take it for APP.
+            run(["createrepo_c", "--quiet", f"--excludes=*{SUCCESSOR}-*", str(home)])
             yield cls(registry, digests, rpms, home)
 
     @property

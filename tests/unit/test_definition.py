@@ -117,7 +117,8 @@ packages:
     ),
     "erofs, dependencies": (
         "name: app\nversion: 1~rc1\nfilesystem: erofs\nrequires: [microshift = 4.20.26]\n"
-        "conflicts: [other < 2]\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
+        "conflicts: [other < 2]\nobsoletes: [old < 1, older <= 2:1-1]\n"
+        "arches: [x86_64]\nimages: [quay.io/a/b:1]\n"
     ),
     "layers in packages of their own": (
         "name: app\nversion: 1\nlayers: shared\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
@@ -170,6 +171,30 @@ MALFORMED = {
     "unknown filesystem": (
         HEAD + "filesystem: ext4\n" + TAIL,
         ["3: packages[0].filesystem: 'ext4'"],
+    ),
+    "obsoletes a file": (
+        HEAD + "obsoletes: [/usr/bin/x]\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: '/usr/bin/x' is not valid"],
+    ),
+    "obsoletes what is provided": (
+        HEAD + "obsoletes: [container-image(quay.io/a/b:1)]\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: "],
+    ),
+    "obsoletes with a range": (
+        HEAD + "obsoletes: ['old >= 1 < 2']\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: 'old >= 1 < 2'"],
+    ),
+    "obsoletes a bad version": (
+        HEAD + "obsoletes: [old < 1-2-3]\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: "],
+    ),
+    "obsoletes all versions": (
+        HEAD + "obsoletes: [old]\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: 'old' is not valid"],
+    ),
+    "obsoletes what is newer": (
+        HEAD + "obsoletes: ['old > 1']\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: 'old > 1' is not valid"],
     ),
     "unknown layers": (HEAD + "layers: share\n" + TAIL, ["3: packages[0].layers: 'share'"]),
     "layers of the package": (HEAD + "layers: group\n" + TAIL, ["3: packages[0].layers: 'group'"]),

@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from helpers.definition.definition import Package, load_definition
-from helpers.definition.yaml_format import _DEPENDENCY, _VERSION
+from helpers.definition.yaml_format import _DEPENDENCY, _OBSOLETE, _VERSION
 from helpers.errors import DefinitionError
 from helpers.kubernetes.manifests import Manifests, read_manifests
 from helpers.registry.cache import Cache
@@ -219,6 +219,7 @@ identifiers = {
     "release": st.from_regex(_VERSION, fullmatch=True).filter(str.isascii),
     "requires": st.lists(st.from_regex(_DEPENDENCY, fullmatch=True), max_size=3),
     "conflicts": st.lists(st.from_regex(_DEPENDENCY, fullmatch=True), max_size=3),
+    "obsoletes": st.lists(st.from_regex(_OBSOLETE, fullmatch=True), max_size=3),
 }
 
 
@@ -238,12 +239,15 @@ def test_dependencies_come_back(tmp_path: Path) -> None:
         images=["quay.io/a/b:1.0"],
         requires=["microshift = 4.20.26", "other"],
         conflicts=["microshift < 4.20.26"],
+        obsoletes=["old-containers < 2:1.0~rc1-3", "other = 1"],
     )
     held = [Contents("x86_64", (image,), None, ("mine(x) = 1",))]
     spec = render_spec(package, held, epoch=EPOCH).text
-    form = "[R %{REQUIRENEVRS}\n][C %{CONFLICTNEVRS}\n][P %{PROVIDENEVRS}\n]"
+    form = "[R %{REQUIRENEVRS}\n][C %{CONFLICTNEVRS}\n][O %{OBSOLETENEVRS}\n][P %{PROVIDENEVRS}\n]"
     said = query(tmp_path, [spec], form, "--target", "x86_64")[0].splitlines()
     assert {"R microshift = 4.20.26", "R other", "C microshift < 4.20.26"} <= set(said)
+    obsoleted = [line[2:] for line in said if line.startswith("O ")]
+    assert obsoleted == ["old-containers < 2:1.0~rc1-3", "other = 1"]
     provided = {line[2:] for line in said if line.startswith("P ")}
     names = {
         image.names[0],
