@@ -6,6 +6,9 @@ PAACK  := $(VENV)/bin/paack
 PYTHON ?= python3
 # Tests wait now and then (for dnf, gpg, a boot): one more at a time than there are cores.
 JOBS   ?= $(shell expr $$(nproc) + 1)
+# File by file from bench to unit: the small ones come last, and all jobs end together. By the number
+# of their tests, which is pytest-xdist's own order, files with a few long tests would come last.
+IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -133,7 +136,7 @@ schema: deps ## write schema/definition.schema.json
 	mv schema/definition.schema.json.new schema/definition.schema.json
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
-	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST)
+	$(VENV)/bin/pytest --numprocesses $(JOBS) $(IN_ORDER) $(PYTEST)
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:  # most of what people call renders nothing, and jinja2 takes long to load
+    from jinja2 import Environment
 
 #: Where specs/ and pages/ are.
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,8 @@ def _environment() -> Environment:
 
 def new_environment(directory: Path, **options: Any) -> Environment:
     """Return an environment for the templates in ``directory``, with jinja2's further options."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(  # noqa: S701 - callers choose `autoescape`
         loader=FileSystemLoader(directory),
         undefined=StrictUndefined,

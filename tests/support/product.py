@@ -40,7 +40,7 @@ class Paack:
         env = {
             **os.environ,
             "PYTHONPATH": str(self.repository),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONDONTWRITEBYTECODE": "",  # it starts a thousand times: compiled once is enough
             "XDG_CACHE_HOME": str(self.home / "cache"),
             **self.environment,
         }
