@@ -21,6 +21,7 @@ from helpers.jobs import Lanes, run_jobs
 from helpers.layers.group import check_groups, with_groups
 from helpers.lock.changes import changes
 from helpers.lock.contents import check_arches, group_packages, source_specs, specs
+from helpers.lock.depth import deep_images
 from helpers.lock.filesystem import chosen, with_filesystems
 from helpers.lock.lock import (
     Lock,
@@ -98,6 +99,8 @@ class Builder:
             new = make_lock(definition, old, registry.resolve)
             for arch, image in definition.images():
                 registry.check(new.of(image.source, arch), image.source)
+        for deep in deep_images(definition, new):
+            self.reporter.say(f"warning {deep.place}: {deep.message}")
             new = with_filesystems(definition, new, partial(filesystems_of, registry))
         return with_groups(chosen(definition, new), new, old.groups)
 

@@ -13,6 +13,8 @@ from helpers.registry import oci
 from helpers.registry.blob import BROKEN_IMAGE, digest_of
 from helpers.registry.cache import Cache
 
+MOST_LAYERS = 500  # that containers/storage and the kernel's overlayfs put on one another
+
 
 def locked_image(
     source: Source, arch: str, index: str | None, raw: bytes, raw_config: bytes
@@ -24,6 +26,7 @@ def locked_image(
     manifest = oci.parse_manifest(raw)
     config = oci.parse_config(raw_config)
     _check_fit(manifest, config, raw_config, arch)
+    _check_depth(len(manifest.layers))
     layers = tuple(
         LockedLayer(layer.digest, layer.size, diff_id)
         for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
@@ -46,6 +49,7 @@ def check_image(image: LockedImage, cache: Cache) -> None:
 
     What ``cache`` has of its manifest and config is looked at: an older paack locked more.
     """
+    _check_depth(len(image.layers))
     if cache.has(image.manifest):
         oci.parse_manifest(cache.read(image.manifest))
     if cache.has(image.config):
@@ -74,6 +78,14 @@ def _check_fit(manifest: oci.Manifest, config: oci.Config, raw_config: bytes, ar
         raise RegistryError(
             f"has {len(manifest.layers)} layers but {len(config.diff_ids)} diffIDs",
             hint=BROKEN_IMAGE,
+        )
+
+
+def _check_depth(layers: int) -> None:
+    if layers > MOST_LAYERS:
+        raise RegistryError(
+            f"has {layers} layers: no podman or CRI-O starts more than {MOST_LAYERS}",
+            hint="build it anew with fewer: podman build --squash-all, or several steps in one RUN",
         )
 
 

@@ -26,7 +26,7 @@ PURE = {
     "definition/definition", "definition/reference",
     "kubernetes/manifests",
     "layers/group", "layers/layer_package", "layers/partial_store",
-    "lock/filesystem", "lock/lock",
+    "lock/depth", "lock/filesystem", "lock/lock",
     "registry/blob", "registry/cache", "registry/fetch", "registry/go_json",
     "registry/oci", "registry/oci_layout", "registry/rfc3339", "registry/skopeo_errors",
     "repo/retention",
