@@ -16,36 +16,37 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
+talk := QUIET VERBOSE
 signing := SIGN PASSPHRASE_FD OLD_KEY URL NAME KEEP COMPRESSION
 takes.help :=
 takes.deps := PYTHON
 takes.test-deps := PYTHON
-takes.demo := OUTPUT
-takes.lock := DEF UPDATE REGROUP AUTHFILE
-takes.check := DEF WHY ADD JSON
-takes.srpm := DEF ARCH OUTPUT AUTHFILE FROZEN NO_CHECK
-takes.rpm := DEF ARCH TARGET CONFIGDIR TIMEOUT OUTPUT AUTHFILE FROZEN NO_CHECK
-takes.verify := RPMS RUN KEY AGAINST BASE OUTPUT AUTHFILE
-takes.diff := OLD NEW FILES MARKDOWN JSON OUTPUT
-takes.report := RPMS DEF BUDGET JSON OUTPUT
+takes.demo := OUTPUT $(talk)
+takes.lock := DEF UPDATE REGROUP AUTHFILE DRY_RUN JSON $(talk)
+takes.check := DEF WHY ADD JSON $(talk)
+takes.srpm := DEF ARCH OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
+takes.rpm := DEF ARCH TARGET CONFIGDIR TIMEOUT OUTPUT AUTHFILE FROZEN NO_CHECK JSON $(talk)
+takes.verify := RPMS RUN KEY AGAINST BASE OUTPUT AUTHFILE JSON $(talk)
+takes.diff := OLD NEW FILES MARKDOWN JSON OUTPUT $(talk)
+takes.report := RPMS DEF BUDGET JSON OUTPUT $(talk)
 takes.copr := DEF PROJECT CHROOTS CREATE NOWAIT PER_ARCH REDISTRIBUTE MAX_UPLOAD INTERVAL TIMEOUT CONFIG \
-  OUTPUT AUTHFILE FROZEN NO_CHECK
+  OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
 takes.microshift-containers := VERSION COMPONENTS NO_CORE ARCH TARGET RELEASE SRPM LIST PRINT SETS \
-  OUTPUT AUTHFILE FROZEN NO_CHECK
-takes.microshift-repo := VERSION COMPONENTS TO VERSIONS SOURCES $(signing) SETS OUTPUT AUTHFILE FROZEN
-takes.repo := $(signing) OUTPUT
-takes.repo-verify := WHERE KEY DEF ARCH UNSIGNED NAME
-takes.publish := TO VERSIONS $(signing) OUTPUT
-takes.publish-job := DEF TO VERSIONS SOURCES $(signing) OUTPUT AUTHFILE
-takes.blueprint := DEF URL NAME KEY UNSIGNED OUTPUT
+  OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
+takes.microshift-repo := VERSION COMPONENTS TO VERSIONS SOURCES $(signing) SETS OUTPUT AUTHFILE FROZEN $(talk)
+takes.repo := $(signing) OUTPUT $(talk)
+takes.repo-verify := WHERE KEY DEF ARCH UNSIGNED NAME JSON $(talk)
+takes.publish := TO VERSIONS $(signing) OUTPUT DRY_RUN JSON $(talk)
+takes.publish-job := DEF TO VERSIONS SOURCES $(signing) OUTPUT AUTHFILE DRY_RUN JSON $(talk)
+takes.blueprint := DEF URL NAME KEY UNSIGNED OUTPUT $(talk)
 takes.schema :=
 takes.test := PYTEST JOBS
 takes.test-crio :=
 takes.lint :=
 takes.format :=
 takes.bench := SCALE REPEAT FILES OUTPUT
-takes.clean := OUTPUT
-takes.distclean := OUTPUT
+takes.clean := OUTPUT CACHE DRY_RUN $(talk)
+takes.distclean := OUTPUT CACHE DRY_RUN $(talk)
 
 targets := $(patsubst takes.%,%,$(filter takes.%,$(.VARIABLES)))
 goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
@@ -156,8 +157,8 @@ format: deps ## let ruff format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-clean: ## remove _output
-	rm -rf $(or $(OUTPUT),_output)
+clean: ## remove _output (DRY_RUN=1: only say what can go, and where the bytes are; CACHE=1: the cache, too)
+	@if [ -x $(PAACK) ]; then PAACK_MAKE='clean' PAACK_PWD=$(call quoted,$(PWD)) $(PAACK) clean $(values); else rm -rf _output; fi
 
 distclean: clean ## remove _output and .venv
-	rm -rf $(VENV) *.egg-info
+	$(if $(DRY_RUN),,rm -rf $(VENV) *.egg-info)

@@ -77,12 +77,17 @@ class Builder:
         return Registry(self.cache, base, self.reporter, self.authfile)
 
     def lock(
-        self, what: Path | Definition, *, update: bool = False, regroup: bool = False
+        self,
+        what: Path | Definition,
+        *,
+        update: bool = False,
+        regroup: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Path, list[str]]:
         """Write the lock of a definition; return its path and what changed, a line each.
 
         With ``update`` every image is resolved anew; with ``regroup`` shared layers are grouped
-        as if for the first time.
+        as if for the first time. With ``dry_run`` nothing is written.
         """
         definition = _load(what)
         self._tidy(definition.file)
@@ -90,7 +95,8 @@ class Builder:
         old = read_lock(path) or Lock()
         kept = Lock({} if update else old.images, () if regroup else old.groups)
         new = self._make_lock(definition, kept)
-        write_lock(new, path)
+        if not dry_run:
+            write_lock(new, path)
         return path, changes(old, new)
 
     def _make_lock(self, definition: Definition, old: Lock) -> Lock:

@@ -58,6 +58,11 @@ class PaackError(Exception):
         text = f"{self.place}: {self.message}" if self.place else self.message
         return f"{text}\n  hint: {worded(self.hint)}" if self.hint else text
 
+    @property
+    def summary(self) -> str:
+        """The error in one line."""
+        return str(self).partition("\n")[0]
+
 
 class UsageError(PaackError):
     """The command line is wrong."""
@@ -77,6 +82,13 @@ class DefinitionErrors(DefinitionError):
     def __init__(self, problems: Iterable[PaackError]):
         self.problems = tuple(sorted(problems, key=_by_place))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def summary(self) -> str:
+        """The first problem, and how many more there are."""
+        more = len(self.problems) - 1
+        first = self.problems[0].summary
+        return f"{first} (and {more} more)" if more else first
 
 
 class LockError(PaackError):

@@ -63,7 +63,12 @@ class Reporter:
         self._whole: _Whole | None = None
 
     def say(self, line: str) -> None:
-        """Print one line of talk."""
+        """Print one line of talk, unless all talk is unwanted."""
+        if not is_quiet():
+            self.warn(line)
+
+    def warn(self, line: str) -> None:
+        """Print one line that is always wanted."""
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False)
         else:
@@ -73,7 +78,7 @@ class Reporter:
     @contextmanager
     def showing(self) -> Iterator[None]:
         """Show bars for all steps inside the block, if stderr is a terminal."""
-        if not sys.stderr.isatty() or os.environ.get("TERM", "") in _PLAIN_TERMINALS:
+        if is_quiet() or not sys.stderr.isatty() or os.environ.get("TERM", "") in _PLAIN_TERMINALS:
             yield
             return
         with _new_bars() as bars:
@@ -164,6 +169,11 @@ class _Whole:
     def _show(self) -> None:
         if self._bar is not None:
             self._bar.show(self._done, f"{self._parts_done}/{count(self._parts, self._noun)}")
+
+
+def is_quiet() -> bool:
+    """Whether only results, warnings and errors are wanted (``--quiet``)."""
+    return os.environ.get("PAACK_QUIET") == "all"
 
 
 def count(number: int, noun: str) -> str:

@@ -1,8 +1,9 @@
 """Starting processes: the only module that imports ``subprocess``.
 
 Commands are argument lists, never a shell. Each is echoed to stderr in a form that can be pasted
-(``PAACK_QUIET=1`` silences it), with registered secrets masked. A child that fails is reported
-once, with its command and the end of what it said.
+(``PAACK_QUIET=1`` silences it, ``PAACK_VERBOSE=1`` shows those that only look, too), with
+registered secrets masked. A child that fails is reported once, with its command and the end of
+what it said.
 """
 
 from __future__ import annotations
@@ -258,7 +259,8 @@ def held(
 def _prepare(command: Sequence[Argument], quiet: bool) -> list[str]:
     words = [os.fspath(word) for word in command]
     require(words[0])
-    if not quiet and not os.environ.get("PAACK_QUIET"):
+    shown = not quiet or os.environ.get("PAACK_VERBOSE")
+    if shown and not os.environ.get("PAACK_QUIET"):
         print(f"$ {_shown(words)}", file=sys.stderr, flush=True)
     return words
 

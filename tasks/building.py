@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from tasks.answer import files
 from tasks.command import (
     AUTHFILE,
     CHECK,
     DEF,
+    DRY_RUN,
     FROZEN,
+    JSON,
     OUTPUT,
     builder_of,
     command,
@@ -20,12 +24,15 @@ from tasks.command import (
 
 
 @command(
+    answers="lock",
     help={
         "def": DEF,
         "update": "Resolve every image anew",
         "regroup": "Group shared layers anew: the next update downloads them all",
         "authfile": AUTHFILE,
-    }
+        "dry-run": DRY_RUN,
+        "json": JSON,
+    },
 )
 def lock(
     _: Any,
@@ -33,12 +40,16 @@ def lock(
     update: bool = False,
     regroup: bool = False,
     authfile: str | None = None,
-) -> None:
+    dry_run: bool = False,
+    json: bool = False,
+) -> dict[str, Any]:
     """Resolve every image of every arch to digests, into FILE.lock.yaml."""
-    builder = builder_of(authfile=authfile)
-    path, changes = builder.lock(definition_of(def_), update=update, regroup=regroup)
-    print("\n".join(changes) if changes else "no change", file=sys.stderr)
-    print(path)
+    file, how = definition_of(def_), {"update": update, "regroup": regroup, "dry_run": dry_run}
+    path, changes = builder_of(authfile=authfile).lock(file, **how)
+    if not json:
+        print("\n".join(changes) if changes else "no change", file=sys.stderr)
+        print("not written: a dry run" if dry_run else path)
+    return {"lock": str(path), "written": not dry_run, "changes": changes}
 
 
 @command(
@@ -68,6 +79,7 @@ def srpm(
 
 
 @command(
+    answers="build",
     aliases=["rpm"],
     iterable=["arch", "target"],
     help={
@@ -80,6 +92,7 @@ def srpm(
         "authfile": AUTHFILE,
         "frozen": FROZEN,
         "check": CHECK,
+        "json": JSON,
     },
 )
 def build(
@@ -93,7 +106,8 @@ def build(
     authfile: str | None = None,
     frozen: bool = False,
     check: bool = True,
-) -> None:
+    json: bool = False,
+) -> dict[str, Any]:
     """Make the RPMs, of any arch on any host, with rpmbuild (--target: with mock)."""
     from helpers.rpm.mock import Mock
 
@@ -101,9 +115,29 @@ def build(
     builder = builder_of(output, authfile, frozen, check)
     if target:
         mock = Mock(builder, Path(configdir) if configdir else None, timeout)
-        print_paths(mock.rpms(file, target, arches))
+        rpms = mock.rpms(file, target, arches)
     else:
-        print_paths(builder.rpms(file, arches))
+        rpms = builder.rpms(file, arches)
+    if not json:
+        print_paths(rpms)
+        _say_next(builder, rpms)
+    return {"files": files(rpms)}
+
+
+def _say_next(builder: Any, rpms: list[Path]) -> None:
+    """Say what is usually done with RPMs that were built."""
+    from helpers.hint import command as command_text
+    from helpers.hint import worded
+
+    where = {} if builder.output == Path("_output") else {"output": builder.output}
+    for what, task, more in (
+        ("prove that they are as locked", "verify", {}),
+        ("see what is inside", "report", {}),
+        ("a repository, to be published", "repo", {"sign": "KEY"}),
+    ):
+        line = worded(command_text(task, **more, **where))
+        builder.reporter.say(f"next    {line}   ({what})")
+    builder.reporter.say(f"next    dnf install {shlex.quote(str(rpms[0]))}   (on a device)")
 
 
 @command(help={"output": OUTPUT})

@@ -26,6 +26,8 @@ TARGETS = {
 }
 #: Variables that are not the option in capitals.
 VARIABLES = {"rpm": "RPMS"}
+#: Variables of all targets that run paack.
+TALK = ("QUIET", "VERBOSE")
 _NO = ("", "0", "no", "false")
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])(?:[ =]([^\s,;:()]+))?")
 #: Defaults that are in the directory of the Makefile, wherever make was started.
@@ -55,7 +57,7 @@ def from_make(words: Sequence[str], arguments: Mapping[str, Sequence[Any]]) -> l
     """
     home, caller = Path.cwd(), _caller_directory()
     given = dict(word.split("=", 1) for word in words if "=" in word)
-    made: list[str] = []
+    made = [f"--{name.lower()}" for name in TALK if given.get(name, "").lower() not in _NO]
     sys.argv[0] = str(Path(sys.argv[0]).absolute())
     os.chdir(caller)
     for task in (word for word in words if "=" not in word):
@@ -79,7 +81,7 @@ def as_called(hint: str) -> str:
 
 def show(words: Sequence[str]) -> None:
     """Say what make runs, as it can be typed without make; not for ``make --silent``."""
-    silent = "s" in os.environ.get("MAKEFLAGS", "").partition(" ")[0]
+    silent = "s" in os.environ.get("MAKEFLAGS", "").partition(" ")[0] or "--quiet" in words
     if not silent and not os.environ.get("PAACK_QUIET"):
         print(f"$ {shlex.join([program(), *words[1:]])}", file=sys.stderr, flush=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from tasks.building import build, demo, lock, schema, srpm
+from tasks.cleaning import clean
 from tasks.farm import copr
 from tasks.microshift import (
     microshift_build,
@@ -41,4 +42,5 @@ ns = Collection(
     publish,
     publish_job,
     blueprint,
+    clean,
 )

@@ -20,34 +20,59 @@ CHECK = "--no-check: build in spite of what paack check finds"
 FROZEN = "Refuse to lock: fail when the lock is missing"
 
 
-def command(**options: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a task whose PaackErrors become a message and an exit code."""
+JSON = "For programs: one document, as docs/json.md says"
+DRY_RUN = "Say what would be done, and do nothing"
+_gates: list[Any] = []
 
-    def wrap(body: Callable[..., None]) -> Any:
+
+def command(
+    *, answers: str = "", last: str = "", **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a task whose PaackErrors become a message and an exit code.
+
+    ``answers`` is its name when it has ``--json``; its body then returns the result. ``last`` is
+    what its last line says of a failure, with the reason.
+    """
+
+    def wrap(body: Callable[..., Any]) -> Any:
         @functools.wraps(body)
         def safely(*args: Any, **kwargs: Any) -> None:
-            from helpers.errors import PaackError, from_os_error
             from helpers.hint import set_wording
-            from helpers.run import mask
 
             set_wording(as_called)
+            result, error = _outcome(body, *args, **kwargs)
+            if answers and kwargs.get("json"):
+                from tasks.answer import answer
 
-            try:
-                body(*args, **kwargs)
-            except PaackError as error:
-                raise Exit(mask(f"error: {error}"), error.exit_code) from error
-            except OSError as error:
-                known = from_os_error(error)
-                if known is None:
-                    raise
-                raise Exit(mask(f"error: {known}"), known.exit_code) from error
-            except KeyboardInterrupt as error:
-                raise Exit("interrupted", 130) from error
+                findings = _gates[-1].findings if _gates else ()
+                print(answer(answers, result, error, findings))
+            if error:
+                from helpers.run import mask
+
+                end = f"\n{last}: {error.summary}" if last else ""
+                raise Exit(mask(f"error: {error}{end}"), error.exit_code) from error
 
         # Short flags would be what letters are left: -u for one task's --run, another's --url.
         return task(auto_shortflags=False, **options)(safely)
 
     return wrap
+
+
+def _outcome(body: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """Return what ``body`` returns, and the error that it raises."""
+    from helpers.errors import PaackError, from_os_error
+
+    try:
+        return body(*args, **kwargs), None
+    except PaackError as error:
+        return None, error
+    except OSError as error:
+        known = from_os_error(error)
+        if known is None:
+            raise
+        return None, known
+    except KeyboardInterrupt as error:
+        raise Exit("interrupted", 130) from error
 
 
 def builder_of(
@@ -62,6 +87,7 @@ def builder_of(
     from helpers.registry.credentials import credentials
 
     auth, gate = credentials(authfile), Gate(is_open=not check)
+    _gates.append(gate)
     if not check:
         print("warning: not checked (--no-check)", file=sys.stderr)
     return Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen, gate=gate)

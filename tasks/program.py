@@ -9,6 +9,7 @@ from typing import Any
 
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
 from invoke.parser.context import to_flag
 from invoke.program import Program
 
@@ -45,6 +46,24 @@ class PaackProgram(Program):
             words = [*words[:1], *from_make(words[1:], arguments_of_tasks())]
             show(words)
         super().run(name_positional(named_help(words)), exit)
+
+    def core_args(self) -> list[Argument]:
+        """Return the options of all tasks: invoke's, and how much is said."""
+        quiet = "Say only results, warnings and errors"
+        verbose = "Show every program that is started, also those that only look"
+        return [
+            *super().core_args(),
+            Argument(names=("quiet",), kind=bool, default=False, help=quiet),
+            Argument(names=("verbose",), kind=bool, default=False, help=verbose),
+        ]
+
+    def execute(self) -> None:
+        """Run the tasks."""
+        if self.args.quiet.value:
+            os.environ["PAACK_QUIET"] = "all"
+        if self.args.verbose.value:
+            os.environ["PAACK_VERBOSE"] = "1"
+        super().execute()
 
     def parse_tasks(self) -> None:
         """Parse the tasks' arguments; wrong ones end the program with status 2."""

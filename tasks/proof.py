@@ -9,6 +9,7 @@ from typing import Any
 from tasks.command import (
     AUTHFILE,
     DEF,
+    JSON,
     OUTPUT,
     builder_of,
     command,
@@ -43,6 +44,7 @@ def check(
 
 
 @command(
+    answers="verify",
     iterable=["rpm", "key"],
     help={
         "rpm": "An RPM that paack made (may be repeated; default: all that were built)",
@@ -52,6 +54,7 @@ def check(
         "base": "Where sources that are relative paths start (default: here)",
         "output": OUTPUT,
         "authfile": AUTHFILE,
+        "json": JSON,
     },
 )
 def verify(
@@ -63,7 +66,8 @@ def verify(
     base: str = ".",
     output: str | None = None,
     authfile: str | None = None,
-) -> None:
+    json: bool = False,
+) -> dict[str, Any]:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
     from helpers.report.reader import built_rpms
     from helpers.verify.verify import Demands, Verifier
@@ -72,8 +76,12 @@ def verify(
     rpms = [Path(each) for each in rpm or ()] or built_rpms(builder.output, layers=True)
     registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
     verifier = Verifier(registry, scratch, Demands(run, against, tuple(key or ())))
-    for line in verifier.verify_all(rpms):
-        print(line)
+    proofs = []
+    for proof in verifier.verify_all(rpms):
+        proofs.append(proof.as_json())
+        if not json:
+            print(proof)
+    return {"rpms": proofs}
 
 
 @command(

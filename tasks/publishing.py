@@ -10,6 +10,8 @@ from typing import Any
 from tasks.command import (
     AUTHFILE,
     DEF,
+    DRY_RUN,
+    JSON,
     OUTPUT,
     builder_of,
     command,
@@ -90,6 +92,16 @@ def print_published(done: Any, site: Any, name: str) -> None:
     print(f"devices: curl -o /etc/yum.repos.d/{name}.repo {done.repo}", file=sys.stderr)
 
 
+def _published(done: Any, site: Any, name: str, dry_run: bool, json: bool) -> dict[str, Any]:
+    """Say what was published, or would be; return it for programs."""
+    if dry_run and not json:
+        print("\n".join(f"would publish {each}" for each in done.packages) or "nothing to publish")
+    elif not json:
+        print_published(done, site, name)
+    facts = {"where": site.where, "published": not dry_run}
+    return {**facts, "packages": done.packages, "repo": done.repo or None}
+
+
 @command(iterable=["old_key"], help={**PUBLISHING, "output": OUTPUT})
 def repo_build(
     _: Any,
@@ -113,6 +125,7 @@ def repo_build(
 
 
 @command(
+    answers="repo.verify",
     iterable=["key", "def_", "arch"],
     help={
         "where": "The repository: a directory, or http(s)://HOST/PATH",
@@ -121,6 +134,7 @@ def repo_build(
         "arch": "Only this arch, or source (may be repeated)",
         "unsigned": "Do not ask for signatures",
         "name": PUBLISHING["name"],
+        "json": JSON,
     },
 )
 def repo_verify(
@@ -131,7 +145,8 @@ def repo_verify(
     arch: list[str] | None = None,
     unsigned: bool = False,
     name: str = "paack",
-) -> None:
+    json: bool = False,
+) -> dict[str, Any]:
     """Check a published repository: signatures, checksums, .repo file, packages."""
     from helpers.progress import Reporter
     from helpers.repo.trust import trust_of
@@ -146,11 +161,23 @@ def repo_verify(
         arches=arch or (),
     )
     report.check()
-    print(report)
+    if not json:
+        print(report)
+    return {"where": report.where, "keys": report.keys, "packages": report.packages}
 
 
 @command(
-    iterable=["old_key"], help={**PUBLISHING, "to": TO, "versions": VERSIONS, "output": OUTPUT}
+    answers="publish",
+    last="not published",
+    iterable=["old_key"],
+    help={
+        **PUBLISHING,
+        "to": TO,
+        "versions": VERSIONS,
+        "output": OUTPUT,
+        "dry-run": DRY_RUN,
+        "json": JSON,
+    },
 )
 def publish(
     _: Any,
@@ -164,20 +191,25 @@ def publish(
     versions: int = 0,
     compression: str = "gz",
     output: str | None = None,
-) -> None:
+    dry_run: bool = False,
+    json: bool = False,
+) -> dict[str, Any]:
     """Publish _output/repo: add its packages to a repository, atomically."""
     from helpers.repo.publish import built_offers
     from helpers.repo.publish import publish as publish_to
     from helpers.repo.repo import repo_path
 
     site = site_at(to)
-    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}
     settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
     offers = built_offers(repo_path(Path(output or "_output")))
-    print_published(publish_to(site, lambda _: offers, settings), site, name)
+    done = publish_to(site, lambda _: offers, settings)
+    return _published(done, site, name, dry_run, json)
 
 
 @command(
+    answers="publish-job",
+    last="not published",
     iterable=["old_key"],
     help={
         **PUBLISHING,
@@ -187,6 +219,8 @@ def publish(
         "sources": "Publish source RPMs, too",
         "output": OUTPUT,
         "authfile": AUTHFILE,
+        "dry-run": DRY_RUN,
+        "json": JSON,
     },
 )
 def publish_job(
@@ -204,17 +238,19 @@ def publish_job(
     sources: bool = False,
     output: str | None = None,
     authfile: str | None = None,
-) -> None:
+    dry_run: bool = False,
+    json: bool = False,
+) -> dict[str, Any]:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
     from helpers.definition.definition import load_definition
     from helpers.repo.publish_job import publish_job as run_job
 
     definition, site = load_definition(definition_of(def_)), site_at(to)
-    how = {"url": url, "name": name, "keep": keep, "compression": compression}
+    how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}
     settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
     builder = builder_of(output, authfile, frozen=True)
     done = run_job(builder, [definition], site, settings, sources=sources)
-    print_published(done, site, name)
+    return _published(done, site, name, dry_run, json)
 
 
 @command(

@@ -18,11 +18,11 @@ from helpers.progress import Reporter
 class Gate:
     """Lets definitions pass that have no error; manifests are read once, warnings said once.
 
-    ``is_open`` lets all pass (``--no-check``).
+    ``is_open`` lets all pass (``--no-check``). ``findings`` are all that it found.
     """
 
     is_open: bool = False
-    warnings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     _needs: dict[Path, Needs] = field(default_factory=dict)
 
     def check(self, definition: Definition, lock: Lock | None, reporter: Reporter) -> None:
@@ -38,9 +38,10 @@ class Gate:
             needs = self._needs[definition.file] = needs_of(definition)
         findings = check_contents(definition, lock or Lock(), needs).findings
         for finding in findings:
-            if finding.warning and str(finding) not in map(str, self.warnings):
-                self.warnings.append(finding)
-                reporter.say(str(finding))
+            if str(finding) not in map(str, self.findings):
+                self.findings.append(finding)
+                if finding.warning:
+                    reporter.warn(str(finding))
         errors = [finding.error for finding in findings if not finding.warning]
         if any(isinstance(error, DefinitionError) for error in errors):
             raise DefinitionErrors(errors)

@@ -35,7 +35,7 @@ from helpers.repo.repo_file import (
 )
 from helpers.repo.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_repodata
 from helpers.repo.retention import newest, without_old_sources
-from helpers.repo.site import File, Site
+from helpers.repo.site import File, Site, held, put_if_new
 from helpers.repo.site_rsync import RsyncSite
 from helpers.rpm.sign import Signer, keyring, public_key
 
@@ -48,7 +48,7 @@ class Settings:
 
     ``keep`` is how many generations stay besides the current one, ``versions`` how many of each
     package (0: all). ``url`` is where clients find the repository (None: where they did before).
-    With ``exact`` the repository holds what is offered and nothing else.
+    With ``exact`` the repository holds what is offered and nothing else; with ``dry_run`` it stays.
     """
 
     name: str = "paack"
@@ -59,6 +59,7 @@ class Settings:
     signer: Signer | None = None
     old_keys: tuple[str, ...] = ()
     exact: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -105,7 +106,10 @@ def publish(site: Site, choose: Choice, settings: Settings) -> Publication:
     that is not ours to continue, a transfer that failed. What was published stays whole.
     """
     try:
-        with site.locked(), tempfile.TemporaryDirectory(prefix="paack-publish-") as work:
+        with (
+            held(site, settings.dry_run),
+            tempfile.TemporaryDirectory(prefix="paack-publish-") as work,
+        ):
             return _publish(site, choose, settings, Path(work))
     except OSError as error:
         known = from_os_error(error)
@@ -155,6 +159,8 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
     descriptions = _descriptions(site, settings, wanted, url, mirrors=mirrors)
     packages = _new_packages(states, wanted, offers)
     check_images(wanted, packages, work / "manifests")
+    if settings.dry_run:
+        return Publication(sorted(packages), "")
     site.put(packages)
     generations = [
         next_generation(
@@ -170,7 +176,7 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
         )
         for name in names
     ]
-    _put_if_new(site, descriptions)
+    put_if_new(site, descriptions)
     put_generations(site, generations)
     site.check()
     for generation in generations:
@@ -288,12 +294,3 @@ def _url(site: Site, settings: Settings) -> str:
         hint = "--url https://HOST/PATH, once"
         raise UsageError("where will clients find the repository?", hint=hint)
     return url or site.tree.resolve().as_uri()
-
-
-def _put_if_new(site: Site, files: Mapping[str, bytes]) -> None:
-    new = {}
-    for path, content in files.items():
-        there = site.tree / path
-        if not there.is_file() or there.read_bytes() != content:
-            new[path] = File(content)
-    site.put(new)

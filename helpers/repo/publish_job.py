@@ -34,7 +34,7 @@ from helpers.repo.publish import (
 )
 from helpers.repo.repo import make_repo, repo_path
 from helpers.repo.repodata import SOURCE, Entry
-from helpers.repo.site import Site
+from helpers.repo.site import Site, held
 
 if TYPE_CHECKING:
     from helpers.build import Builder
@@ -63,6 +63,11 @@ class _Job:
     missing: list[Wanted]
     unknown: list[Wanted]
 
+    @property
+    def to_build(self) -> list[Wanted]:
+        """What is to be built, if only to be compared."""
+        return [*self.missing, *self.unknown]
+
 
 def publish_job(
     builder: Builder,
@@ -75,34 +80,34 @@ def publish_job(
     """Publish the packages of definitions that are not yet, all at once; return what was published.
 
     With ``sources`` their source RPMs, too. Raises DefinitionErrors for what ``paack check`` finds,
-    before anything else is done; LockError when a lock is not up to date, PublishError when a
-    published package was made from something else, or has other content.
+    LockError for stale locks, PublishError when a published package has other content.
     """
     locked = [_locked(builder.check(definition)) for definition in definitions]
-    with site.locked():
+    with held(site, settings.dry_run):
         states = read_states(site, settings)
     job = _Job([], [], [])
     offers: Offers = {}
-    inputs: dict[str, str] = {}
-    to_build = []
+    inputs, to_build = dict[str, str](), []
     for definition, lock in locked:
         part = _to_do(definition, lock, states, sources=sources)
         job = _Job(job.same + part.same, job.missing + part.missing, job.unknown + part.unknown)
-        to_build.append((definition, [*part.missing, *part.unknown]))
+        to_build.append((definition, part.to_build))
     _say(builder, job.same, "same    {} is published")
     _say(builder, job.unknown, "compare {}: it is not known what the published one was made from")
+    if settings.dry_run:
+        return Publication(
+            [f"{each.arch}/{each.files[0]}" for each in job.missing + job.unknown], ""
+        )
     for definition, some in to_build:
         _build(builder, definition, some)
         inputs |= {name: each.inputs for each in some for name in each.files}
     if inputs:
         make_repo(builder.output, replace(settings, versions=0), builder.reporter, inputs)
-        offers = _offers(repo_path(builder.output), [*job.missing, *job.unknown])
+        offers = _offers(repo_path(builder.output), job.to_build)
     done = publish(site, lambda _: offers, settings)
     _say(builder, job.unknown, "same    {} is published")
-    added = {path.rpartition("/")[2] for path in done.packages}
-    old = [each for each in job.missing if not added.intersection(each.files)]
     if settings.versions:
-        _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
+        _say_old(builder, job, done)
     return done
 
 
@@ -168,6 +173,12 @@ def _locked(definition: Definition) -> tuple[Definition, Lock]:
     definition = chosen(definition, lock)
     check_groups(definition, lock)
     return definition, lock
+
+
+def _say_old(builder: Builder, job: _Job, done: Publication) -> None:
+    added = {path.rpartition("/")[2] for path in done.packages}
+    old = [each for each in job.missing if not added.intersection(each.files)]
+    _say(builder, old, "old     {} is not published: newer versions are, and only these stay")
 
 
 def _say(builder: Builder, some: list[Wanted], line: str) -> None:

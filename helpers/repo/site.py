@@ -68,6 +68,21 @@ class Site(Protocol):
         """Return the sorted names in a directory; none when it is not there."""
 
 
+def held(site: Site, dry_run: bool) -> AbstractContextManager[None]:
+    """Lock a site; for a dry run not one of this machine, where that would make a file."""
+    return nullcontext() if dry_run and isinstance(site, LocalSite) else site.locked()
+
+
+def put_if_new(site: Site, files: Mapping[str, bytes]) -> None:
+    """Write small files that are not there as they should be."""
+    new = {}
+    for path, content in files.items():
+        there = site.tree / path
+        if not there.is_file() or there.read_bytes() != content:
+            new[path] = File(content)
+    site.put(new)
+
+
 class LocalSite:
     """A directory of this machine. With ``hard_links`` files are linked into it where possible."""
 

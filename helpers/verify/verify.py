@@ -42,9 +42,7 @@ _HINT_UNSIGNED = f"sign it: {command('repo', sign='KEY')}"
 _HINT_LAYERS = (
     f"name the RPMs of its layers, too; without any name it is all of them: {command('verify')}"
 )
-_HINT_RUN = (
-    "the store is as locked: try `podman run` of another image on this machine, then the image"
-)
+_HINT_RUN = "the store is as locked: does `podman run` start another image on this machine?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,22 @@ class Demands:
             raise UsageError(
                 f"--against {self.against}: unknown", hint="--against registry, or cache"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An RPM that is as locked: what was proved, and lines worth to be read."""
+
+    rpm: Path
+    proved: str
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.rpm}: {self.proved}", *(f"  {each}" for each in self.notes)])
+
+    def as_json(self) -> dict[str, object]:
+        """Return what ``--json`` prints."""
+        return {"path": str(self.rpm), "proved": self.proved, "notes": list(self.notes)}
 
 
 @dataclass
@@ -104,7 +118,7 @@ class Verifier:
         """Who is told."""
         return self.registry.reporter
 
-    def verify_all(self, rpms: Sequence[Path]) -> Iterator[str]:
+    def verify_all(self, rpms: Sequence[Path]) -> Iterator[Proof]:
         """Yield what was proved of each RPM; at the end, raise VerificationError for the others."""
         for rpm in rpms:
             check_is_rpm(rpm)
@@ -273,7 +287,7 @@ class Verifier:
         return table
 
 
-def _conclusion(rpm: Path, verdict: _Verdict) -> str:
+def _conclusion(rpm: Path, verdict: _Verdict) -> Proof:
     """Return what was proved of an RPM; raise VerificationError with every difference."""
     if found := verdict.differences:
         lines = [f"  {each}" for each in found[:_SHOWN]]
@@ -282,4 +296,4 @@ def _conclusion(rpm: Path, verdict: _Verdict) -> str:
             f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
             hint=verdict.hint,
         )
-    return "\n".join([f"{rpm}: {verdict.proved}", *(f"  {each}" for each in verdict.notes)])
+    return Proof(rpm, verdict.proved, tuple(verdict.notes))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from helpers.registry.oci_layout import layout_of
 from tests.day.front import ENVIRONMENT, typed
+from tests.repo.publisher import snapshot
 from tests.support.product import REPOSITORY
 
 DEFINITION = """\
@@ -56,7 +60,8 @@ class Home:
             "XDG_CACHE_HOME": str(self.path / "cache"),
             "PWD": str(self.path),
         }
-        command = typed(front, task, {"output": "out", **options})
+        given = {"output": "out", **options}
+        command = typed(front, task, {name: each for name, each in given.items() if each})
         done = subprocess.run(
             command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
         )
@@ -92,6 +97,43 @@ TASKS: dict[str, dict[str, object]] = {
     "copr": {"project": "me/images"},
     "publish-job": {"to": "site"},
 }
+
+
+def valid(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the document that --json printed, which its schema describes."""
+    schema = json.loads((REPOSITORY / "schema/answer.schema.json").read_text("utf-8"))
+    document: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(document, schema)
+    return document
+
+
+def test_a_job_publishes_nothing_and_says_why(home: Home) -> None:
+    """In its last line (make adds its own) and in JSON; what is published stays as it is."""
+    job: dict[str, Any] = {"def_": "app.yaml", "to": "site"}
+    locked = valid(home.run("lock", def_="app.yaml", json=True, output=None))
+    assert locked["result"]["lock"] == "app.lock.yaml"
+    dry = valid(home.run("publish-job", dry_run=True, json=True, **job))
+    assert dry["result"]["packages"] == ["x86_64/hello-containers-1.0.0-1.x86_64.rpm"]
+    assert not (home.path / "site").exists()
+    done = valid(home.run("publish-job", front="make", json=True, **job))
+    assert [done["result"]["published"], len(done["result"]["packages"])] == [True, 1]
+    found = valid(home.run("repo.verify", where="site", unsigned=True, json=True, output=None))
+    assert list(found["result"]["packages"]) == ["x86_64"]
+    proved = valid(home.run("verify", json=True))
+    assert proved["result"]["rpms"][0]["path"].endswith("hello-containers-1.0.0-1.x86_64.rpm")
+    built = valid(home.run("build", def_="app.yaml", json=True))
+    assert [each["checked"] for each in built["result"]["files"]] == [True]
+    before = snapshot(home.path / "site")
+    home.need("quay.io/acme/other:2")
+    (home.path / "app.yaml").write_text(DEFINITION.replace("1.0.0", "1.0.1"))
+    failed = home.run("publish-job", front="make", status=3, json=True, **job)
+    answer = valid(failed)
+    assert (answer["ok"], answer["exit"], answer["result"]) == (False, 3, None)
+    assert re.match(LACKING, answer["message"])
+    said = failed.stderr.splitlines()
+    assert re.match(rf"not published: {LACKING}", said[-2])
+    assert said[-1].startswith("make: *** ")
+    assert snapshot(home.path / "site") == before
 
 
 @pytest.mark.parametrize("incomplete", INCOMPLETE)
