@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,10 @@ class SquashfsStore:
         # Whichever image comes first names the blob of a layer that they share.
         images = sorted(images, key=lambda image: (image.names, image.manifest))
         wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda one: one.id)
-        locked = list(dict.fromkeys(stored.locked for stored in wanted))
-        with self.reporter.step(label_of(images), sum(layer.size for layer in locked)) as meter:
-            by_layer = self._compiled(locked, meter)
+        # A layer may be in several places, upon others each time.
+        places = Counter(stored.locked for stored in wanted)
+        with self.reporter.step(label_of(images), sum(one.locked.size for one in wanted)) as meter:
+            by_layer = self._compiled(places, meter)
             try:
                 ordered = [by_layer[stored.locked] for stored in wanted]
                 with target.open("wb") as image:
@@ -78,15 +80,15 @@ class SquashfsStore:
             meter.note(f"{count(len(wanted), 'layer')}, {human(unpacked)} unpacked")
 
     def _compiled(
-        self, locked: Sequence[LockedLayer], meter: Meter
+        self, places: Counter[LockedLayer], meter: Meter
     ) -> dict[LockedLayer, CompiledLayer]:
-        ended, size, turn = 0, 0, Lock()
+        locked, ended, size, turn = list(places), 0, 0, Lock()
 
         def done(layer: LockedLayer) -> None:
             nonlocal ended, size
             with turn:
-                ended, size = ended + 1, size + layer.size
-                meter.update(size, f"{ended}/{count(len(locked), 'layer')}")
+                ended, size = ended + places[layer], size + places[layer] * layer.size
+                meter.update(size, f"{ended}/{count(places.total(), 'layer')}")
 
         compiler = Compiler(self.cache, _COMPRESSOR, BLOCK_SIZE, self.recipe, stopped())
         compiled = compile_layers(compiler, locked, os.cpu_count() or 1, done)
