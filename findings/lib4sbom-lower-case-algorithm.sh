@@ -4,7 +4,7 @@
 # Guess: set_checksum("sha256", HEX) is SHA256, or an error.
 # Seen: nothing is set, and nothing is said. "SHA256" is taken, and capital digits are made small. A
 # download location is dropped in the same way when it is "docker://...", or when its host has no dot
-# or ends in more than six letters, as in "https://registry.example/app".
+# or ends in more than five letters, as in "https://registry.example/app".
 # Matters: image formats write algorithms in small letters; the SBOM has no digest and looks fine.
 set -eu
 work=$(mktemp -d)
