@@ -8,7 +8,7 @@ it, and is what every configuration lists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from helpers.definition.definition import Package
@@ -22,6 +22,8 @@ CRIO_DIRECTORY = "/etc/crio/crio.conf.d"
 PODMAN_DIRECTORY = "/usr/share/containers/storage.rootful.conf.d"
 
 _SCRIPTLETS = ("post", "preun", "postun", "posttrans")
+#: A file of podman has come. rpm-ostree refuses other triggers, and rpm knows directories only.
+_PODMAN_COMES = "transfiletriggerin -- /usr/libexec/podman"
 #: The lock bytes of an unmounted store: 64, as any, and never those of a store (a sha256).
 SKELETON_LOCK = "paack-empty-store".ljust(64, "-")
 
@@ -91,7 +93,7 @@ def device_of(package: Package) -> Device:
     if package.layers != "group":
         program = device_program()
         values["program"] = program.directory
-        kinds = {kind: kind for kind in _SCRIPTLETS}
+        kinds = {kind: kind for kind in _SCRIPTLETS} | {_PODMAN_COMES: "podman"}
         for file in program.files:
             if file.target:
                 links.append((file.path, file.target))
@@ -117,7 +119,7 @@ def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
     name, shared = package.name, values["shared"]
 
     def file(template: str, path: str) -> DeviceFile:
-        source = f"{name}-{template.removesuffix('.j2')}"
+        source = f"{name}-{PurePosixPath(template).name.removesuffix('.j2')}"
         return DeviceFile(source, path, render(f"device/{template}", **values))
 
     files = [
@@ -127,8 +129,9 @@ def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
         file("storage.conf.j2", f"{shared}/storage.conf"),
     ]
     if package.layers != "group":
-        files.append(file("package.j2", f"{shared}/package"))
-    return files
+        return [*files, file("package.j2", f"{shared}/package")]
+    scripts = file("scriptlets/group-scripts.sh.j2", f"{shared}/scripts")
+    return [*files, replace(scripts, content=without_comments(scripts.content))]
 
 
 def image_names(images: Sequence[LockedImage]) -> list[str]:

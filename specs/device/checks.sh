@@ -83,7 +83,7 @@ check_missing() {
     done
 }
 
-# check_list TOOL REAL FILE CURE: is the package's store among the real stores, once?
+# check_list TOOL REAL FILE CURE ONCE: is the package's store among the real stores, once?
 check_list() {
     times=0
     for line in $2; do
@@ -92,7 +92,7 @@ check_list() {
     case $times in
     0) say FAIL "$1" "$path is not listed in $3" "$4" ;;
     1) say ok "$1" "it lists the store $path" ;;
-    *) say WARN "$1" "it lists the store $path $times times, and so its images" "list it once in $3" ;;
+    *) say WARN "$1" "it lists the store $path $times times, and so its images" "$5" ;;
     esac
 }
 
@@ -104,6 +104,7 @@ check_podman() {
     # shellcheck disable=SC2046
     check_missing podman "$podman_stores" $(storage_confs)
     conf=/etc/containers/storage.conf
+    ! podman_reads_drop_ins || check_other_users
     edited=
     [ ! -e "/usr$conf" ] || cmp -s "/usr$conf" "$conf" || edited=1
     for package in $packages; do
@@ -113,12 +114,43 @@ check_podman() {
         if podman_reads_drop_ins && { [ -e "$mask" ] || [ -h "$mask" ]; }; then
             cure="rm $mask"
         fi
-        check_list podman "$podman_real" "$storage_conf" "$cure"
+        place=$storage_conf
+        once="list it once in $storage_conf"
+        if podman_reads_drop_ins; then
+            place=$podman_conf
+            ! grep -qsF "\"$path\"" "$conf" || once="$self --repair"
+        fi
+        check_list podman "$podman_real" "$place" "$cure" "$once"
         if [ -n "$edited" ] && grep -qF "\"$path\"" "$conf"; then
             say WARN podman "$conf was edited: ostree keeps it, with $path, after an uninstall" \
                 "take that line out before"
         fi
     done
+}
+
+# With a podman that reads drop-ins, $conf is for all users.
+check_other_users() {
+    [ -r "$conf" ] || return 0
+    of_conf=$(settings "$conf")
+    graphroot=$(setting "$of_conf" storage.graphroot)
+    runroot=$(setting "$of_conf" storage.runroot)
+    [ -n "$graphroot$runroot" ] || return 0
+    cure="move both to a file in /etc/containers/storage.rootful.conf.d"
+    case ${graphroot:-/var/lib/containers/storage}:${runroot:-/run/containers/storage} in
+    /var/lib/containers/storage:/run/containers/storage | \
+        /var/lib/containers/storage:/var/run/containers/storage)
+        cure="sed -i '/^ *runroot *=/d; /^ *graphroot *=/d' $conf"
+        ;;
+    esac
+    status=WARN
+    read -r line <"$conf"
+    case $line in '# paack made this file'*) status=FAIL ;; esac
+    for line in $(printf '%s\n' "$of_conf" | stores_of); do
+        set +f
+        ! grep -qsF "\"$line\"" /usr/share/paack/*/storage.conf || cure="$self --repair"
+        set -f
+    done
+    say "$status" podman "$conf sets runroot or graphroot: podman of other users does not start" "$cure"
 }
 
 # Of the packages, for CRI-O, if it is here.
@@ -132,7 +164,8 @@ check_crio() {
     for package in $packages; do
         use_package "$package" || continue
         check_list cri-o "$crio_real" /etc/crio/crio.conf.d \
-            "cp $shared/crio.conf $crio_conf; systemctl restart crio"
+            "cp $shared/crio.conf $crio_conf; systemctl restart crio" \
+            "list it once in /etc/crio/crio.conf.d"
     done
     if [ "$crio_repairs" != false ]; then
         cure="cp $shared/crio.conf $crio_conf; systemctl restart crio"

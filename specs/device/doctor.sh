@@ -104,9 +104,18 @@ find_source() {
     esac
 }
 
-# Sets real to where the directory $1 really is, or to nothing.
+# Sets real to where the directory $1 really is, or to nothing. It is asked of the same ones again.
+known_reals=$newline
 find_real() {
+    case $known_reals in
+    *"$newline$1 "*)
+        real=${known_reals#*"$newline$1 "}
+        real=${real%%"$newline"*}
+        return
+        ;;
+    esac
     real=$(cd -P "$1" 2>/dev/null && pwd -P)
+    known_reals="$known_reals$1 $real$newline"
 }
 
 # Sets cure: what helps when files of the package $1 are not as it brought them.

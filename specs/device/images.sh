@@ -96,14 +96,17 @@ say_unknown() {
 # Which of the lines $3 (an image ID and a name, as the tool $1 lists them) come more often than the
 # image is in the stores $2?
 check_twice() {
+    real_stores "$2"
+    lines=$3
     twice=$({
-        for listed in $2; do
-            (cd -P "$listed" 2>/dev/null && pwd -P)
-        done | sort -u | while IFS= read -r directory; do
-            records task=ids role=own "$directory/overlay-images/images.json" 2>/dev/null |
-                sed 's/^/in-a-store /'
+        set --
+        # The roles are only to tell the files apart.
+        for directory in $(printf '%s\n' "$real_listed" | sort -u); do
+            [ ! -s "$directory/overlay-images/images.json" ] ||
+                set -- "$@" "role=of$#" "$directory/overlay-images/images.json"
         done
-        printf '%s\n' "$3"
+        [ $# = 0 ] || records task=ids "$@" 2>/dev/null | sed 's/^/in-a-store /'
+        printf '%s\n' "$lines"
     } | awk '
         $1 == "in-a-store" { stores[$2]++; next }
         { sub(/^sha256:/, "") }

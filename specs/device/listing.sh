@@ -34,25 +34,54 @@ put() {
     return 1
 }
 
-# podman 6 and newer read storage.rootful.conf.d; older ones read one file only.
+# Sets reader: what the container tools of this host read.
+#   drop-ins  storage.rootful.conf.d. An /etc/containers/storage.conf that sets runroot and graphroot
+#             would be for all users then, and theirs are not allowed to write there.
+#   one-file  storage.conf alone, which has to set both
+#   nothing   there is no tool
+# Versions do not tell: podman 5.8 is built with either. One that reads drop-ins also reads the file
+# that a variable names, and says so when that is not there. One that does not work (in a sandbox,
+# or with a file that is not TOML) is known by what is linked into it.
+find_reader() {
+    reader=nothing
+    missing_conf=/nonexistent/paack.conf
+    for tool in podman buildah; do
+        tool=$(command -v "$tool") || continue
+        reader=one-file
+        said=$(CONTAINERS_STORAGE_CONF_OVERRIDE=$missing_conf timeout 60 "$tool" --version 2>&1) ||
+            said=$said$(grep -oF storage/pkg/configfile "$tool" 2>/dev/null)
+        case $said in *"$missing_conf"* | *storage/pkg/configfile*) reader=drop-ins ;; esac
+        return
+    done
+}
+
 podman_reads_drop_ins() {
-    version=$(podman --version 2>/dev/null) || return 1
-    version=${version##* }
-    [ "${version%%.*}" -ge 6 ] 2>/dev/null
+    find_reader
+    [ "$reader" = drop-ins ]
 }
 
 # Lists the store, and those of its layers. True when CRI-O has to read its list again.
 list_store() {
     put "$shared/storage.conf" "$podman_conf" || :
-    if podman_reads_drop_ins; then
+    fit_storage_conf
+    put "$shared/crio.conf" "$crio_conf"
+}
+
+# Makes storage.conf what the tools that are here need. Without any it is left alone until one comes.
+fit_storage_conf() {
+    find_reader
+    case $reader in
+    drop-ins)
         paack_storage_remove "$path" || :
-    else
+        delist_layers all || :
+        ;;
+    one-file)
         paack_storage_add "$path" || :
         layers_of "$shared/layers" | while IFS= read -r layers_path; do
             [ ! -h "$layers_path" ] || paack_storage_add "$layers_path"
         done
-    fi
-    put "$shared/crio.conf" "$crio_conf"
+        ;;
+    esac
 }
 
 # Prints the stores of layers that lists in /usr/share/paack name: a package and its path on a line.
@@ -68,17 +97,20 @@ layers_of() {
 # its layers, or they come back.
 paack_layers_add() {
     case " $(layers_of /usr/share/paack/*/layers | tr '\n' ' ')" in *" $1 "*) ;; *) return 0 ;; esac
-    podman_reads_drop_ins || paack_storage_add "$1"
+    find_reader
+    [ "$reader" != one-file ] || paack_storage_add "$1"
 }
 
 # Takes off the stores of layers that no package needs when this one is gone: they may stay longer
-# than any program that could do it then.
+# than any program that could do it then. With `all`: every one.
 delist_layers() {
+    which_layers=${1-}
     set --
     for list in /usr/share/paack/*/layers; do
         [ "$list" = "$shared/layers" ] || set -- "$@" "$list"
     done
     needed=" $(layers_of "$@" | tr '\n' ' ')"
+    [ -z "$which_layers" ] || needed=
     conf=/etc/containers/storage.conf
     for layers_path in $([ ! -r "$conf" ] || additional_stores "$conf"); do
         case $layers_path in /usr/lib/container-layers/*) ;; *) continue ;; esac

@@ -16,6 +16,7 @@ repair_lists() {
         /usr/lib/container-layers/?*) [ -e "$line" ] || [ -h "$line" ] || edit_list remove "$line" ;;
         esac
     done
+    as_listed=$listed
     real_stores "$listed"
     listed=$real_listed
     rewritten=
@@ -26,6 +27,12 @@ repair_lists() {
         for line in "$package $path" $text; do
             relist "${line%% *}" "${line#* }"
         done
+    done
+    # Where podman reads drop-ins, these list the stores, once, and other users cannot use the file.
+    ! podman_reads_drop_ins || for line in $as_listed; do
+        set +f
+        ! grep -qsF "\"$line\"" /usr/share/paack/*/storage.conf || edit_list remove "$line"
+        set -f
     done
     # A process of its own, as the library's functions are written for a usual shell.
     if (set_usual && paack_pinned_images) 2>/dev/null; then
@@ -49,7 +56,7 @@ relist() {
     put_back cri-o "/usr/share/paack/$1/crio.conf" "/etc/crio/crio.conf.d/50-$1.conf" "$1" "$2"
     put_back podman "/usr/share/paack/$1/storage.conf" \
         "/usr/share/containers/storage.rootful.conf.d/50-$1.conf" "$1" "$2"
-    [ -z "$drop_ins$broken" ] || return 0
+    [ "$reader" = one-file ] && [ -z "$broken" ] || return 0
     has_line "$listed" "/run/paack/$1" || {
         listed=$listed$newline/run/paack/$1
         edit_list add "$2"
@@ -64,8 +71,8 @@ put_back() {
     if (set_usual && name=$4 && put "$2" "$3") 2>/dev/null; then
         [ "$1" = podman ] || rewritten=1
         say ok "$1" "listed the store $5 in $3"
-    elif [ "$1" = podman ] && [ -z "$drop_ins" ]; then
-        # Before version 6 it does not read the file, which ostree has below a read-only /usr.
+    elif [ "$1" = podman ] && ! podman_reads_drop_ins; then
+        # It does not read the file, which ostree has below a read-only /usr.
         return 0
     else
         say FAIL "$1" "$3 cannot be written" "cp $2 $3"
@@ -74,6 +81,7 @@ put_back() {
 
 set_usual() {
     unset IFS
+    umask 022
     set +fu
 }
 
@@ -93,9 +101,9 @@ edit_list() {
     case $1$newline$(stores_in_conf)$newline in
     add*"$newline$2$newline"*) say ok podman "listed the store $2 in $conf" ;;
     remove*"$newline$2$newline"*)
-        say FAIL podman "$2, which is not there, is still listed: $problem" "take it out of $conf"
+        say FAIL podman "$2 is still listed: $problem" "take it out of $conf"
         ;;
     add*) say FAIL podman "$2 is not listed: $problem" "list it in $conf" ;;
-    *) say ok podman "took the store $2, which is not there, out of $conf" ;;
+    *) say ok podman "took the store $2 out of $conf" ;;
     esac
 }

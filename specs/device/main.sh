@@ -23,16 +23,16 @@ done
     exit 0
 }
 # The directory in which it was called tells the package.
-own=${0%/*}
-own=${own##*/}
-[ -n "$all" ] || [ -e "/usr/share/paack/$own/package" ] || [ -d "/usr/share/paack/$own" ] || usage
+called=${0%/*}
+called=${called##*/}
+[ -n "$all" ] || [ -e "/usr/share/paack/$called/package" ] || [ -d "/usr/share/paack/$called" ] || usage
 if [ "$(id -u)" -ne 0 ]; then
     echo "$0: only root can see container storage" >&2
     exit 2
 fi
 
-packages=$own
-self="/usr/libexec/paack/$own/doctor"
+packages=$called
+self="/usr/libexec/paack/$called/doctor"
 if [ -n "$all" ]; then
     self="$program/doctor --all"
     packages=
@@ -45,9 +45,9 @@ if [ -n "$all" ]; then
 fi
 
 # podman is asked once.
-podman_reads_drop_ins && drop_ins=1 || drop_ins=''
+find_reader
 podman_reads_drop_ins() {
-    [ -n "$drop_ins" ]
+    [ "$reader" = drop-ins ]
 }
 
 read_mounts

@@ -19,7 +19,11 @@ possible_stores() {
         } | awk '{ gsub(/[^A-Za-z0-9._+\/-]+/, "\n"); print }'
     } | sort -u | while IFS= read -r store; do
         case $store in
-        /*) [ ! -s "$store/overlay-layers/layers.json" ] || (cd -P "$store" && pwd -P) ;;
+        /*)
+            [ -s "$store/overlay-layers/layers.json" ] || continue
+            find_real "$store"
+            printf '%s\n' "$real"
+            ;;
         esac
     done | sort -u
 }

@@ -26,6 +26,12 @@ paack_post() {
     fi
 }
 
+# A podman or buildah has come, maybe one that reads other files than the one before it.
+paack_podman_came() {
+    name_files
+    [ ! -e "$shared/crio.conf" ] || fit_storage_conf
+}
+
 # paack_posttrans DOCTOR: what all %post of this transaction, and of one that was killed before this
 # one, asked for.
 paack_posttrans() {

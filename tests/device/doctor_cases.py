@@ -58,8 +58,16 @@ def program(name: str, text: str) -> str:
 
 
 DROP_IN_IS_HERE = f"mkdir -p {DROP_INS}; cp {SHARED}/storage.conf {DROP_IN}"
-PODMAN_6 = program("podman", '[ "$1" != --version ] || { echo podman version 6.0.0; exit; }\n'
-                   'exec /usr/bin/podman "$@"')  # fmt: skip
+#: It is an older one in truth, which does not read drop-ins.
+READS_DROP_INS = """[ "$1" != --version ] || {
+    echo open "$CONTAINERS_STORAGE_CONF_OVERRIDE" >&2
+    exit 1
+}
+exec /usr/bin/podman "$@"
+"""
+PODMAN_6 = program("podman", READS_DROP_INS)
+ROOTLESS = f"WARN podman: {CONF} sets runroot or graphroot: podman of other users does not start "
+MOVE = "(move both to a file in /etc/containers/storage.rootful.conf.d)"
 NO_PODMAN = "mv /usr/bin/podman /usr/bin/podman.away"
 PODMAN_BACK = "mv /usr/bin/podman.away /usr/bin/podman"
 CRIO_IS_HERE = (
@@ -179,18 +187,19 @@ CASES = {
     ),
     "podman 6, by its drop-in": Case(
         f"{PODMAN_6}; {lists()}; {DROP_IN_IS_HERE}",
-        ("FAIL images: podman does not find ...",),  # it is 4.3 in truth
+        (ROOTLESS + MOVE, "FAIL images: podman does not find ..."),  # it is 4.3 in truth
         f"rm {DROP_IN} /usr/sbin/podman; {lists(str(PATH))}",
     ),
     "podman 6, twice": Case(
         f"{PODMAN_6}; {DROP_IN_IS_HERE}",
-        (f"WARN podman: {TWICE} {CONF})",),
+        (ROOTLESS + REPAIR, f"WARN podman: {TWICE.partition(' (')[0]} {REPAIR}"),
         f"rm {DROP_IN} /usr/sbin/podman",
     ),
     "podman 6, its vendor's list replaces": Case(
-        f"{PODMAN_6}; " + file(f"{DROP_INS}/00-vendor.conf",
-                               "[storage.options]\nadditionalimagestores = ['/mnt']"),
-        (f"FAIL podman: {PATH} is not listed in {CONF} {REPAIR}",),
+        f"rm -f {DROP_IN}; {PODMAN_6}; "
+        + file(f"{DROP_INS}/00-vendor.conf",
+               "[storage.options]\nadditionalimagestores = ['/mnt']"),
+        (ROOTLESS + REPAIR, f"FAIL podman: {PATH} is not listed in {DROP_IN} {REPAIR}"),
         f"rm {DROP_INS}/00-vendor.conf /usr/sbin/podman",
     ),
     "podman 6, appended to its vendor's list": Case(
@@ -199,13 +208,13 @@ CASES = {
                "[storage.options]\nadditionalimagestores = ['/mnt']")
         + "; " + file("/etc/containers/storage.conf.d/99-more.conf",
                       "storage.options.additionalimagestores = ['/opt']"),
-        (),
+        (ROOTLESS + REPAIR,),
         f"rm -r {DROP_INS}/* /etc/containers/storage.conf.d /usr/sbin/podman",
     ),
     "podman 6, masked": Case(
         f"{PODMAN_6}; {lists()}; {DROP_IN_IS_HERE}; "
         + file(MASK, ""),
-        (f"FAIL podman: {PATH} is not listed in {CONF} (rm {MASK})",
+        (ROOTLESS + MOVE, f"FAIL podman: {PATH} is not listed in {DROP_IN} (rm {MASK})",
          "FAIL images: podman does not find ..."),
         f"rm -r {DROP_IN} /etc/containers/storage.rootful.conf.d /usr/sbin/podman; "
         + lists(str(PATH)),

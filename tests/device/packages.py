@@ -110,7 +110,7 @@ class Packages:
                 keys = [(name, version) for name, version, _, _ in packages]
                 rpms |= dict(zip(keys, built, strict=True))
             for name, spec in _SPECS.items():
-                rpms[name, "1"] = _rpmbuild(home / name, spec)
+                rpms[name, "1"] = rpmbuild(home / name, spec)
             # dnf would take it for APP.
             run(["createrepo_c", "--quiet", f"--excludes=*{SUCCESSOR}-*", str(home)])
             yield cls(registry, digests, rpms, home)
@@ -161,7 +161,7 @@ def _package(
     return "\n".join(lines) + "\n"
 
 
-def _rpmbuild(directory: Path, text: str) -> Path:
+def rpmbuild(directory: Path, text: str) -> Path:
     directory.mkdir()
     spec = directory / "any.spec"
     spec.write_text(text, encoding="utf-8")

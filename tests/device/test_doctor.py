@@ -85,6 +85,8 @@ def test_a_healthy_host(packages: Packages, combination: Combination) -> None:
         assert host.files() == before
         greenboot = host.host.run([GREENBOOT])
         assert diagnosis(greenboot) == said
+        strict = host.host.run([DOCTOR], env={"POSIXLY_CORRECT": "1"})
+        assert diagnosis(strict) == said
         assert host.doctor("--quiet").lines == []
         printed = json.loads(host.host.run([DOCTOR, "--json"]).stdout)
         assert (printed["package"], printed["ok"]) == (APP, True)

@@ -74,9 +74,13 @@ def test_rpm_ostree_takes_its_scriptlets(rpm: Path) -> None:
     said = run(["rpm", "--query", "--package", "--scripts", str(rpm)]).stdout.splitlines()
     headers = [line for line in said if " scriptlet (using " in line]
     assert {line.split()[0] for line in headers} == SCRIPTLETS
+    triggers = run(["rpm", "--query", "--package", "--filetriggers", str(rpm)]).stdout
+    assert triggers.splitlines()[0] == (
+        "transfiletriggerin scriptlet (using /bin/sh) -- /usr/libexec/podman"
+    )
+    assert "filetriggerun" not in triggers
     assert all(line.endswith(" scriptlet (using /bin/sh):") for line in headers)
-    for kind in ("--triggers", "--filetriggers"):
-        assert run(["rpm", "--query", "--package", kind, str(rpm)]).stdout == ""
+    assert run(["rpm", "--query", "--package", "--triggers", str(rpm)]).stdout == ""
     for tag in ("PREIN", "PRETRANS", "PREUNTRANS", "POSTUNTRANS", "VERIFYSCRIPT"):
         query = ["rpm", "--query", "--package", f"--queryformat=%|{tag}?{{there}}|", str(rpm)]
         assert run(query, check=False).stdout == "", tag

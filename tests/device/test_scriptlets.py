@@ -13,6 +13,7 @@ import pytest
 
 from tests.device import pinned_lists
 from tests.device.device import Device
+from tests.device.doctor_cases import READS_DROP_INS
 from tests.device.packages import APP, Packages
 from tests.device.shells import COMBINATIONS, DIAGONAL, Combination, library
 from tests.support.commands import run
@@ -131,7 +132,7 @@ def test_podman_6(host: Host, scriptlets: Mapping[str, str], packages: Packages)
     post = ["sh", "-c", scriptlets["post"], "sh", "1"]
     host.run(post)
     assert STORE in host.run(["cat", STORAGE_CONF]).stdout
-    podman = "#!/bin/sh\necho podman version 6.0.0\n"
+    podman = f"#!/bin/sh\n{READS_DROP_INS}\n"
     host.run(["install", "--mode=755", "/dev/stdin", "/usr/bin/podman"], stdin=podman)
     for _ in range(2):
         done = host.run(post)
