@@ -77,7 +77,7 @@ class Killer:
     ("install", "upgrade", "erase"),
     [
         (Place("program", 3), Place("program", 14), Place("program", 10)),
-        (Place("program", 12), Place("program", 4), Place("program", 30)),
+        (Place("program", 12), Place("program", 4), Place("program", 15)),
         (Place("program", 19), Place("program", 9), Place("program", 20)),
         (Place("renameat", 20), Place("renameat", 9), Place("unlinkat", 30)),
     ],
@@ -107,7 +107,7 @@ def test_beside_another_package(
 @pytest.mark.parametrize(
     ("install", "erase"),
     [
-        (Place("program", 25), Place("program", 45)),
+        (Place("program", 25), Place("program", 30)),
         (Place("renameat", 20), Place("unlinkat", 70)),
     ],
 )
