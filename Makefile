@@ -1,4 +1,4 @@
-# The front door. `make` shows what there is; each target is one line of `paack` (see tasks/).
+# The front door. `make` shows what there is; each target is one line of `paack` (see paack/commands/).
 # Variables are passed on: make rpm DEF=app.yaml ARCH=aarch64. Their paths start where make is typed.
 
 VENV   := .venv

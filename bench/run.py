@@ -14,7 +14,7 @@ from bench.paack import Build, floor
 from bench.registry import StaticRegistry
 from bench.rivals import Rival
 from bench.workload import Workload, many_files, scaled, tiny
-from helpers.errors import ToolError
+from paack.helpers.errors import ToolError
 from tests.support.product import newer_erofs_utils
 
 STARTS = 5  # of each image

@@ -12,18 +12,16 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from helpers.check.gate import Gate
-from helpers.definition.definition import Definition, Package, load_definition
-from helpers.definition.reference import parse_source
-from helpers.errors import LockError, Place
-from helpers.hint import command
-from helpers.jobs import Lanes, run_jobs
-from helpers.layers.group import check_groups, with_groups
-from helpers.lock.changes import changes
-from helpers.lock.contents import check_arches, group_packages, source_specs, specs
-from helpers.lock.depth import deep_images
-from helpers.lock.filesystem import chosen, with_filesystems
-from helpers.lock.lock import (
+from paack.helpers.blobs.cache import Cache, default_cache
+from paack.helpers.check.gate import Gate
+from paack.helpers.definition.definition import Definition, Package, load_definition
+from paack.helpers.errors import LockError, Place
+from paack.helpers.hint import command
+from paack.helpers.jobs import Lanes, run_jobs
+from paack.helpers.lock.changes import changes
+from paack.helpers.lock.filesystem import chosen, with_filesystems
+from paack.helpers.lock.group import check_groups, with_groups
+from paack.helpers.lock.lock import (
     Lock,
     check_lock,
     lock_path,
@@ -32,19 +30,21 @@ from helpers.lock.lock import (
     read_lock,
     write_lock,
 )
-from helpers.product import Product, Products, digest_of_text, group_identity
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache, default_cache
-from helpers.registry.fetch import fetch_images, to_fetch
-from helpers.registry.oci import READING
-from helpers.registry.registry import Registry
-from helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
-from helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
-from helpers.rpm.sbom import Subject, make_sbom
-from helpers.rpm.spec import Contents, Spec
-from helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
-from helpers.store.needs import filesystems_of
-from helpers.workspace import sweep
+from paack.helpers.oci.manifest import READING
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.plan.contents import check_arches, group_packages, source_specs, specs
+from paack.helpers.plan.depth import deep_images
+from paack.helpers.product import Product, Products, digest_of_text, group_identity
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.fetch import fetch_images, to_fetch
+from paack.helpers.registry.registry import Registry
+from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
+from paack.helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
+from paack.helpers.rpm.sbom import Subject, make_sbom
+from paack.helpers.rpm.spec import Contents, Spec
+from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
+from paack.helpers.store.needs import filesystems_of
+from paack.helpers.workspace import sweep
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import UsageError
-from helpers.progress import human
+from paack.helpers.errors import UsageError
+from paack.helpers.progress import human
 
 #: What paack puts into the output directory, and what it is.
 PARTS = {

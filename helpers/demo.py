@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from helpers.arch import OCI_ARCH
-from helpers.build import Builder
-from helpers.registry.oci_layout import layout_of
-from helpers.run import run
+from paack.helpers.arch import OCI_ARCH
+from paack.helpers.build import Builder
+from paack.helpers.oci.layout import layout_of
+from paack.helpers.run import run
 
 DEMO = Path("images/demo")
 ARCHES = tuple(OCI_ARCH)[:2]

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from helpers.errors import DefinitionError, DefinitionErrors, Place
+from paack.helpers.errors import DefinitionError, DefinitionErrors, Place
 
 T = TypeVar("T")
 _DEPTH = 32

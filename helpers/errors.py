@@ -1,4 +1,4 @@
-"""The one family of errors, caught once at the edge (tasks/command.py).
+"""The one family of errors, caught once at the edge (paack/commands/command.py).
 
 Every error says what happened, where, and what to do next. The exit codes are part of the
 command line's contract; ``EXIT_CODES`` is the table that the README shows.
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.hint import worded
+from paack.helpers.hint import worded
 
 EXIT_CODES = {
     0: "ok",

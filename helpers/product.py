@@ -16,8 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 
-from helpers.progress import Reporter
-from helpers.workspace import workspace
+from paack.helpers.progress import Reporter
+from paack.helpers.workspace import workspace
 
 #: In the record of what nobody checked before it was made.
 NOT_CHECKED = MappingProxyType({"checked": False})

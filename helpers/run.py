@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from helpers.errors import BuildError, ToolError
+from paack.helpers.errors import BuildError, ToolError
 
 Argument = str | os.PathLike[str]
 

@@ -6,7 +6,7 @@ import dataclasses
 import typing
 from typing import Any
 
-from helpers.document import kinds, yaml_fields
+from paack.helpers.document import kinds, yaml_fields
 
 
 def json_schema(cls: type) -> dict[str, Any]:

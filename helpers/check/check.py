@@ -11,28 +11,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from helpers.check.clients import client_findings
-from helpers.check.findings import Finding, as_findings, place_json, use_findings
-from helpers.check.shelf import Shelf, wanted_name
-from helpers.definition.definition import Definition, Image, read_definition
-from helpers.definition.edit import Addition, add_images
-from helpers.errors import (
-    DefinitionError,
-    LockError,
-    Place,
-    ToolError,
-    UsageError,
-)
-from helpers.hint import command
-from helpers.kubernetes.kustomize_paths import unapplied
-from helpers.kubernetes.needs import Need, Needs, needs_of
-from helpers.kubernetes.objects import full_name
-from helpers.layers.check import group_findings
-from helpers.lock.check import lock_problems
-from helpers.lock.filesystem import chosen
-from helpers.lock.lock import Lock, lock_path, read_lock
-from helpers.progress import count
-from helpers.registry.cache import default_cache
+from paack.helpers.blobs.cache import default_cache
+from paack.helpers.check.clients import client_findings
+from paack.helpers.check.findings import Finding, as_findings, place_json, use_findings
+from paack.helpers.check.layers import group_findings
+from paack.helpers.check.lock import lock_problems
+from paack.helpers.check.shelf import Shelf, wanted_name
+from paack.helpers.definition.definition import Definition, Image, read_definition
+from paack.helpers.definition.edit import Addition, add_images
+from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
+from paack.helpers.hint import command
+from paack.helpers.kubernetes.kustomize_paths import unapplied
+from paack.helpers.kubernetes.needs import Need, Needs, needs_of
+from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.lock.filesystem import chosen
+from paack.helpers.lock.lock import Lock, lock_path, read_lock
+from paack.helpers.progress import count
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
 

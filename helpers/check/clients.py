@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from helpers.check.findings import Finding
-from helpers.definition.definition import Definition, Image
-from helpers.definition.reference import parse_reference
-from helpers.document import Located
-from helpers.errors import DefinitionError, PaackError, Place
-from helpers.kubernetes.needs import manifest_files
-from helpers.kubernetes.objects import read_objects
-from helpers.lock.lock import Lock, LockedImage
-from helpers.registry.cache import Cache
-from helpers.registry.image_facts import read_facts
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.check.findings import Finding
+from paack.helpers.definition.definition import Definition, Image
+from paack.helpers.document import Located
+from paack.helpers.errors import DefinitionError, PaackError, Place
+from paack.helpers.kubernetes.needs import manifest_files
+from paack.helpers.kubernetes.objects import read_objects
+from paack.helpers.lock.lock import Lock
+from paack.helpers.oci.image_facts import read_facts
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import parse_reference
 
 #: podman-auto-update(1): a label of containers and images, an annotation for podman-kube-play(1)
 AUTO_UPDATE = "io.containers.autoupdate"

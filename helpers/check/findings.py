@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.check.shelf import wanted_name
-from helpers.errors import DefinitionError, DefinitionErrors, PaackError, Place
-from helpers.hint import worded
-from helpers.kubernetes.needs import Need
-from helpers.kubernetes.objects import full_name
+from paack.helpers.check.shelf import wanted_name
+from paack.helpers.errors import DefinitionError, DefinitionErrors, PaackError, Place
+from paack.helpers.hint import worded
+from paack.helpers.kubernetes.needs import Need
+from paack.helpers.kubernetes.objects import full_name
 
 
 @dataclass(frozen=True, slots=True)

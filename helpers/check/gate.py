@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.check.check import check_contents
-from helpers.check.findings import Finding
-from helpers.definition.definition import Definition
-from helpers.errors import DefinitionError, DefinitionErrors
-from helpers.kubernetes.needs import Needs, needs_of
-from helpers.lock.lock import Lock
-from helpers.progress import Reporter
+from paack.helpers.check.check import check_contents
+from paack.helpers.check.findings import Finding
+from paack.helpers.definition.definition import Definition
+from paack.helpers.errors import DefinitionError, DefinitionErrors
+from paack.helpers.kubernetes.needs import Needs, needs_of
+from paack.helpers.lock.lock import Lock
+from paack.helpers.progress import Reporter
 
 
 @dataclass

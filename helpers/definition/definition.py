@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from helpers.arch import oci_arch
-from helpers.definition.kind import check_kind, check_twin
-from helpers.definition.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
-from helpers.definition.yaml_format import (
+from paack.helpers.arch import oci_arch
+from paack.helpers.definition.kind import check_kind, check_twin
+from paack.helpers.definition.yaml_format import (
     PATH_HINT,
     ArchDocument,
     DefinitionDocument,
@@ -22,8 +21,9 @@ from helpers.definition.yaml_format import (
     ImagePathDocument,
     PackageDocument,
 )
-from helpers.document import Located, Problems, Text, bind, load
-from helpers.schema import json_schema
+from paack.helpers.document import Located, Problems, Text, bind, load
+from paack.helpers.oci.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
+from paack.helpers.schema import json_schema
 
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"

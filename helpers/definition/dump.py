@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from helpers.definition.definition import Definition, Image, Package, PackageArch
+from paack.helpers.definition.definition import Definition, Image, Package, PackageArch
 
 
 class _Dumper(yaml.SafeDumper):

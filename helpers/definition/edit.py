@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from helpers.definition.definition import read_definition
-from helpers.errors import DefinitionError, Place, UsageError
-from helpers.workspace import workspace
+from paack.helpers.definition.definition import read_definition
+from paack.helpers.errors import DefinitionError, Place, UsageError
+from paack.helpers.workspace import workspace
 
 
 @dataclass(frozen=True, slots=True)

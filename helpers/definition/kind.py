@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from helpers.document import Problems
-from helpers.errors import DefinitionError, Place
+from paack.helpers.document import Problems
+from paack.helpers.errors import DefinitionError, Place
 
 _RPM = b"\xed\xab\xee\xdb"
 _LOCK = (".lock.yaml", ".lock.yml")

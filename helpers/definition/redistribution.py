@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from helpers.definition.definition import Definition
-from helpers.definition.reference import Reference
-from helpers.errors import Place, PublishError
+from paack.helpers.definition.definition import Definition
+from paack.helpers.errors import Place, PublishError
+from paack.helpers.oci.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.arch import OCI_ARCH
-from helpers.document import Text, key
+from paack.helpers.arch import OCI_ARCH
+from paack.helpers.document import Text, key
 
 FILESYSTEMS = ("squashfs", "erofs")
 LAYERS = ("bundled", "shared")

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from helpers.definition.reference import parse_reference
-from helpers.diff.side import Side
-from helpers.lock.lock import LockedGroup, LockedImage
-from helpers.progress import count, human
-from helpers.store.rootfs import file_changes
+from paack.helpers.diff.side import Side
+from paack.helpers.lock.lock import LockedGroup
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import parse_reference
+from paack.helpers.progress import count, human
+from paack.helpers.store.rootfs import file_changes
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from helpers.errors import LockError, Place, UsageError
-from helpers.hint import command
-from helpers.layers.group import layers_of
-from helpers.lock.lock import Lock, LockedGroup, LockedImage, lock_path, read_lock
-from helpers.rpm.header import check_is_rpm
-from helpers.rpm.unpacked import unpack
-from helpers.run import run
-from helpers.store.image_reader import read_image
-from helpers.store.rootfs import Rootfs
-from helpers.store.table import Table
-from helpers.verify.verify import Verifier
+from paack.helpers.errors import LockError, Place, UsageError
+from paack.helpers.hint import command
+from paack.helpers.lock.group import layers_of
+from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, read_lock
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.header import check_is_rpm
+from paack.helpers.rpm.unpacked import unpack
+from paack.helpers.run import run
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.rootfs import Rootfs
+from paack.helpers.store.table import Table
+from paack.helpers.verify.verify import Verifier
 
 _LOCK = ".lock.yaml"
 

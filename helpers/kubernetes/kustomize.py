@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.document import Located, load_all
-from helpers.errors import DefinitionError, Place, ToolError
-from helpers.kubernetes.objects import full_name
-from helpers.run import run
+from paack.helpers.document import Located, load_all
+from paack.helpers.errors import DefinitionError, Place, ToolError
+from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.run import run
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _OTHERS = ("resources", "bases", "components")

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from helpers.definition.definition import Definition
-from helpers.errors import DefinitionError, Place
-from helpers.kubernetes.kustomize import kustomization_file
-from helpers.kubernetes.needs import manifest_files
+from paack.helpers.definition.definition import Definition
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.kustomize import kustomization_file
+from paack.helpers.kubernetes.needs import manifest_files
 
 _BELOW = re.compile(r"/usr/lib/microshift/manifests(?:\.d)?/.*")
 #: The default paths below /usr, and those where what is named is deleted.

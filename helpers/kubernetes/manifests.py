@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import DefinitionError, Place
+from paack.helpers.errors import DefinitionError, Place
 
 _NAME = re.compile(r"[A-Za-z0-9_.+@=-]+")
 _PATH_LIMIT = 255

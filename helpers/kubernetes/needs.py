@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from helpers.definition.definition import Definition
-from helpers.document import Located
-from helpers.errors import DefinitionError, PaackError, Place
-from helpers.kubernetes.kustomize import (
+from paack.helpers.definition.definition import Definition
+from paack.helpers.document import Located
+from paack.helpers.errors import DefinitionError, PaackError, Place
+from paack.helpers.kubernetes.kustomize import (
     Kustomization,
     kustomization_file,
     read_kustomization,
     render,
     transformed,
 )
-from helpers.kubernetes.manifests import manifest_problems
-from helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
+from paack.helpers.kubernetes.manifests import manifest_problems
+from paack.helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.definition.reference import Reference, ReferenceProblem, parse_reference
-from helpers.document import Located, load_all
-from helpers.errors import DefinitionError, Place
+from paack.helpers.document import Located, load_all
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_reference
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _RELATED_IMAGE = "RELATED_IMAGE_"  # the convention of operators built with operator-sdk

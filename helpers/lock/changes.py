@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helpers.lock.lock import Lock, LockedGroup, LockedImage
-from helpers.progress import count
+from paack.helpers.lock.lock import Lock, LockedGroup
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.progress import count
 
 
 def changes(old: Lock, new: Lock) -> list[str]:

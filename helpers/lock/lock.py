@@ -14,50 +14,19 @@ from typing import Any
 
 import yaml
 
-from helpers.definition.definition import Definition
-from helpers.definition.reference import Source, parse_reference
-from helpers.definition.yaml_format import FILESYSTEMS
-from helpers.errors import LockError, Place
-from helpers.hint import command
-from helpers.registry.blob import is_digest
-from helpers.registry.rfc3339 import parse_time
-from helpers.workspace import workspace
+from paack.helpers.blobs.blob import is_digest
+from paack.helpers.definition.definition import Definition
+from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.errors import LockError, Place
+from paack.helpers.hint import command
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source, parse_reference
+from paack.helpers.oci.rfc3339 import parse_time
+from paack.helpers.workspace import workspace
 
 FORMAT = 1
 _ID = re.compile(r"[0-9a-f]{64}")
 _HEAD = "# Made by paack lock. Commit it; change it with: paack lock --def FILE --update\n"
-
-
-@dataclass(frozen=True, slots=True)
-class LockedLayer:
-    """A layer: digest and size (bytes) of its blob, digest of its uncompressed tar."""
-
-    digest: str
-    size: int
-    diff_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class LockedImage:
-    """An image of one arch. ``list`` is the digest of the index that names it, if one does.
-
-    ``filesystem`` is what holds all of its files, where a package of it leaves that to paack.
-    """
-
-    source: str
-    arch: str
-    names: tuple[str, ...]
-    list: str | None
-    manifest: str
-    config: str
-    created: str
-    layers: tuple[LockedLayer, ...]
-    filesystem: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of all layer blobs."""
-        return sum(layer.size for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.check.findings import Finding
-from helpers.definition.definition import Definition
-from helpers.errors import DefinitionError, LockError, Place
-from helpers.hint import command
-from helpers.lock.check import lock_problems
-from helpers.lock.lock import lock_path, read_lock
-from helpers.microshift.image_set import ImageSet
-from helpers.microshift.needs import needs_of
-from helpers.microshift.needs_of_set import missing_in, missing_needs
-from helpers.microshift.release import CORE
-from helpers.microshift.release_source import read_source
-from helpers.progress import count
+from paack.helpers.check.findings import Finding
+from paack.helpers.check.lock import lock_problems
+from paack.helpers.definition.definition import Definition
+from paack.helpers.errors import DefinitionError, LockError, Place
+from paack.helpers.hint import command
+from paack.helpers.lock.lock import lock_path, read_lock
+from paack.helpers.microshift.image_set import ImageSet
+from paack.helpers.microshift.needs import needs_of
+from paack.helpers.microshift.needs_of_set import missing_in, missing_needs
+from paack.helpers.microshift.release import CORE
+from paack.helpers.microshift.release_source import read_source
+from paack.helpers.progress import count
 
 
 def check_set(

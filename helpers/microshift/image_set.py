@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.document import Problems, bind, load, suggest
-from helpers.errors import DefinitionErrors, UsageError
-from helpers.hint import command
-from helpers.microshift.old_set import OLD_FILE, read_old_set
-from helpers.microshift.release import (
+from paack.helpers.document import Problems, bind, load, suggest
+from paack.helpers.errors import DefinitionErrors, UsageError
+from paack.helpers.hint import command
+from paack.helpers.microshift.old_set import OLD_FILE, read_old_set
+from paack.helpers.microshift.release import (
     ARCHES,
     COMPONENT,
     CORE,
@@ -23,7 +23,7 @@ from helpers.microshift.release import (
     check_releases,
     release_image,
 )
-from helpers.microshift.set_document import ON_REQUEST, SUFFIX, ComponentDocument, SetDocument
+from paack.helpers.microshift.set_document import ON_REQUEST, SUFFIX, ComponentDocument, SetDocument
 
 SETS = Path("microshift-images")
 _NAME = re.compile(r"[0-9][A-Za-z0-9._+^-]*")

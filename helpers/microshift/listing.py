@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from helpers.errors import DefinitionError
-from helpers.microshift.image_set import ImageSet, load_set, set_files
-from helpers.microshift.microshift import on_request
-from helpers.progress import count
+from paack.helpers.errors import DefinitionError
+from paack.helpers.microshift.image_set import ImageSet, load_set, set_files
+from paack.helpers.microshift.microshift import on_request
+from paack.helpers.progress import count
 
 
 def list_sets(sets: Path, today: date) -> list[str]:

@@ -16,22 +16,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from helpers.build import Builder
-from helpers.definition.definition import (
+from paack.helpers.build import Builder
+from paack.helpers.definition.definition import (
     DEFAULT_MANIFEST_PATH,
     Definition,
     Image,
     Package,
     PackageArch,
 )
-from helpers.document import suggest
-from helpers.errors import DefinitionErrors, LockError, UsageError
-from helpers.hint import command
-from helpers.lock.lock import lock_path
-from helpers.microshift.image_set import ImageSet
-from helpers.microshift.needs_of_set import missing_needs
-from helpers.microshift.release import ARCHES, CORE
-from helpers.microshift.set_document import RELEASE, RELEASE_HINT
+from paack.helpers.document import suggest
+from paack.helpers.errors import DefinitionErrors, LockError, UsageError
+from paack.helpers.hint import command
+from paack.helpers.lock.lock import lock_path
+from paack.helpers.microshift.image_set import ImageSet
+from paack.helpers.microshift.needs_of_set import missing_needs
+from paack.helpers.microshift.release import ARCHES, CORE
+from paack.helpers.microshift.set_document import RELEASE, RELEASE_HINT
 
 NAME = "microshift-containers"
 #: Not the first paack's /usr/lib/microshift/images, a directory: rpm cannot put a link there.

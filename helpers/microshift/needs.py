@@ -12,17 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.definition.reference import Reference
-from helpers.errors import DefinitionError, PaackError
-from helpers.kubernetes.kustomize import (
+from paack.helpers.errors import DefinitionError, PaackError
+from paack.helpers.kubernetes.kustomize import (
     Kustomization,
     kustomization_file,
     read_kustomization,
     render,
 )
-from helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
-from helpers.microshift.release import CORE, ReleaseFile
-from helpers.microshift.release_source import Tree
+from paack.helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
+from paack.helpers.microshift.release import CORE, ReleaseFile
+from paack.helpers.microshift.release_source import Tree
+from paack.helpers.oci.reference import Reference
 
 _DOCUMENTS = re.compile(r"^---\n", re.MULTILINE)
 _CRD = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from helpers.document import Text
-from helpers.errors import DefinitionError, Place
-from helpers.microshift.image_set import ImageSet
-from helpers.microshift.needs import Need, name_of, unlisted
-from helpers.microshift.set_document import AddDocument, ComponentDocument, SetDocument
+from paack.helpers.document import Text
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.microshift.image_set import ImageSet
+from paack.helpers.microshift.needs import Need, name_of, unlisted
+from paack.helpers.microshift.set_document import AddDocument, ComponentDocument, SetDocument
 
 
 def with_needs(images: ImageSet, needs: Sequence[Need]) -> tuple[SetDocument, list[str]]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.document import Problems, bind, key, load
-from helpers.errors import DefinitionError, DefinitionErrors
-from helpers.microshift.release import ARCHES, CORE, ReleaseFile, parse_release
-from helpers.microshift.set_document import (
+from paack.helpers.document import Problems, bind, key, load
+from paack.helpers.errors import DefinitionError, DefinitionErrors
+from paack.helpers.microshift.release import ARCHES, CORE, ReleaseFile, parse_release
+from paack.helpers.microshift.set_document import (
     ComponentDocument,
     OmitDocument,
     SetDocument,

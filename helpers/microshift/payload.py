@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.definition.reference import ReferenceProblem, Source, parse_source
-from helpers.document import Problems
-from helpers.errors import (
+from paack.helpers.blobs.blob import BlobReader
+from paack.helpers.document import Problems
+from paack.helpers.errors import (
     DefinitionError,
     DefinitionErrors,
     RegistryError,
     UsageError,
     WrongArch,
 )
-from helpers.lock.lock import LockedImage
-from helpers.microshift.release import (
+from paack.helpers.microshift.release import (
     ARCHES,
     CORE,
     ReleaseFile,
@@ -33,8 +32,9 @@ from helpers.microshift.release import (
     file_name,
     release_image,
 )
-from helpers.registry.blob import BlobReader
-from helpers.registry.registry import Registry
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import ReferenceProblem, Source, parse_source
+from paack.helpers.registry.registry import Registry
 
 PATH = "release-manifests/image-references"
 _LIMIT = 16 << 20  # bytes; real ones have 100 kB

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.definition.reference import ReferenceProblem, Source, parse_source
-from helpers.document import Problems
-from helpers.errors import DefinitionError, Place
-from helpers.microshift.pull_secret import NAMESPACES, namespace_of
+from paack.helpers.document import Problems
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.oci.reference import ReferenceProblem, Source, parse_source
+from paack.helpers.registry.pull_secret import NAMESPACES, namespace_of
 
 ARCHES = ("x86_64", "aarch64")
 CORE = "core"

@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.errors import DefinitionError, DefinitionErrors, Place, UsageError
-from helpers.microshift.image_set import (
-    ImageSet,
-    image_set,
-    is_set_name,
-    load_set,
-    set_files,
-)
-from helpers.microshift.needs import Need, needs_of
-from helpers.microshift.needs_of_set import with_needs
-from helpers.microshift.old_set import OLD_FILE
-from helpers.microshift.payload import Payload
-from helpers.microshift.pull_secret import NAMESPACES, namespace_of, wants_pull_secret
-from helpers.microshift.release import (
+from paack.helpers.errors import DefinitionError, DefinitionErrors, Place, UsageError
+from paack.helpers.microshift.image_set import ImageSet, image_set, is_set_name, load_set, set_files
+from paack.helpers.microshift.needs import Need, needs_of
+from paack.helpers.microshift.needs_of_set import with_needs
+from paack.helpers.microshift.old_set import OLD_FILE
+from paack.helpers.microshift.payload import Payload
+from paack.helpers.microshift.release import (
     CORE,
     ReleaseFile,
     check_registries,
@@ -27,8 +20,8 @@ from helpers.microshift.release import (
     parse_file_name,
     parse_release,
 )
-from helpers.microshift.release_source import Content, Found, Tree, read_source
-from helpers.microshift.set_document import (
+from paack.helpers.microshift.release_source import Content, Found, Tree, read_source
+from paack.helpers.microshift.set_document import (
     ON_REQUEST,
     SUFFIX,
     ComponentDocument,
@@ -36,8 +29,9 @@ from helpers.microshift.set_document import (
     component_of,
     dump_set,
 )
-from helpers.microshift.version import built_on, rpm_version, set_name
-from helpers.workspace import workspace
+from paack.helpers.microshift.version import built_on, rpm_version, set_name
+from paack.helpers.registry.pull_secret import NAMESPACES, namespace_of, wants_pull_secret
+from paack.helpers.workspace import workspace
 
 _URL = "https://github.com/openshift/microshift"
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.errors import DefinitionError, Place
-from helpers.microshift.release import ARCHES, CORE, file_name, parse_file_name
-from helpers.run import run
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.microshift.release import ARCHES, CORE, file_name, parse_file_name
+from paack.helpers.run import run
 
 RPM_DIRECTORY = "usr/share/microshift/release"
 RPM_MANIFESTS = "usr/lib/microshift/manifests.d"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 
 import yaml
 
-from helpers.document import Text, key
-from helpers.microshift.release import ARCHES, ReleaseFile
+from paack.helpers.document import Text, key
+from paack.helpers.microshift.release import ARCHES, ReleaseFile
 
 SUFFIX = ".yaml"
 RELEASE = r"[A-Za-z0-9._+~^]+"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.lock.lock import LockedLayer
-from helpers.progress import Meter, count
+from paack.helpers.oci.locked import LockedLayer
+from paack.helpers.progress import Meter, count
 
 _POLL = 0.2  # seconds between looks at the files that skopeo writes
 

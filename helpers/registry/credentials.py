@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from helpers.errors import UsageError
+from paack.helpers.errors import UsageError
 
 
 def credentials(authfile: str | None) -> Path | None:

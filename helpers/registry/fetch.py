@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
-from helpers.definition.reference import Source
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.registry.registry import Registry
-from helpers.store.store import StoredLayer
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import Source
+from paack.helpers.registry.registry import Registry
 
 _PARALLEL = 4  # skopeo fetches up to six layers of each at once
 

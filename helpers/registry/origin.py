@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from helpers.definition.reference import Reference, Source, parse_source
-from helpers.errors import NoSuchImage, RegistryError, VerificationError
-from helpers.lock.lock import LockedImage
-from helpers.registry.blob import digest_of
-from helpers.registry.registry import Registry
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.errors import NoSuchImage, RegistryError, VerificationError
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import Reference, Source, parse_source
+from paack.helpers.registry.registry import Registry
 
 _PARALLEL = 4
 

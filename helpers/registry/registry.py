@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.arch import oci_arch
-from helpers.definition.reference import Source
-from helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
-from helpers.hint import command
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Meter, Reporter, count, human
-from helpers.registry import oci
-from helpers.registry.arrival import watching
-from helpers.registry.blob import digest_of, is_digest
-from helpers.registry.cache import Cache
-from helpers.registry.resolution import check_image, locked_image
-from helpers.registry.skopeo_errors import explain
-from helpers.run import Result, run
-from helpers.workspace import workspace
+from paack.helpers.arch import oci_arch
+from paack.helpers.blobs.blob import digest_of, is_digest
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
+from paack.helpers.hint import command
+from paack.helpers.oci import manifest as oci
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source
+from paack.helpers.progress import Meter, Reporter, count, human
+from paack.helpers.registry.arrival import watching
+from paack.helpers.registry.resolution import check_image, locked_image
+from paack.helpers.registry.skopeo_errors import explain
+from paack.helpers.run import Result, run
+from paack.helpers.workspace import workspace
 
 _RETRIES = "2"  # skopeo waits 1 s, then 2 s
 # All retries together: where packets vanish, each alone would take so long.

@@ -5,13 +5,13 @@ Pure, but for the cache that is read.
 
 from __future__ import annotations
 
-from helpers.arch import oci_arch
-from helpers.definition.reference import Reference, Source
-from helpers.errors import RegistryError, WrongArch
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.registry import oci
-from helpers.registry.blob import BROKEN_IMAGE, digest_of
-from helpers.registry.cache import Cache
+from paack.helpers.arch import oci_arch
+from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import RegistryError, WrongArch
+from paack.helpers.oci import manifest as oci
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Reference, Source
 
 MOST_LAYERS = 500  # that containers/storage and the kernel's overlayfs put on one another
 

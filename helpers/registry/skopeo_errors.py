@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from helpers.definition.reference import FILE_TRANSPORTS, Source
-from helpers.errors import BuildError, NoSuchImage, PaackError, RegistryError
-from helpers.microshift import pull_secret
-from helpers.run import Result
+from paack.helpers.errors import BuildError, NoSuchImage, PaackError, RegistryError
+from paack.helpers.oci.reference import FILE_TRANSPORTS, Source
+from paack.helpers.registry import pull_secret
+from paack.helpers.run import Result
 
 _REFUSED = "{registry} refuses access"
 _UNREACHABLE = "{registry} cannot be reached"

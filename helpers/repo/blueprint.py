@@ -13,11 +13,11 @@ from pathlib import Path
 
 import tomlkit
 
-from helpers.definition.definition import Package, load_definition
-from helpers.errors import UsageError
-from helpers.repo.repo_file import check_name, check_url, dump_repo, key_path, repo_path
-from helpers.templates import render
-from helpers.workspace import workspace
+from paack.helpers.definition.definition import Package, load_definition
+from paack.helpers.errors import UsageError
+from paack.helpers.repo.repo_file import check_name, check_url, dump_repo, key_path, repo_path
+from paack.helpers.templates import render
+from paack.helpers.workspace import workspace
 
 _BLUEPRINT_VERSION = "0.0.1"
 _KEY_BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----"

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.errors import PublishError, VerificationError
-from helpers.repo.repo_file import MIRRORLIST, mirror_list
-from helpers.repo.repodata import (
+from paack.helpers.errors import PublishError, VerificationError
+from paack.helpers.repo.repo_file import MIRRORLIST, mirror_list
+from paack.helpers.repo.repodata import (
     REPOMD,
     SIGNATURE,
     Entry,
@@ -23,8 +23,8 @@ from helpers.repo.repodata import (
     read_repodata,
     write_repodata,
 )
-from helpers.repo.site import File, Site
-from helpers.rpm.sign import Keyring, Signer, sign_file
+from paack.helpers.repo.site import File, Site
+from paack.helpers.rpm.sign import Keyring, Signer, sign_file
 
 _ELSEWHERE = "publish to another, empty directory"
 

@@ -7,19 +7,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from helpers.check.shelf import wanted_name
-from helpers.definition.definition import load_definition
-from helpers.definition.yaml_format import FILESYSTEMS
-from helpers.errors import PaackError, PublishError, ToolError
-from helpers.hint import command
-from helpers.kubernetes.needs import uses_in
-from helpers.kubernetes.objects import full_name
-from helpers.layers.layer_package import is_group_name
-from helpers.repo.repodata import SOURCE, Entry
-from helpers.repo.retention import newest
-from helpers.repo.site import File
-from helpers.rpm.payload import packed_files
-from helpers.workspace import workspace
+from paack.helpers.check.shelf import wanted_name
+from paack.helpers.definition.definition import load_definition
+from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.errors import PaackError, PublishError, ToolError
+from paack.helpers.hint import command
+from paack.helpers.kubernetes.needs import uses_in
+from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.repo.repodata import SOURCE, Entry
+from paack.helpers.repo.retention import newest
+from paack.helpers.repo.site import File
+from paack.helpers.rpm.layer_package_name import is_group_name
+from paack.helpers.rpm.payload import packed_files
+from paack.helpers.workspace import workspace
 
 #: No manifests, whatever their names: what paack itself puts on a device.
 _OURS = (

@@ -12,10 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from helpers.errors import PublishError, UsageError, VerificationError, from_os_error
-from helpers.hint import command
-from helpers.layers.layer_package import is_group_file
-from helpers.repo.generation import (
+from paack.helpers.errors import PublishError, UsageError, VerificationError, from_os_error
+from paack.helpers.hint import command
+from paack.helpers.repo.generation import (
     State,
     is_linked,
     next_generation,
@@ -24,8 +23,8 @@ from helpers.repo.generation import (
     read_state,
     switch,
 )
-from helpers.repo.needs import check_images, check_layers, same_images
-from helpers.repo.repo_file import (
+from paack.helpers.repo.needs import check_images, check_layers, same_images
+from paack.helpers.repo.repo_file import (
     check_name,
     check_url,
     dump_repo,
@@ -33,11 +32,12 @@ from helpers.repo.repo_file import (
     published_url,
     repo_path,
 )
-from helpers.repo.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_repodata
-from helpers.repo.retention import newest, without_old_sources
-from helpers.repo.site import File, Site, held, put_if_new
-from helpers.repo.site_rsync import RsyncSite
-from helpers.rpm.sign import Signer, keyring, public_key
+from paack.helpers.repo.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_repodata
+from paack.helpers.repo.retention import newest, without_old_sources
+from paack.helpers.repo.site import File, Site, held, put_if_new
+from paack.helpers.repo.site_rsync import RsyncSite
+from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.rpm.sign import Signer, keyring, public_key
 
 KEEP = 5
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.definition.definition import Definition, Package, PackageArch
-from helpers.errors import LockError, Place, PublishError
-from helpers.hint import command
-from helpers.kubernetes.manifests import read_manifests
-from helpers.layers.group import check_groups, layers_of
-from helpers.lock.contents import contents_of, group_packages
-from helpers.lock.filesystem import chosen
-from helpers.lock.lock import Lock, check_lock, lock_path, read_lock
-from helpers.repo.generation import State
-from helpers.repo.publish import (
+from paack.helpers.definition.definition import Definition, Package, PackageArch
+from paack.helpers.errors import LockError, Place, PublishError
+from paack.helpers.hint import command
+from paack.helpers.kubernetes.manifests import read_manifests
+from paack.helpers.lock.filesystem import chosen
+from paack.helpers.lock.group import check_groups, layers_of
+from paack.helpers.lock.lock import Lock, check_lock, lock_path, read_lock
+from paack.helpers.plan.contents import contents_of, group_packages
+from paack.helpers.repo.generation import State
+from paack.helpers.repo.publish import (
     Offer,
     Offers,
     Publication,
@@ -32,12 +32,12 @@ from helpers.repo.publish import (
     publish,
     read_states,
 )
-from helpers.repo.repo import make_repo, repo_path
-from helpers.repo.repodata import SOURCE, Entry
-from helpers.repo.site import Site, held
+from paack.helpers.repo.repo import make_repo, repo_path
+from paack.helpers.repo.repodata import SOURCE, Entry
+from paack.helpers.repo.site import Site, held
 
 if TYPE_CHECKING:
-    from helpers.build import Builder
+    from paack.helpers.build import Builder
 
 # What of a package does not change its RPMs.
 _NOT_INPUTS = ("line", "arches")

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from helpers.errors import PublishError
-from helpers.hint import command
-from helpers.product import replace_content
-from helpers.progress import Reporter
-from helpers.repo.generation import State
-from helpers.repo.publish import Offer, Offers, Publication, Settings, publish
-from helpers.repo.repodata import DIRECTORIES, SOURCE, entry_of
-from helpers.repo.site import LocalSite
-from helpers.rpm.header import Header, read_headers
-from helpers.rpm.sign import Signer, sign_rpm
-from helpers.workspace import workspace
+from paack.helpers.errors import PublishError
+from paack.helpers.hint import command
+from paack.helpers.product import replace_content
+from paack.helpers.progress import Reporter
+from paack.helpers.repo.generation import State
+from paack.helpers.repo.publish import Offer, Offers, Publication, Settings, publish
+from paack.helpers.repo.repodata import DIRECTORIES, SOURCE, entry_of
+from paack.helpers.repo.site import LocalSite
+from paack.helpers.rpm.header import Header, read_headers
+from paack.helpers.rpm.sign import Signer, sign_rpm
+from paack.helpers.workspace import workspace
 
 #: Packages without an arch go to each that there is, and at least to these.
 _COMMON = ("x86_64", "aarch64")

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from configparser import ConfigParser, Error
 from pathlib import Path
 
-from helpers.errors import UsageError, VerificationError
-from helpers.repo.repodata import SOURCE
+from paack.helpers.errors import UsageError, VerificationError
+from paack.helpers.repo.repodata import SOURCE
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _URL = re.compile(r"(?:https?|file)://[^\s%$,#?]+")

@@ -20,8 +20,8 @@ from typing import Any
 
 import createrepo_c as cr
 
-from helpers.arch import OCI_ARCH
-from helpers.errors import PublishError, VerificationError
+from paack.helpers.arch import OCI_ARCH
+from paack.helpers.errors import PublishError, VerificationError
 
 #: Directories of a repository: one per RPM arch, and one for source RPMs.
 SOURCE = "source"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from helpers.layers.layer_package import is_group_file
-from helpers.repo.repodata import SOURCE, Entry
-from helpers.rpm.evr import in_order
+from paack.helpers.repo.repodata import SOURCE, Entry
+from paack.helpers.rpm.evr import in_order
+from paack.helpers.rpm.layer_package_name import is_group_file
 
 
 def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from helpers.errors import PublishError
-from helpers.hint import command
-from helpers.progress import Meter, Reporter
-from helpers.workspace import sweep, workspace
+from paack.helpers.errors import PublishError
+from paack.helpers.hint import command
+from paack.helpers.progress import Meter, Reporter
+from paack.helpers.workspace import sweep, workspace
 
 LOCK = ".lock"
 WORK = ".work"

@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.errors import BuildError, PublishError
-from helpers.progress import Reporter, human
-from helpers.repo.repodata import DIRECTORIES
-from helpers.repo.site import LOCK, File, LocalSite, Site
-from helpers.run import held, run
+from paack.helpers.errors import BuildError, PublishError
+from paack.helpers.progress import Reporter, human
+from paack.helpers.repo.repodata import DIRECTORIES
+from paack.helpers.repo.site import LOCK, File, LocalSite, Site
+from paack.helpers.run import held, run
 
 #: HOST:DIR or USER@HOST:DIR, as rsync takes it; HOST may be [an IPv6 address].
 _REMOTE = re.compile(r"((?:[^@:/\s-][^@:/\s]*@)?(?:\[[0-9a-fA-F:]+\]|[^:/\s\[\]-][^:/\s]*)):(.+)")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import UsageError
-from helpers.rpm.sign import key_name
+from paack.helpers.errors import UsageError
+from paack.helpers.rpm.sign import key_name
 
 
 @dataclass(frozen=True, slots=True)

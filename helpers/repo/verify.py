@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
 
-from helpers.errors import PublishError, RegistryError, UsageError, VerificationError
-from helpers.progress import Reporter, count
-from helpers.repo.needs import missing_layers, missing_packages
-from helpers.repo.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
-from helpers.repo.repodata import (
+from paack.helpers.errors import PublishError, RegistryError, UsageError, VerificationError
+from paack.helpers.progress import Reporter, count
+from paack.helpers.repo.needs import missing_layers, missing_packages
+from paack.helpers.repo.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
+from paack.helpers.repo.repodata import (
     DIRECTORIES,
     REPOMD,
     SIGNATURE,
@@ -27,11 +27,11 @@ from helpers.repo.repodata import (
     read_repodata,
     read_repomd,
 )
-from helpers.repo.trust import IN_ITSELF, Trust
-from helpers.repo.web import Tree, is_url
-from helpers.rpm.header import read_headers
-from helpers.rpm.sign import Keyring, UnknownKey, keyring
-from helpers.rpm.signature import check_rpm, key_database
+from paack.helpers.repo.trust import IN_ITSELF, Trust
+from paack.helpers.repo.web import Tree, is_url
+from paack.helpers.rpm.header import read_headers
+from paack.helpers.rpm.sign import Keyring, UnknownKey, keyring
+from paack.helpers.rpm.signature import check_rpm, key_database
 
 _GENERATION = re.compile(r"/generations/([0-9]+)/\s")
 _NAMED = 2  # files of one problem; the number of the others is said

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from helpers.errors import VerificationError
+from paack.helpers.errors import VerificationError
 
 _URL = re.compile(r"https?://[^\s/]+(?:/\S*)?")
 _SECONDS = 60

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from helpers.errors import UsageError, VerificationError
-from helpers.printable import printable
-from helpers.progress import human
-from helpers.report.report import Report, ReportedRpm
+from paack.helpers.errors import UsageError, VerificationError
+from paack.helpers.printable import printable
+from paack.helpers.progress import human
+from paack.helpers.report.report import Report, ReportedRpm
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?(B|[kMG]i?B)?", re.ASCII | re.IGNORECASE)
 _UNITS = {

@@ -17,13 +17,13 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from helpers.printable import printable, web_address
-from helpers.progress import human
-from helpers.registry.image_facts import ImageFacts
-from helpers.report.budget import Budget
-from helpers.report.report import Report, ReportedImage, ReportedManifest, ReportedRpm
-from helpers.templates import ROOT, new_environment
-from helpers.workspace import workspace
+from paack.helpers.oci.image_facts import ImageFacts
+from paack.helpers.printable import printable, web_address
+from paack.helpers.progress import human
+from paack.helpers.report.budget import Budget
+from paack.helpers.report.report import Report, ReportedImage, ReportedManifest, ReportedRpm
+from paack.helpers.templates import ROOT, new_environment
+from paack.helpers.workspace import workspace
 
 _COLOURS = 6
 _SEGMENTS = 8

@@ -11,15 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from helpers.definition.definition import Definition
-from helpers.errors import LockError, PaackError, UsageError, VerificationError
-from helpers.hint import command
-from helpers.kubernetes.objects import images_of, read_objects, title_of
-from helpers.layers.layer_package import is_group_file
-from helpers.layers.partial_store import KnownLayers
-from helpers.lock.lock import Lock, LockedImage, read_lock
-from helpers.registry.image_facts import read_facts
-from helpers.report.report import (
+from paack.helpers.definition.definition import Definition
+from paack.helpers.errors import LockError, PaackError, UsageError, VerificationError
+from paack.helpers.hint import command
+from paack.helpers.kubernetes.objects import images_of, read_objects, title_of
+from paack.helpers.lock.lock import Lock, read_lock
+from paack.helpers.oci.chain import chain_ids, layer_id, stored_layers
+from paack.helpers.oci.image_facts import read_facts
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.report.report import (
     BuildRecord,
     LayerPackage,
     Part,
@@ -29,11 +29,12 @@ from helpers.report.report import (
     ReportedManifest,
     ReportedRpm,
 )
-from helpers.rpm.rpm_file import RpmContents, RpmFacts, unpack_contents
-from helpers.rpm.rpm_file import read_facts as read_rpm_facts
-from helpers.store.store import chain_ids, layer_id, stored_layers
-from helpers.store.usage import StoreContents, StoreUsage, read_store
-from helpers.workspace import workspace
+from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.rpm.partial_store import KnownLayers
+from paack.helpers.rpm.rpm_file import RpmContents, RpmFacts, unpack_contents
+from paack.helpers.rpm.rpm_file import read_facts as read_rpm_facts
+from paack.helpers.store.usage import StoreContents, StoreUsage, read_store
+from paack.helpers.workspace import workspace
 
 _VERIFY = f"{command('verify', rpm='RPM')}   tells what was changed, and where"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.kubernetes.objects import full_name
-from helpers.lock.lock import LockedImage
-from helpers.registry.image_facts import ImageFacts
-from helpers.rpm.rpm_file import RpmFacts
-from helpers.store.store import StoredLayer, stored_layers
-from helpers.store.usage import LayerFiles, StoreUsage
+from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.image_facts import ImageFacts
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.rpm_file import RpmFacts
+from paack.helpers.store.usage import LayerFiles, StoreUsage
 
 
 @dataclass(frozen=True, slots=True)

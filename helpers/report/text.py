@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from helpers.printable import printable
-from helpers.progress import human
-from helpers.report.report import Report, ReportedImage, ReportedLayer, ReportedRpm
+from paack.helpers.printable import printable
+from paack.helpers.progress import human
+from paack.helpers.report.report import Report, ReportedImage, ReportedLayer, ReportedRpm
 
 _BAR = 20
 _TEXT_LIMIT = 100

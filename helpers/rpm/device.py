@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from helpers.definition.definition import Package
-from helpers.definition.reference import parse_reference
-from helpers.lock.lock import LockedImage
-from helpers.rpm.program import device_program, without_comments
-from helpers.templates import render
+from paack.helpers.definition.definition import Package
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import parse_reference
+from paack.helpers.rpm.program import device_program, without_comments
+from paack.helpers.templates import render
 
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
 CRIO_DIRECTORY = "/etc/crio/crio.conf.d"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from helpers.errors import PublishError
-from helpers.run import run
+from paack.helpers.errors import PublishError
+from paack.helpers.run import run
 
 _EVR = re.compile(r"[A-Za-z0-9._+~^:-]+")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from helpers.errors import PublishError, UsageError
-from helpers.run import run
+from paack.helpers.errors import PublishError, UsageError
+from paack.helpers.run import run
 
 _AT_ONCE = 200
 _MAGIC = b"\xed\xab\xee\xdb"  # of the lead, which all RPM files still have

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from helpers.errors import BuildError, VerificationError
-from helpers.run import reading
+from paack.helpers.errors import BuildError, VerificationError
+from paack.helpers.run import reading
 
 _CHUNK = 1 << 20
 

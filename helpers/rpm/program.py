@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from helpers.templates import render
+from paack.helpers.templates import render
 
 #: Raised with the first change after a release: see tests/device/test_program_name.py.
 NUMBER = 1

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import BuildError
-from helpers.rpm.spec import Spec
-from helpers.run import require, run
+from paack.helpers.errors import BuildError
+from paack.helpers.rpm.spec import Spec
+from paack.helpers.run import require, run
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=@:,-]+")
 

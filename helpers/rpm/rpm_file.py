@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from helpers.definition.yaml_format import FILESYSTEMS
-from helpers.errors import BuildError, PublishError, UsageError, VerificationError
-from helpers.hint import command
-from helpers.rpm.header import Header, check_is_rpm, read_headers
-from helpers.rpm.payload import packed_files
-from helpers.run import run
+from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
+from paack.helpers.hint import command
+from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
+from paack.helpers.rpm.payload import packed_files
+from paack.helpers.run import run
 
 _LEAD, _SECTION, _ALIGNMENT = 96, struct.Struct(">3sB4xII"), 8
 _SECTION_MAGIC = b"\x8e\xad\xe8"

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from helpers.arch import oci_arch
-from helpers.definition.reference import parse_reference
-from helpers.lock.lock import Lock, LockedImage, dump
-from helpers.registry.blob import digest_of
-from helpers.registry.oci import parse_config
-from helpers.registry.rfc3339 import parse_time, utc
+from paack.helpers.arch import oci_arch
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.lock.lock import Lock, dump
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.manifest import parse_config
+from paack.helpers.oci.reference import parse_reference
+from paack.helpers.oci.rfc3339 import parse_time, utc
 
 LAYOUT = 1  # raise it when the same input gives other bytes
 _DOCUMENT, _PACKAGE = "SPDXRef-DOCUMENT", "SPDXRef-Package"

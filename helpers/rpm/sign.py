@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from helpers.errors import PublishError, UsageError, VerificationError
-from helpers.rpm.header import read_headers
-from helpers.run import Result, require, run, secret
+from paack.helpers.errors import PublishError, UsageError, VerificationError
+from paack.helpers.rpm.header import read_headers
+from paack.helpers.run import Result, require, run, secret
 
 _NAME = re.compile(r"(?:0x)?([0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{16})")
 _RSA, _EDDSA = "1", "22"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.errors import UsageError, VerificationError
-from helpers.rpm.header import read_headers
-from helpers.rpm.sign import Keyring, key_name, keyring, public_key
-from helpers.run import run
+from paack.helpers.errors import UsageError, VerificationError
+from paack.helpers.rpm.header import read_headers
+from paack.helpers.rpm.sign import Keyring, key_name, keyring, public_key
+from paack.helpers.run import run
 
 _GOOD = re.compile(r"^ +.*\bSignature, key (?:ID|fingerprint:?) [0-9a-f]+: OK$", re.M | re.I)
 

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from helpers.definition.definition import Package
-from helpers.kubernetes.manifests import Manifests
-from helpers.lock.lock import Lock, LockedGroup, LockedImage, dump
-from helpers.rpm.device import Device, DeviceFile, device_of, image_names
-from helpers.store.store import StoredLayer
-from helpers.templates import render
+from paack.helpers.definition.definition import Package
+from paack.helpers.kubernetes.manifests import Manifests
+from paack.helpers.lock.lock import Lock, LockedGroup, dump
+from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.device import Device, DeviceFile, device_of, image_names
+from paack.helpers.templates import render
 
 # Directories that every host has, of packages like `filesystem` and `systemd`. All others are
 # owned by the package too, so that erasing it leaves nothing.

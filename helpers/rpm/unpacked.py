@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from helpers.definition.yaml_format import FILESYSTEMS
-from helpers.errors import VerificationError
-from helpers.progress import count
-from helpers.rpm.device import UNIT_DIRECTORY, unit_of
-from helpers.rpm.payload import packed_files
-from helpers.rpm.sbom import Subject
-from helpers.run import run
+from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.errors import VerificationError
+from paack.helpers.progress import count
+from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
+from paack.helpers.rpm.payload import packed_files
+from paack.helpers.rpm.sbom import Subject
+from paack.helpers.run import run
 
 PROVIDED = "container-image("
 

@@ -7,7 +7,7 @@ from threading import local
 
 import zstandard
 
-from helpers.squashfs.layout import DATA_PLAIN, METADATA_PLAIN
+from paack.helpers.squashfs.layout import DATA_PLAIN, METADATA_PLAIN
 
 
 class _Mine(local):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.layout import (
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.layout import (
     INDEX_COUNT,
     INDEX_ENTRY,
     LISTING,
@@ -14,7 +14,7 @@ from helpers.squashfs.layout import (
     LISTING_ENTRY,
     METADATA_SIZE,
 )
-from helpers.squashfs.metadata import MetadataStream
+from paack.helpers.squashfs.metadata import MetadataStream
 
 _FURTHEST = (1 << 15) - 1
 

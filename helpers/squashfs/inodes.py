@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.directories import Listing
-from helpers.squashfs.layout import (
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.directories import Listing
+from paack.helpers.squashfs.layout import (
     DEVICE_INODE,
     DIRECTORY,
     DIRECTORY_EXTENDED,
@@ -26,7 +26,7 @@ from helpers.squashfs.layout import (
     SYMLINK_INODE,
     XATTRS,
 )
-from helpers.squashfs.metadata import MetadataStream
+from paack.helpers.squashfs.metadata import MetadataStream
 
 
 class LimitError(ValueError):

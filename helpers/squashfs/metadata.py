@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.layout import METADATA_SIZE, POINTER
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.layout import METADATA_SIZE, POINTER
 
 _HEADER = Struct("<H")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from struct import Struct
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.directories import DirectoryTable, Entry
-from helpers.squashfs.inodes import FileData, Inode, InodeTable
-from helpers.squashfs.layout import (
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.directories import DirectoryTable, Entry
+from paack.helpers.squashfs.inodes import FileData, Inode, InodeTable
+from paack.helpers.squashfs.layout import (
     ALIGNMENT,
     DIRECTORY,
     FILE,
@@ -28,8 +28,8 @@ from helpers.squashfs.layout import (
     ZSTD,
     ZSTD_OPTIONS,
 )
-from helpers.squashfs.metadata import lookup_table
-from helpers.squashfs.xattrs import XattrTable
+from paack.helpers.squashfs.metadata import lookup_table
+from paack.helpers.squashfs.xattrs import XattrTable
 
 _OPTIONS_HEADER = Struct("<H")
 #: Where the blocks of files begin.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.layout import (
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.layout import (
     NOTHING_32,
     XATTR_KEY,
     XATTR_PREFIXES,
@@ -13,7 +13,7 @@ from helpers.squashfs.layout import (
     XATTR_TABLE,
     XATTR_VALUE,
 )
-from helpers.squashfs.metadata import MetadataStream, lookup_table
+from paack.helpers.squashfs.metadata import MetadataStream, lookup_table
 
 
 class XattrTable:

@@ -15,9 +15,9 @@ from concurrent.futures import Executor, Future
 from struct import Struct
 from typing import IO
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.layout import NOTHING_32
-from helpers.store.compiled_layer import CONTENT, FRAGMENT
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.layout import NOTHING_32
+from paack.helpers.store.compiled_layer import CONTENT, FRAGMENT
 
 #: Returns bytes of a file by offset and size; None: they are all zeros.
 Read = Callable[[int, int], bytes | None]

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import zstandard
 
-from helpers.store.store import LayerFacts
+from paack.helpers.store.store import LayerFacts
 
 FORMAT = 1  # raise it when the file has another form
 #: Identity, size, start of the blocks, bytes not stored, fragment, offset there, number of the

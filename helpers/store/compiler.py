@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from helpers.errors import BuildError
-from helpers.lock.lock import LockedLayer
-from helpers.registry.cache import Cache
-from helpers.squashfs import layout
-from helpers.squashfs.compression import Compressor
-from helpers.store import layer as layers
-from helpers.store import tar
-from helpers.store.blocks import BlockWriter, ContentWriter, Read
-from helpers.store.compiled_layer import (
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError
+from paack.helpers.oci.locked import LockedLayer
+from paack.helpers.squashfs import layout
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.store import layer as layers
+from paack.helpers.store import tar
+from paack.helpers.store.blocks import BlockWriter, ContentWriter, Read
+from paack.helpers.store.compiled_layer import (
     FORMAT,
     LINK_KIND,
     NODE,
@@ -36,10 +36,10 @@ from helpers.store.compiled_layer import (
     pack_xattrs,
     write_end,
 )
-from helpers.store.layer import Layer
-from helpers.store.limits import Unfit
-from helpers.store.tree import Node, Tree
-from helpers.workspace import workspace
+from paack.helpers.store.layer import Layer
+from paack.helpers.store.limits import Unfit
+from paack.helpers.store.tree import Node, Tree
+from paack.helpers.workspace import workspace
 
 _KINDS = {
     tar.REGULAR: layout.FILE,

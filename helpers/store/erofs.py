@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fastcrc.crc32 import iscsi
 
-from helpers.store.table import Row, Table
+from paack.helpers.store.table import Row, Table
 
 _SUPERBLOCK = struct.Struct("<III BBH QQ III I 16s 16s I HHH BB I Q")
 _START, _MAGIC = 1024, 0xE0F5E1E2

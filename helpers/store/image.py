@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from helpers.errors import BuildError, ToolError
-from helpers.lock.lock import LockedImage
-from helpers.progress import Reporter, human
-from helpers.registry.cache import Cache
-from helpers.run import Result, feed, require, run
-from helpers.store import squashfs_store
-from helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS
-from helpers.store.store import LAYOUT, StoredLayer
-from helpers.store.tar_store import write_store
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError, ToolError
+from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.progress import Reporter, human
+from paack.helpers.run import Result, feed, require, run
+from paack.helpers.store import squashfs_store
+from paack.helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS
+from paack.helpers.store.store import LAYOUT
+from paack.helpers.store.tar_store import write_store
 
 #: rpm-ostree reads RPMs through libarchive, which cannot read files of 4 GiB in them.
 SIZE_LIMIT = int(3.9 * (1 << 30))

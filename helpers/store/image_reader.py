@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from helpers.store import erofs, squashfs_table
-from helpers.store.table import Table
+from paack.helpers.store import erofs, squashfs_table
+from paack.helpers.store.table import Table
 
 _SUPERBLOCK = 96
 _BYTES_USED = slice(40, 48)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from helpers.errors import VerificationError
-from helpers.registry.blob import BROKEN_IMAGE, BlobReader, Compression
-from helpers.store import tar, tarsplit
-from helpers.store.store import LayerFacts
-from helpers.store.tree import Refusal, Tree
+from paack.helpers.blobs.blob import BROKEN_IMAGE, BlobReader, Compression
+from paack.helpers.errors import VerificationError
+from paack.helpers.store import tar, tarsplit
+from paack.helpers.store.store import LayerFacts
+from paack.helpers.store.tree import Refusal, Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from helpers.errors import BuildError
-from helpers.progress import count, human
-from helpers.store import tar
-from helpers.store.tree import Tree
+from paack.helpers.errors import BuildError
+from paack.helpers.progress import count, human
+from paack.helpers.store import tar
+from paack.helpers.store.tree import Tree
 
 #: Files that an error names; it counts the others.
 SHOWN = 20

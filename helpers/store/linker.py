@@ -6,23 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.squashfs import layout
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.directories import Entry
-from helpers.squashfs.inodes import Inode
-from helpers.squashfs.tables import SquashfsTables
-from helpers.store.compiled_layer import LINK_KIND, NODE, CompiledLayer
-from helpers.store.placing import DataArea, PlacedContents, repeated_contents
-from helpers.store.store import (
-    StoredLayer,
-    begin_store,
-    layer_record,
-    write_home,
-    write_metadata,
-)
-from helpers.store.tar import NO_XATTRS
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.squashfs import layout
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.directories import Entry
+from paack.helpers.squashfs.inodes import Inode
+from paack.helpers.squashfs.tables import SquashfsTables
+from paack.helpers.store.compiled_layer import LINK_KIND, NODE, CompiledLayer
+from paack.helpers.store.placing import DataArea, PlacedContents, repeated_contents
+from paack.helpers.store.store import begin_store, layer_record, write_home, write_metadata
+from paack.helpers.store.tar import NO_XATTRS
 
 _ROOT = b"."
 

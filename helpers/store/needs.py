@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helpers.definition.reference import Source
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import count
-from helpers.registry.fetch import fetch_images
-from helpers.registry.registry import Registry
-from helpers.store import layer as layers
-from helpers.store.limits import Unfit
-from helpers.workspace import workspace
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source
+from paack.helpers.progress import count
+from paack.helpers.registry.fetch import fetch_images
+from paack.helpers.registry.registry import Registry
+from paack.helpers.store import layer as layers
+from paack.helpers.store.limits import Unfit
+from paack.helpers.workspace import workspace
 
 
 def filesystems_of(registry: Registry, wanted: Sequence[tuple[LockedImage, Source]]) -> list[str]:

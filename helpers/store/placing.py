@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import zstandard
 
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.inodes import FileData
-from helpers.squashfs.layout import DATA_PLAIN, NOTHING_32
-from helpers.squashfs.tables import DATA_START, SquashfsTables
-from helpers.store.compiled_layer import CONTENT, CompiledLayer, Content
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.inodes import FileData
+from paack.helpers.squashfs.layout import DATA_PLAIN, NOTHING_32
+from paack.helpers.squashfs.tables import DATA_START, SquashfsTables
+from paack.helpers.store.compiled_layer import CONTENT, CompiledLayer, Content
 
 _PREFIX = Struct(f"<Q{CONTENT.size - 8}x")
 _NOT_BETWEEN_THESE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from helpers.lock.lock import LockedImage
-from helpers.store.store import chain_ids, layer_id
-from helpers.store.table import Row, Table, show
+from paack.helpers.oci.chain import chain_ids, layer_id
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.store.table import Row, Table, show
 
 _OPAQUE = b"trusted.overlay.opaque"
 _CAPABILITY = b"security.capability"

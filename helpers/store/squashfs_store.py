@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from helpers.errors import BuildError
-from helpers.jobs import stopped
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Meter, Reporter, count, human
-from helpers.registry.cache import Cache
-from helpers.squashfs.compression import Compressor, Settings
-from helpers.squashfs.inodes import LimitError
-from helpers.store.compiled_layer import CompiledLayer
-from helpers.store.compiler import Compiler, compile_layers
-from helpers.store.linker import link
-from helpers.store.store import StoredLayer, label_of, stored_layers
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError
+from paack.helpers.jobs import stopped
+from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.progress import Meter, Reporter, count, human
+from paack.helpers.squashfs.compression import Compressor, Settings
+from paack.helpers.squashfs.inodes import LimitError
+from paack.helpers.store.compiled_layer import CompiledLayer
+from paack.helpers.store.compiler import Compiler, compile_layers
+from paack.helpers.store.linker import link
+from paack.helpers.store.store import label_of
 
 #: Measured, see docs/bench.md: level 5 of zstd, but for matches of 4 bytes, and more of them tried.
 BLOCK_SIZE = 1 << 18

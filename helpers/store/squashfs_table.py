@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
-from helpers.squashfs import layout
-from helpers.store.squashfs import Squashfs, open_squashfs
-from helpers.store.table import Row, Table
+from paack.helpers.squashfs import layout
+from paack.helpers.store.squashfs import Squashfs, open_squashfs
+from paack.helpers.store.table import Row, Table
 
 _KINDS = {
     layout.DIRECTORY: "directory",

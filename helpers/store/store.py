@@ -15,24 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import count
-from helpers.registry.cache import Cache
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import StoredLayer, chain_ids, layer_id
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.progress import count
 
-SALT = "paack:"
 LAYOUT = 5  # raise it when the same lock gives other bytes
 _NO_TIME = "1970-01-01T00:00:00Z"  # a layer record must not depend on who uses the layer
 _LINK_LENGTH = 26  # as the overlay driver's own random links
 _UNENCODED = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLayer:
-    """A layer in its place: its ID, those of its parents (nearest first), and its blob."""
-
-    id: str
-    parents: tuple[str, ...]
-    locked: LockedLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +52,10 @@ class StoreStream(Protocol):
         """Add a symbolic link."""
 
 
-def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """Return the chain IDs of a stack of layers, the base first (OCI image config, ChainID)."""
-    chain: list[str] = []
-    for diff_id in diff_ids:
-        link = f"{chain[-1]} {diff_id}" if chain else None
-        chain.append(
-            f"sha256:{hashlib.sha256(link.encode()).hexdigest()}" if link is not None else diff_id
-        )
-    return chain
-
-
-def layer_id(chain_id: str) -> str:
-    """Return the ID (64 hexadecimal digits) of a layer in a store."""
-    return hashlib.sha256(f"{SALT}{chain_id}".encode()).hexdigest()
-
-
 def link_name(identifier: str) -> str:
     """Return the name in ``overlay/l`` that stands for a layer in mount options."""
     digest = hashlib.sha256(identifier.encode()).digest()
     return b32encode(digest).decode()[:_LINK_LENGTH]
-
-
-def stored_layers(images: Sequence[LockedImage]) -> list[StoredLayer]:
-    """Return each layer of the images once, sorted by ID."""
-    found: dict[str, StoredLayer] = {}
-    for image in images:
-        ids = [layer_id(chain) for chain in chain_ids([each.diff_id for each in image.layers])]
-        for depth, locked in enumerate(image.layers):
-            parents = tuple(reversed(ids[:depth]))
-            found.setdefault(ids[depth], StoredLayer(ids[depth], parents, locked))
-    return [found[identifier] for identifier in sorted(found)]
 
 
 def label_of(images: Sequence[LockedImage]) -> str:

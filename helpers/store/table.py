@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, fields
 from typing import IO
 
-from helpers.store import tar
+from paack.helpers.store import tar
 
 _CHUNK = 1 << 20
 KINDS = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from fastcrc.crc64 import go_iso
 
-from helpers.store.tarheader import (
+from paack.helpers.store.tarheader import (
     BLOCK,
     BLOCK_DEVICE,
     CHAR,

@@ -7,23 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from helpers.lock.lock import LockedImage
-from helpers.progress import Meter, Reporter, count, human
-from helpers.registry.cache import Cache
-from helpers.store import layer as layers
-from helpers.store import tar
-from helpers.store.layer import Layer
-from helpers.store.limits import Unfit
-from helpers.store.store import (
-    StoredLayer,
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.progress import Meter, Reporter, count, human
+from paack.helpers.store import layer as layers
+from paack.helpers.store import tar
+from paack.helpers.store.layer import Layer
+from paack.helpers.store.limits import Unfit
+from paack.helpers.store.store import (
     begin_store,
     label_of,
     layer_record,
-    stored_layers,
     write_home,
     write_metadata,
 )
-from helpers.store.tarstream import TarStream
+from paack.helpers.store.tarstream import TarStream
 
 
 def write_store(

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from struct import pack
 from typing import IO
 
-from helpers.store import tar
-from helpers.store.tree import Tree
+from paack.helpers.store import tar
+from paack.helpers.store.tree import Tree
 
 _SEGMENT_LIMIT = 1 << 20
 _JSON = json.JSONEncoder(ensure_ascii=False)

@@ -13,8 +13,8 @@ from contextlib import suppress
 from struct import Struct
 from typing import IO
 
-from helpers.store import tar
-from helpers.store.tarheader import byte_sum
+from paack.helpers.store import tar
+from paack.helpers.store.tarheader import byte_sum
 
 _HEADER = Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
 _PAD = bytes(tar.BLOCK)

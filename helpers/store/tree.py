@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator
 
-from helpers.store import tar
+from paack.helpers.store import tar
 
 WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"

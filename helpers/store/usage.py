@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.registry.blob import digest_of
-from helpers.store import erofs
-from helpers.store.squashfs import Block, Squashfs, open_squashfs
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.store import erofs
+from paack.helpers.store.squashfs import Block, Squashfs, open_squashfs
 
 _BIG_DATA = b"overlay-images"
 _BIG_DATA_LIMIT = 8 << 20  # containers/storage and registries take no manifest of half of it

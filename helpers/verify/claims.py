@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from helpers.errors import RegistryError
-from helpers.layers.layer_package import RELEASE, VERSION, is_group_name
-from helpers.layers.partial_store import named_groups
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.rpm.device import image_names, unit_of
-from helpers.rpm.sbom import make_sbom
-from helpers.rpm.unpacked import PROVIDED, UnpackedRpm
-from helpers.store.table import show
-from helpers.verify.difference import Difference, compare
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import RegistryError
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.device import image_names, unit_of
+from paack.helpers.rpm.layer_package_name import RELEASE, VERSION, is_group_name
+from paack.helpers.rpm.partial_store import named_groups
+from paack.helpers.rpm.sbom import make_sbom
+from paack.helpers.rpm.unpacked import PROVIDED, UnpackedRpm
+from paack.helpers.store.table import show
+from paack.helpers.verify.difference import Difference, compare
 
 
 def needs_differences(package: UnpackedRpm) -> Iterator[Difference]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.run import run
-from helpers.store.table import show
+from paack.helpers.run import run
+from paack.helpers.store.table import show
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from helpers.errors import PaackError, ToolError, UsageError
-from helpers.hint import command
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.rpm.device import image_names
-from helpers.run import Result, require, run
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import PaackError, ToolError, UsageError
+from paack.helpers.hint import command
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.device import image_names
+from paack.helpers.run import Result, require, run
 
 SECONDS = 2  # how long a container may run
 _PARALLEL = 4
@@ -87,8 +87,8 @@ def start_all(store: Path, filesystem: str, wanted: Sequence[Candidate]) -> list
     text = json.dumps({**task, "wanted": [asdict(each) for each in wanted]})
     # The child dies with this process, and with it all that is in its namespaces.
     mortal = ["setpriv", "--pdeathsig=KILL", "--", "unshare", *_ISOLATED, "--"]
-    child = [sys.executable, "-m", "helpers.verify.trial"]
-    package = Path(__file__).resolve().parents[2]
+    child = [sys.executable, "-m", "paack.helpers.verify.trial"]
+    package = Path(__file__).absolute().parents[3]
     result = run([*mortal, *child], cwd=package, stdin=text.encode(), check=False)
     if result.status != 0:
         raise ToolError(f"no image can be started here\n{result.explain()}", hint=_HINT)

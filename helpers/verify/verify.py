@@ -12,29 +12,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.definition.reference import parse_source
-from helpers.errors import BuildError, LockError, UsageError, VerificationError
-from helpers.hint import command
-from helpers.layers.layer_package import is_group_file
-from helpers.layers.partial_store import KnownLayers, named_groups, own_layers, read_layers
-from helpers.lock.chain import chain_problems
-from helpers.lock.lock import Lock, LockedImage, read_lock
-from helpers.progress import Reporter, count
-from helpers.registry.cache import Cache
-from helpers.registry.fetch import fetch_images
-from helpers.registry.origin import ask_origins, check_cached
-from helpers.registry.registry import Registry
-from helpers.rpm.header import check_is_rpm
-from helpers.rpm.signature import signature_of
-from helpers.rpm.unpacked import UnpackedRpm, unpack
-from helpers.store.image_reader import read_image
-from helpers.store.store import StoredLayer, stored_layers
-from helpers.store.table import Table, differences, read_table
-from helpers.store.tar_store import write_store
-from helpers.verify.claims import list_differences, needs_differences, sbom_differences
-from helpers.verify.difference import Difference, difference_at, rpm_differences
-from helpers.verify.trial import candidates, start_all
-from helpers.workspace import workspace
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError, LockError, UsageError, VerificationError
+from paack.helpers.hint import command
+from paack.helpers.lock.lock import Lock, read_lock
+from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.progress import Reporter, count
+from paack.helpers.registry.fetch import fetch_images
+from paack.helpers.registry.origin import ask_origins, check_cached
+from paack.helpers.registry.registry import Registry
+from paack.helpers.rpm.header import check_is_rpm
+from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layers, read_layers
+from paack.helpers.rpm.signature import signature_of
+from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.table import Table, differences, read_table
+from paack.helpers.store.tar_store import write_store
+from paack.helpers.verify.chain import chain_problems
+from paack.helpers.verify.claims import list_differences, needs_differences, sbom_differences
+from paack.helpers.verify.difference import Difference, difference_at, rpm_differences
+from paack.helpers.verify.trial import candidates, start_all
+from paack.helpers.workspace import workspace
 
 _SHOWN = 50
 _HINT = "do not ship it: build it again, and see who changed it"

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.registry.oci_layout import ImageSpec, Packing, write_image
+from paack.helpers.oci.layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text, newer_erofs_utils

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.definition import load_definition
+from paack.helpers.definition.definition import load_definition
 from tests.support.product import Paack
 
 POD = "kind: Pod\nspec:\n  containers:\n  - {name: a, image: quay.io/acme/new:1}\n"

@@ -15,13 +15,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.diff.diff import diff
-from helpers.diff.side import Side
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import human
-from helpers.registry.oci_layout import ImageSpec, Packing, write_image
-from helpers.store.rootfs import Rootfs
-from helpers.store.table import Table
+from paack.helpers.diff.diff import diff
+from paack.helpers.diff.side import Side
+from paack.helpers.oci.layout import ImageSpec, Packing, write_image
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.progress import human
+from paack.helpers.store.rootfs import Rootfs
+from paack.helpers.store.table import Table
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import DefinitionError
-from helpers.kubernetes.kustomize import error_text, render
+from paack.helpers.errors import DefinitionError
+from paack.helpers.kubernetes.kustomize import error_text, render
 
 KLOG = 'E1129 06:25:56.367899    3198 run.go:72] "command failed" '
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: app}\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.definition import load_definition
-from helpers.kubernetes.kustomize_paths import unapplied
+from paack.helpers.definition.definition import load_definition
+from paack.helpers.kubernetes.kustomize_paths import unapplied
 from tests.support.product import Paack
 
 LIB = "/usr/lib/microshift"

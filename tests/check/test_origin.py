@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import ImageSpec, write_image
+from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.support.commands import MINIMAL_ENVIRONMENT, run
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.hostile_registry import HostileRegistry

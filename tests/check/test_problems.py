@@ -11,8 +11,9 @@ from textwrap import dedent
 
 import pytest
 
-from helpers.lock.lock import Lock, LockedImage, dump
-from helpers.registry.cache import Cache
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.lock.lock import Lock, dump
+from paack.helpers.oci.locked import LockedImage
 from tests.support.product import Paack
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import UsageError
-from helpers.printable import printable, web_address
-from helpers.registry.image_facts import ImageFacts, read_facts
-from helpers.report.budget import parse_budget
-from helpers.store.image_reader import read_image
-from helpers.store.squashfs import File, open_squashfs
-from helpers.store.table import differences, read_table
-from helpers.store.usage import apportion, read_store
+from paack.helpers.errors import UsageError
+from paack.helpers.oci.image_facts import ImageFacts, read_facts
+from paack.helpers.printable import printable, web_address
+from paack.helpers.report.budget import parse_budget
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.squashfs import File, open_squashfs
+from paack.helpers.store.table import differences, read_table
+from paack.helpers.store.usage import apportion, read_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 

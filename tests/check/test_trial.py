@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from helpers.registry.oci_layout import ImageSpec, write_image
-from helpers.run import Result
-from helpers.verify import trial
+from paack.helpers.oci.layout import ImageSpec, write_image
+from paack.helpers.run import Result
+from paack.helpers.verify import trial
 from tests.support.additional_store import AdditionalStore
 from tests.support.commands import run
 from tests.support.debian import busybox_rootfs, text_layer

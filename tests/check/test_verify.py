@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.lock.lock import LockedImage
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.registry.registry import Registry
-from helpers.store.image import ImageMaker
-from helpers.store.store import stored_layers
-from helpers.store.tar_store import write_store
-from helpers.verify.verify import Verifier
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import stored_layers
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.registry import Registry
+from paack.helpers.store.image import ImageMaker
+from paack.helpers.store.tar_store import write_store
+from paack.helpers.verify.verify import Verifier
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.product import newer_erofs_utils
@@ -455,7 +455,7 @@ def test_damage_anywhere_in_a_file_never_crashes(
 
 
 def test_a_blob_that_is_damaged_is_no_proof(store: Store, members: Mutable, tmp_path: Path) -> None:
-    from helpers.errors import VerificationError
+    from paack.helpers.errors import VerificationError
 
     cache = Cache(tmp_path / "cache")
     shutil.copytree(store.verifier.cache.root, cache.root)

@@ -17,7 +17,7 @@ import pytest
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from helpers.registry.oci_layout import ImageSpec, Packing, write_image
+from paack.helpers.oci.layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.gpg import Gpg, Key

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from helpers.registry.oci_layout import layout_of
+from paack.helpers.oci.layout import layout_of
 from tests.day.front import ENVIRONMENT, typed
 from tests.repo.publisher import snapshot
 from tests.support.product import REPOSITORY

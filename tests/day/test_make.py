@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.caller import TALK, tasks_of, variable_of
-from tasks.program import arguments_of_tasks
+from paack.commands.caller import TALK, tasks_of, variable_of
+from paack.commands.program import arguments_of_tasks
 from tests.day.front import ENVIRONMENT, MAKE
 from tests.support.product import REPOSITORY
 

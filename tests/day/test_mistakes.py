@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import layout_of
+from paack.helpers.oci.layout import layout_of
 from tests.day.front import BIN, ENVIRONMENT, FRONTS, typed
 from tests.support.commands import run
 from tests.support.product import REPOSITORY

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.templates import render
+from paack.helpers.templates import render
 from tests.device.packages import Packages
 from tests.device.shells import COMBINATIONS, DIAGONAL, Combination
 from tests.support.commands import run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-from helpers.templates import render
+from paack.helpers.templates import render
 from tests.device.doctor_host import GONE, THERE, DoctorHost, crio_host, without
 from tests.device.doctor_storage import FILES, Storage, dump, identifier, storages, usual
 from tests.device.packages import Packages

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.rpm import program
-from helpers.rpm.device import device_of
-from helpers.rpm.program import device_program
-from helpers.templates import render
+from paack.helpers.rpm import program
+from paack.helpers.rpm.device import device_of
+from paack.helpers.rpm.program import device_program
+from paack.helpers.templates import render
 from tests.unit.test_spec import package_of
 
 #: Number -> hash, of each release. A program that differs from the last one needs the next number.

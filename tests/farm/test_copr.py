@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.copr.project import choose_chroots, parse_project
-from helpers.errors import UsageError
+from paack.helpers.errors import UsageError
+from paack.helpers.farm.copr_project import choose_chroots, parse_project
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
 from tests.support.copr_server import CHROOTS, TOKEN, CoprServer, Fault

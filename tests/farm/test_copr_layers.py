@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import ImageSpec, write_image
+from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.farm.test_copr import FOUR, OWN, Farm
 from tests.support.copr_server import CoprServer
 from tests.support.farm import ARCHES
@@ -64,8 +64,8 @@ def test_layers_are_built_once(farm: Farm) -> None:
 def new_names(farm: Farm) -> None:
     """Give the layers other names, as a paack does whose files for the device are others."""
     code = farm.paack.home / "code"
-    for name in ("helpers", "specs", "tasks"):
-        shutil.copytree(REPOSITORY / name, code / name)
+    for name in ("helpers", "specs", "pages", "paack"):
+        shutil.copytree(REPOSITORY / name, code / name, symlinks=True)
     post = code / "specs/device/store.mount.j2"
     post.write_text(f"# Another paack\n{post.read_text()}")
     farm.paack.environment["PYTHONPATH"] = str(code)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import ImageSpec, write_image
+from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.support import fake_mock
 from tests.support.commands import MINIMAL_ENVIRONMENT
 from tests.support.farm import (

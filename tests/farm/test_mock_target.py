@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.errors import UsageError
-from helpers.rpm.mock_target import Target, find_target, target_names
+from paack.helpers.errors import UsageError
+from paack.helpers.farm.mock_target import Target, find_target, target_names
 
 _ARCH = "config_opts['target_arch'] = 'aarch64'\n"
 _DEFAULT = Path("/var/lib/mock")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.definition.redistribution import why_refused
-from helpers.definition.reference import parse_reference
+from paack.helpers.definition.redistribution import why_refused
+from paack.helpers.oci.reference import parse_reference
 
 _REFUSED = (
     "registry.redhat.io/ubi9/ubi:1",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import ImageSpec, write_image
+from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.oddities import LayerTar

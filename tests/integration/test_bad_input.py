@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from helpers.lock.lock import Lock, dump, read_lock
-from helpers.registry import oci
-from helpers.registry.blob import digest_of
-from helpers.registry.cache import Cache
-from helpers.registry.oci_layout import ImageSpec, Packing, write_image
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.lock.lock import Lock, dump, read_lock
+from paack.helpers.oci import manifest as oci
+from paack.helpers.oci.layout import ImageSpec, Packing, write_image
 from tests.support import oddities
 from tests.support.hostile_registry import HostileRegistry
 from tests.support.oddities import LayerTar

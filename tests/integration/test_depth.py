@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.reference import parse_source
-from helpers.lock.depth import most_layers
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.registry.oci_layout import ImageSpec, write_image
-from helpers.registry.resolution import MOST_LAYERS, locked_image
-from helpers.rpm.device import mount_point_of
-from helpers.store.image import image_maker, make_image
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.layout import ImageSpec, write_image
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.plan.depth import most_layers
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.resolution import MOST_LAYERS, locked_image
+from paack.helpers.rpm.device import mount_point_of
+from paack.helpers.store.image import image_maker, make_image
 from tests.support.debian import busybox_rootfs
 from tests.support.oddities import LayerTar
 from tests.support.podman import ALL_KINDS, Kind, Podman
@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         config = cache.read(json.loads(raw)["config"]["digest"])
         source = parse_source(f"oci:x:localhost/deep:{count}")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("helpers.registry.resolution.MOST_LAYERS", MOST_LAYERS + 1)
+            patch.setattr("paack.helpers.registry.resolution.MOST_LAYERS", MOST_LAYERS + 1)
             images.append(locked_image(source, "x86_64", None, raw, config))
     target = base / "store.squashfs"
     make_image(target, image_maker("squashfs"), images, cache, Reporter())

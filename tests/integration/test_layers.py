@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.lock.lock import read_lock
-from helpers.store.image_reader import read_image
+from paack.helpers.lock.lock import read_lock
+from paack.helpers.store.image_reader import read_image
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.debian import push_multiarch

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from helpers.definition.reference import parse_source
-from helpers.progress import Reporter
-from helpers.registry.blob import digest_of
-from helpers.registry.cache import Cache
-from helpers.registry.registry import Registry as Images
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.registry import Registry as Images
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.image_directory import Compression, MediaTypes
 from tests.support.registry import Registry

@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 
-from helpers.errors import PaackError
-from helpers.registry.blob import digest_of
-from helpers.store import layer
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.errors import PaackError
+from paack.helpers.store import layer
 from tests.support.debian import push_multiarch
 from tests.support.podman import KINDS, Kind, Podman
 from tests.support.product import Paack, definition_text, store_image, unpack_rpm

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import RegistryError
-from helpers.registry import oci
-from helpers.registry.blob import digest_of
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.errors import RegistryError
+from paack.helpers.oci import manifest as oci
 from tests.support.hostile_registry import HostileRegistry
 from tests.support.podman import ALL_KINDS, Kind, Podman
 from tests.support.podman_service import PodmanService

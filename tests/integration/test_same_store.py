@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.cache import Cache
+from paack.helpers.blobs.cache import Cache
 from tests.support import debian13, debian_sid, oddities
 from tests.support.cache import cache_dir
 from tests.support.debian import busybox_rootfs
@@ -22,10 +22,10 @@ from tests.unit.images import put_image, squashfs_of
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.store.image import image_maker, make_image
+from paack.helpers.lock.lock import LockedImage, LockedLayer
+from paack.helpers.progress import Reporter
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.store.image import image_maker, make_image
 record, cache, target = sys.argv[1:]
 fields = json.loads(record)
 fields["layers"] = tuple(LockedLayer(**layer) for layer in fields["layers"])

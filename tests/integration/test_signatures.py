@@ -168,7 +168,7 @@ def test_a_key_that_is_not_there(signers: Signers, tmp_path: Path) -> None:
 
 
 def test_an_image_on_this_machine_is_subject_to_it_too(signers: Signers, tmp_path: Path) -> None:
-    from helpers.registry.oci_layout import ImageSpec, write_image
+    from paack.helpers.oci.layout import ImageSpec, write_image
     from tests.unit.images import small_layer
 
     paack = signers.paack(tmp_path)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.microshift.version import rpm_version, set_name
+from paack.helpers.microshift.version import rpm_version, set_name
 from tests.microshift.release_info import CORE_INFO, OLM_INFO, SHARE, info_rpm
 from tests.microshift.stand_in import VERSION, fake_release, write_files
 from tests.support.host import Host

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.definition.dump import dump_definitions
-from helpers.microshift.check import check_set
-from helpers.microshift.image_set import load_set
-from helpers.microshift.microshift import definitions
+from paack.helpers.definition.dump import dump_definitions
+from paack.helpers.microshift.check import check_set
+from paack.helpers.microshift.image_set import load_set
+from paack.helpers.microshift.microshift import definitions
 from tests.microshift.stand_in import OCP, QUAY, VERSION, fake_release, write_files
 from tests.support.commands import run
 from tests.support.product import Paack

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.errors import DefinitionError
-from helpers.microshift.payload import NAMES, release_files
+from paack.helpers.errors import DefinitionError
+from paack.helpers.microshift.payload import NAMES, release_files
 from tests.microshift.stand_in import QUAY, REDHAT, Registries, layers_of, write_files
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.image_directory import RPM_ARCHES, Digests

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from helpers.definition.definition import Definition, Package, load_definition
-from helpers.definition.dump import dump_definitions
-from helpers.definition.reference import Source
-from helpers.lock.lock import LockedImage
-from helpers.microshift.image_set import ImageSet, find_set, load_set, set_files
-from helpers.microshift.microshift import PATH, all_definitions, definitions
-from helpers.microshift.needs_of_set import missing_needs
-from helpers.microshift.pull_secret import wants_pull_secret
-from helpers.microshift.release import ARCHES, CORE, PAUSES
-from helpers.microshift.set_document import dump_set
-from helpers.rpm.spec import Contents, render_spec
+from paack.helpers.definition.definition import Definition, Package, load_definition
+from paack.helpers.definition.dump import dump_definitions
+from paack.helpers.microshift.image_set import ImageSet, find_set, load_set, set_files
+from paack.helpers.microshift.microshift import PATH, all_definitions, definitions
+from paack.helpers.microshift.needs_of_set import missing_needs
+from paack.helpers.microshift.release import ARCHES, CORE, PAUSES
+from paack.helpers.microshift.set_document import dump_set
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import Source
+from paack.helpers.registry.pull_secret import wants_pull_secret
+from paack.helpers.rpm.spec import Contents, render_spec
 from tests.support.commands import run
 from tests.support.product import REPOSITORY, Paack
 

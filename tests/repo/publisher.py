@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.progress import Reporter
-from helpers.repo.verify import verify_repo
+from paack.helpers.progress import Reporter
+from paack.helpers.repo.verify import verify_repo
 from tests.support.gpg import Gpg, Key
 from tests.support.product import Paack
 from tests.support.tiny_rpm import Tiny

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.registry.oci_layout import layout_of
+from paack.helpers.oci.layout import layout_of
 from tests.repo.conftest import NewDnf, NewPublisher
 from tests.repo.publisher import Publisher, packages, snapshot
 from tests.support.product import REPOSITORY

@@ -8,15 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from helpers.errors import BuildError, PublishError, UsageError
-from helpers.progress import Reporter
-from helpers.repo.repo_file import check_name, check_url, dump_repo, mirror_list, published_url
-from helpers.repo.site import File, LocalSite
-from helpers.repo.site_rsync import RsyncSite, site_of
-from helpers.rpm.evr import in_order
-from helpers.rpm.header import read_headers
-from helpers.rpm.sign import key_name
-from helpers.run import held
+from paack.helpers.errors import BuildError, PublishError, UsageError
+from paack.helpers.progress import Reporter
+from paack.helpers.repo.repo_file import (
+    check_name,
+    check_url,
+    dump_repo,
+    mirror_list,
+    published_url,
+)
+from paack.helpers.repo.site import File, LocalSite
+from paack.helpers.repo.site_rsync import RsyncSite, site_of
+from paack.helpers.rpm.evr import in_order
+from paack.helpers.rpm.header import read_headers
+from paack.helpers.rpm.sign import key_name
+from paack.helpers.run import held
 
 URL = "https://host.example.com/a"
 

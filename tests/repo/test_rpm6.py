@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.rpm import header, sign
-from helpers.rpm.sign import Key as PublicKey
-from helpers.rpm.sign import Signer, sign_rpm
-from helpers.run import Result
+from paack.helpers.rpm import header, sign
+from paack.helpers.rpm.sign import Key as PublicKey
+from paack.helpers.rpm.sign import Signer, sign_rpm
+from paack.helpers.run import Result
 from tests.repo.conftest import NewPublisher
 from tests.support.commands import run
 from tests.support.gpg import Gpg, Key

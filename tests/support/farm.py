@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.registry.oci_layout import ImageSpec, layer_of, write_image
+from paack.helpers.oci.layout import ImageSpec, layer_of, write_image
 from tests.support import oddities
 from tests.support.cache import cache_dir
 from tests.support.commands import MINIMAL_ENVIRONMENT, run

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from helpers.registry import oci
+from paack.helpers.oci import manifest as oci
 
 _REFERENCE = "org.opencontainers.image.ref.name"
 

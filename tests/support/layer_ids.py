@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.lock.lock import Lock
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.store import store
-from helpers.store.image import image_maker, make_image
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.lock.lock import Lock
+from paack.helpers.progress import Reporter
+from paack.helpers.store import store
+from paack.helpers.store.image import image_maker, make_image
 from tests.support.podman import Podman
 
 

@@ -23,7 +23,7 @@ class Paack:
     registries_conf: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
     repository: Path = REPOSITORY
-    program: str = "import tasks; tasks.main()"
+    program: str = "from paack.commands import main; main()"
 
     @property
     def output(self) -> Path:

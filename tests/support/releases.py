@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.lock.lock import read_lock
+from paack.helpers.lock.lock import read_lock
 from tests.support.debian import busybox_rootfs, push_multiarch, text_layer
 from tests.support.image_directory import Digests
 from tests.support.layer_ids import make_unsalted

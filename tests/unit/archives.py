@@ -13,9 +13,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from helpers.store import tar
-from helpers.store.tarstream import TarStream
-from helpers.store.tree import Node, Tree
+from paack.helpers.store import tar
+from paack.helpers.store.tarstream import TarStream
+from paack.helpers.store.tree import Node, Tree
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.tree import ROOT, Record, read_tree

@@ -9,12 +9,12 @@ import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Reporter
-from helpers.registry.blob import digest_of
-from helpers.registry.cache import Cache
-from helpers.store.image import image_maker, make_image
-from helpers.store.tar_store import write_store
+from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.progress import Reporter
+from paack.helpers.store.image import image_maker, make_image
+from paack.helpers.store.tar_store import write_store
 from tests.support.oddities import LayerTar
 
 CREATED = "2024-05-06T07:08:09Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.arch import OCI_ARCH, oci_arch, rpm_arch
+from paack.helpers.arch import OCI_ARCH, oci_arch, rpm_arch
 from tests.support.commands import run
 
 # https://go.dev/doc/install/source#environment; uname(1) and rpm call the machines otherwise

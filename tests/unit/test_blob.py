@@ -15,8 +15,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import VerificationError
-from helpers.registry.blob import BlobReader, Compression, detect_compression, digest_of, is_digest
+from paack.helpers.blobs.blob import (
+    BlobReader,
+    Compression,
+    detect_compression,
+    digest_of,
+    is_digest,
+)
+from paack.helpers.errors import VerificationError
 
 CONTENT = b"".join(b"line %d of a layer\n" % number for number in range(60_000))
 HALF = len(CONTENT) // 2

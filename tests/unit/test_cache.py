@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import VerificationError
-from helpers.registry.cache import Cache, default_cache
+from paack.helpers.blobs.cache import Cache, default_cache
+from paack.helpers.errors import VerificationError
 
 
 @given(st.binary(max_size=100))

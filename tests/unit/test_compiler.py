@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from helpers.errors import BuildError, VerificationError
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.squashfs.compression import Compressor
-from helpers.store.blocks import BlockWriter, ContentWriter
-from helpers.store.compiled_layer import CONTENT, Content
-from helpers.store.squashfs_store import SETTINGS
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError, VerificationError
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.store.blocks import BlockWriter, ContentWriter
+from paack.helpers.store.compiled_layer import CONTENT, Content
+from paack.helpers.store.squashfs_store import SETTINGS
 from tests.support import oddities
 from tests.unit.images import put_image, small_layer, squashfs_of
 

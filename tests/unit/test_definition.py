@@ -13,16 +13,21 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.definition.definition import Definition, Package, definition_schema, load_definition
-from helpers.definition.yaml_format import (
+from paack.helpers.definition.definition import (
+    Definition,
+    Package,
+    definition_schema,
+    load_definition,
+)
+from paack.helpers.definition.yaml_format import (
     ArchDocument,
     DefinitionDocument,
     ImageDocument,
     ImagePathDocument,
     PackageDocument,
 )
-from helpers.errors import DefinitionError, DefinitionErrors
-from helpers.schema import json_schema
+from paack.helpers.errors import DefinitionError, DefinitionErrors
+from paack.helpers.schema import json_schema
 from tests.support.product import REPOSITORY
 
 SCHEMA = REPOSITORY / "schema" / "definition.schema.json"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.definition import load_definition
-from helpers.definition.reference import parse_source
-from helpers.errors import RegistryError
-from helpers.lock.depth import deep_images, most_layers
-from helpers.lock.lock import Lock, LockedImage, LockedLayer
-from helpers.registry.cache import Cache
-from helpers.registry.resolution import MOST_LAYERS, check_image
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.definition.definition import load_definition
+from paack.helpers.errors import RegistryError
+from paack.helpers.lock.lock import Lock
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.plan.depth import deep_images, most_layers
+from paack.helpers.registry.resolution import MOST_LAYERS, check_image
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = LockedImage(

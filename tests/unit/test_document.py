@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.document import Located, Problems, Text, bind, key, load, suggest, yaml_fields
-from helpers.errors import DefinitionError, DefinitionErrors
+from paack.helpers.document import Located, Problems, Text, bind, key, load, suggest, yaml_fields
+from paack.helpers.errors import DefinitionError, DefinitionErrors
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import errors
-from helpers.errors import (
+from paack.helpers import errors
+from paack.helpers.errors import (
     EXIT_CODES,
     DefinitionError,
     DefinitionErrors,

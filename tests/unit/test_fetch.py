@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.reference import Source, parse_source
-from helpers.errors import RegistryError
-from helpers.lock.lock import LockedImage, LockedLayer
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.registry.fetch import fetch_images, to_fetch
-from helpers.registry.registry import Registry
-from helpers.store.store import StoredLayer, stored_layers
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import RegistryError
+from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source, parse_source
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.fetch import fetch_images, to_fetch
+from paack.helpers.registry.registry import Registry
 from tests.unit.images import put_image, small_layer
 
 _SECONDS = 30.0

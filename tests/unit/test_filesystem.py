@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.definition import Definition, load_definition
-from helpers.definition.reference import Source
-from helpers.errors import LockError
-from helpers.lock.changes import changes
-from helpers.lock.filesystem import chosen, unknown_filesystems, with_filesystems
-from helpers.lock.lock import Lock, LockedImage, LockedLayer, dump, read_lock
+from paack.helpers.definition.definition import Definition, load_definition
+from paack.helpers.errors import LockError
+from paack.helpers.lock.changes import changes
+from paack.helpers.lock.filesystem import chosen, unknown_filesystems, with_filesystems
+from paack.helpers.lock.lock import Lock, dump, read_lock
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source
 
 DIGEST = f"sha256:{'a' * 64}"
 

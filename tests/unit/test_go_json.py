@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.registry.go_json import JSONProblem, ListOf, MapOf, Scalar, Struct, decode, read
+from paack.helpers.oci.go_json import JSONProblem, ListOf, MapOf, Scalar, Struct, decode, read
 
 INNER = Struct({"Name": Scalar.TEXT, "Test": ListOf(Scalar.TEXT)})
 OUTER = Struct(

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.definition.definition import load_definition
-from helpers.errors import LockError
-from helpers.layers.check import group_findings
-from helpers.layers.group import (
+from paack.helpers.check.layers import group_findings
+from paack.helpers.definition.definition import load_definition
+from paack.helpers.errors import LockError
+from paack.helpers.lock.group import (
     LIMIT,
     SMALL,
     check_groups,
@@ -24,9 +24,10 @@ from helpers.layers.group import (
     layers_of,
     with_groups,
 )
-from helpers.lock.contents import group_packages
-from helpers.lock.lock import Lock, LockedGroup, LockedImage, LockedLayer, read_lock, write_lock
-from helpers.store.store import stored_layers
+from paack.helpers.lock.lock import Lock, LockedGroup, read_lock, write_lock
+from paack.helpers.oci.chain import stored_layers
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.plan.contents import group_packages
 
 MB = 1_000_000
 Ids = tuple[str, ...]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import hint
-from helpers.hint import command, set_wording, worded
+from paack.helpers import hint
+from paack.helpers.hint import command, set_wording, worded
 
 
 @pytest.fixture(autouse=True)

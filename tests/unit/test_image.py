@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from helpers.errors import BuildError, ToolError
-from helpers.run import Result
-from helpers.store.image import ImageMaker, _check_result, image_maker
-from helpers.store.squashfs_store import BLOCK_SIZE
-from helpers.store.store import LAYOUT
+from paack.helpers.errors import BuildError, ToolError
+from paack.helpers.run import Result
+from paack.helpers.store.image import ImageMaker, _check_result, image_maker
+from paack.helpers.store.squashfs_store import BLOCK_SIZE
+from paack.helpers.store.store import LAYOUT
 
 EROFS = ImageMaker("erofs", "mkfs.erofs", "1")
 

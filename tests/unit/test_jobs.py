@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from helpers.errors import BuildError
-from helpers.jobs import Lanes, run_jobs
-from helpers.run import run
+from paack.helpers.errors import BuildError
+from paack.helpers.jobs import Lanes, run_jobs
+from paack.helpers.run import run
 
 
 def test_results_are_in_order() -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import VerificationError
-from helpers.registry.blob import Compression, digest_of
-from helpers.store import layer as layers
+from paack.helpers.blobs.blob import Compression, digest_of
+from paack.helpers.errors import VerificationError
+from paack.helpers.store import layer as layers
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.archives import records_of, tree_of

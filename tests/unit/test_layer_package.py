@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from helpers.layers import layer_package
-from helpers.layers.group import layers_of
-from helpers.layers.layer_package import GroupPackage, is_group_file, needing
-from helpers.lock.lock import LockedGroup, LockedImage
-from helpers.rpm import spec
-from helpers.store import store
-from helpers.templates import render
+from paack.helpers.lock.group import layers_of
+from paack.helpers.lock.lock import LockedGroup
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.plan import layer_package
+from paack.helpers.plan.layer_package import GroupPackage, needing
+from paack.helpers.rpm import spec
+from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.store import store
+from paack.helpers.templates import render
 from tests.unit.test_group import MB, image
 
 ONE = image("quay.io/a/b:1", ("a", 60 * MB), ("b", 3 * MB), ("c", MB))

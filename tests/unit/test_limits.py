@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.reference import Source, parse_source
-from helpers.errors import BuildError
-from helpers.lock.lock import LockedImage
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.registry.registry import Registry
-from helpers.store import tar
-from helpers.store.limits import SHOWN, losses
-from helpers.store.needs import filesystems_of
-from helpers.store.tar_store import write_store
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import BuildError
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import Source, parse_source
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.registry import Registry
+from paack.helpers.store import tar
+from paack.helpers.store.limits import SHOWN, losses
+from paack.helpers.store.needs import filesystems_of
+from paack.helpers.store.tar_store import write_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.images import put_image, small_layer

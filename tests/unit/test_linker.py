@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.store.image_reader import read_image
-from helpers.store.squashfs import Block, open_squashfs
-from helpers.store.squashfs_store import BLOCK_SIZE
-from helpers.store.store import stored_layers
-from helpers.store.table import Table, differences, read_table
-from helpers.store.tar_store import write_store
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import stored_layers
+from paack.helpers.progress import Reporter
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.squashfs import Block, open_squashfs
+from paack.helpers.store.squashfs_store import BLOCK_SIZE
+from paack.helpers.store.table import Table, differences, read_table
+from paack.helpers.store.tar_store import write_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.tree import ROOT, diff_trees, read_tree

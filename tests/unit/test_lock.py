@@ -12,15 +12,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.definition.definition import load_definition
-from helpers.definition.reference import Source
-from helpers.errors import LockError
-from helpers.lock.changes import changes
-from helpers.lock.lock import (
+from paack.helpers.definition.definition import load_definition
+from paack.helpers.errors import LockError
+from paack.helpers.lock.changes import changes
+from paack.helpers.lock.lock import (
     Lock,
     LockedGroup,
-    LockedImage,
-    LockedLayer,
     check_lock,
     dump,
     lock_path,
@@ -30,6 +27,8 @@ from helpers.lock.lock import (
     wanted,
     write_lock,
 )
+from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.reference import Source
 
 digests = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
 layers = st.builds(LockedLayer, digests, st.integers(0, 1 << 62), digests)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.errors import DefinitionError
-from helpers.kubernetes.manifests import read_manifests
+from paack.helpers.errors import DefinitionError
+from paack.helpers.kubernetes.manifests import read_manifests
 from tests.support.tree import read_tree
 from tests.unit.archives import GNU_TAR, extracted, members_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.layers.group import layers_of
-from helpers.layers.partial_store import KnownLayers, own_layers, read_layers
-from helpers.lock.lock import Lock, LockedGroup
-from helpers.registry.cache import Cache
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.lock.group import layers_of
+from paack.helpers.lock.lock import Lock, LockedGroup
+from paack.helpers.rpm.partial_store import KnownLayers, own_layers, read_layers
 from tests.unit.images import put_image, small_layer
 from tests.unit.test_group import MB, image
 from tests.unit.test_layer_package import GROUP, IDS, ONE, made

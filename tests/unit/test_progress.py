@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.progress import Meter, Reporter, count, human, shorten
+from paack.helpers.progress import Meter, Reporter, count, human, shorten
 
 LABEL = "fetch   registry.example/team/service@sha256:0123 (x86_64)"
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.definition.reference import (
+from paack.helpers.oci.reference import (
     FILE_TRANSPORTS,
     ReferenceProblem,
     parse_reference,

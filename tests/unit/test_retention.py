@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from helpers.repo.repodata import Entry
-from helpers.repo.retention import without_old_sources
+from paack.helpers.repo.repodata import Entry
+from paack.helpers.repo.retention import without_old_sources
 
 OLD, NEW = (f"container-layers-{letter * 24}" for letter in "ab")
 

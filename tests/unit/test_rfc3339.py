@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.registry.rfc3339 import parse_time, utc
+from paack.helpers.oci.rfc3339 import parse_time, utc
 
 
 @pytest.mark.parametrize(

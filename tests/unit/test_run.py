@@ -12,9 +12,9 @@ from typing import IO
 
 import pytest
 
-from helpers import run as runner
-from helpers.errors import BuildError, ToolError
-from helpers.run import PACKAGES, Result, feed, mask, require, run, secret, watch
+from paack.helpers import run as runner
+from paack.helpers.errors import BuildError, ToolError
+from paack.helpers.run import PACKAGES, Result, feed, mask, require, run, secret, watch
 from tests.support.product import REPOSITORY
 
 PYTHON = sys.executable

@@ -15,10 +15,10 @@ from spdx_tools.spdx.model.document import Document
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.rpm import sbom
-from helpers.rpm.sbom import Subject, make_sbom
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm import sbom
+from paack.helpers.rpm.sbom import Subject, make_sbom
 from tests.unit.images import put_image, small_layer
 
 SUBJECT = Subject("app", "1.0~rc1^2+x", "3.el9", "x86_64", 1_700_000_000)

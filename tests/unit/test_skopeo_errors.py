@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.definition.reference import parse_source
-from helpers.errors import NoSuchImage, RegistryError, UsageError
-from helpers.progress import Reporter
-from helpers.registry.cache import Cache
-from helpers.registry.oci_layout import ImageSpec, write_image
-from helpers.registry.registry import Registry
-from helpers.registry.skopeo_errors import explain
-from helpers.run import Result
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import NoSuchImage, RegistryError, UsageError
+from paack.helpers.oci.layout import ImageSpec, write_image
+from paack.helpers.oci.reference import parse_source
+from paack.helpers.progress import Reporter
+from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo_errors import explain
+from paack.helpers.run import Result
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
 from tests.unit.images import small_layer

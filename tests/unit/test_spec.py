@@ -12,13 +12,13 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from helpers.definition.definition import Package, load_definition
-from helpers.definition.yaml_format import _DEPENDENCY, _OBSOLETE, _VERSION
-from helpers.errors import DefinitionError
-from helpers.kubernetes.manifests import Manifests, read_manifests
-from helpers.registry.cache import Cache
-from helpers.rpm.rpm import build_rpm, build_srpm, make_topdir
-from helpers.rpm.spec import Contents, render_spec
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.definition.definition import Package, load_definition
+from paack.helpers.definition.yaml_format import _DEPENDENCY, _OBSOLETE, _VERSION
+from paack.helpers.errors import DefinitionError
+from paack.helpers.kubernetes.manifests import Manifests, read_manifests
+from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir
+from paack.helpers.rpm.spec import Contents, render_spec
 from tests.unit.archives import members_of
 from tests.unit.images import put_image, small_layer
 

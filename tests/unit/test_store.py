@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import VerificationError
-from helpers.lock.lock import LockedImage
-from helpers.registry.cache import Cache
-from helpers.store.store import _big_data_file, chain_ids, layer_id, link_name, stored_layers
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.errors import VerificationError
+from paack.helpers.oci.chain import chain_ids, layer_id, stored_layers
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.store.store import _big_data_file, link_name
 from tests.support import oddities
 from tests.unit.archives import members_of
 from tests.unit.images import contents_of, pack, put_image, small_layer, store_of

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.squashfs import layout
-from helpers.squashfs.compression import Compressor
-from helpers.squashfs.directories import Entry
-from helpers.squashfs.inodes import FileData, Inode, LimitError
-from helpers.squashfs.tables import DATA_START, SquashfsTables
-from helpers.store.image_reader import read_image
-from helpers.store.squashfs_store import SETTINGS
-from helpers.store.table import Row
+from paack.helpers.squashfs import layout
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.directories import Entry
+from paack.helpers.squashfs.inodes import FileData, Inode, LimitError
+from paack.helpers.squashfs.tables import DATA_START, SquashfsTables
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.squashfs_store import SETTINGS
+from paack.helpers.store.table import Row
 
 BLOCK_SIZE = 1 << 17
 Fill = Callable[[SquashfsTables, int], list[Entry]]

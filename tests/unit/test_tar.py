@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.store import tar
-from helpers.store.tarheader import byte_sum, pax_records
-from helpers.store.tree import Refusal, Tree
+from paack.helpers.store import tar
+from paack.helpers.store.tarheader import byte_sum, pax_records
+from paack.helpers.store.tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.oddities import LayerTar

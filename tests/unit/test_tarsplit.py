@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.store import tar, tarsplit
-from helpers.store.tree import Tree
+from paack.helpers.store import tar, tarsplit
+from paack.helpers.store.tree import Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.archives import Archive, archives, chunked, data_of

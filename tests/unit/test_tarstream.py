@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.run import feed
-from helpers.store import tar
-from helpers.store.tarstream import _SENDFILE_FROM, TarStream, _header, _record
+from paack.helpers.run import feed
+from paack.helpers.store import tar
+from paack.helpers.store.tarstream import _SENDFILE_FROM, TarStream, _header, _record
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.tree import ROOT, diff_trees, read_tree

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from helpers import errors
-from helpers.definition.definition import definition_schema
-from helpers.hint import command as hint_command
-from helpers.run import secret
-from tasks.caller import as_called, from_make
-from tasks.collection import ns
-from tasks.command import command
-from tasks.program import POSITIONAL, arguments_of, arguments_of_tasks, name_positional
+from paack.commands.caller import as_called, from_make
+from paack.commands.collection import ns
+from paack.commands.command import command
+from paack.commands.program import POSITIONAL, arguments_of, arguments_of_tasks, name_positional
+from paack.helpers import errors
+from paack.helpers.definition.definition import definition_schema
+from paack.helpers.hint import command as hint_command
+from paack.helpers.run import secret
 from tests.support.product import Paack
 
 NAMED = {

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 
-from helpers.store import tar
-from helpers.store.tree import Refusal, Tree
+from paack.helpers.store import tar
+from paack.helpers.store.tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.tree import ROOT, Record, diff_trees, read_tree

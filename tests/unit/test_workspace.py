@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from helpers.workspace import sweep, workspace
+from paack.helpers.workspace import sweep, workspace
 from tests.support.product import REPOSITORY
 
 CHILD = """
 import sys
 from pathlib import Path
-from helpers.workspace import workspace
+from paack.helpers.workspace import workspace
 with workspace(Path(sys.argv[1])) as work:
     (work / "sub").mkdir()
     (work / "sub" / "file").write_text("x")

@@ -1,0 +1,1 @@
+"""Blobs: compressed or not, by digest, and the cache that keeps them."""

@@ -1,0 +1,1 @@
+"""Building elsewhere: mock on this machine, Copr on its own."""

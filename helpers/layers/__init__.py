@@ -1,1 +1,0 @@
-"""Layers that several packages share, in packages of their own."""

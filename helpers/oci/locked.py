@@ -1,0 +1,37 @@
+"""Images and layers by digest: what a lock pins, and every later step takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LockedLayer:
+    """A layer: digest and size (bytes) of its blob, digest of its uncompressed tar."""
+
+    digest: str
+    size: int
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedImage:
+    """An image of one arch. ``list`` is the digest of the index that names it, if one does.
+
+    ``filesystem`` is what holds all of its files, where a package of it leaves that to paack.
+    """
+
+    source: str
+    arch: str
+    names: tuple[str, ...]
+    list: str | None
+    manifest: str
+    config: str
+    created: str
+    layers: tuple[LockedLayer, ...]
+    filesystem: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layer blobs."""
+        return sum(layer.size for layer in self.layers)

@@ -1,0 +1,1 @@
+"""The plan: which packages, specs and contents follow from a definition and its lock."""

@@ -1,0 +1,5 @@
+"""``python -m paack``: the program."""
+
+from paack.commands import main
+
+main()
