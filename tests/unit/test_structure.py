@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +42,13 @@ PARTS = {
     "definition/yaml_format": "definition/definition",
     "schema": "definition/definition",
 }
+#: The folders of helpers/, and the modules beside them: each imports only what stands before it.
+ORDER = [
+    "hint", "errors", "arch", "crc", "jobs", "licenses", "printable", "progress", "templates",
+    "workspace", "run", "document", "schema", "product", "clean",
+    "squashfs", "blobs", "oci", "definition", "registry", "store", "kubernetes", "lock", "rpm",
+    "check", "plan", "verify", "report", "diff", "build", "demo", "farm", "microshift", "repo",
+]  # fmt: skip
 STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}
 STARTING = ("system", "popen", "exec", "spawn", "posix_spawn", "fork", "startfile")
 
@@ -147,3 +154,24 @@ def test_tests_mirror_the_modules() -> None:
     assert sorted(tests - {"tasks", "structure"}) == sorted(Path(each).name for each in PURE)
     assert modules > PURE | PARTS.keys()
     assert set(PARTS.values()) < PURE
+
+
+def upward(source: str, imported: Iterable[str]) -> list[str]:
+    """Return what a module of ``helpers`` imports from a folder at or after its own in ORDER."""
+    place = ORDER.index(source.split("/")[0])
+    folders = {name.split(".")[2] for name in imported if name.startswith("paack.helpers.")}
+    return sorted(name for name in folders if ORDER.index(name) > place)
+
+
+@pytest.mark.parametrize("path", HELPERS, ids=named)
+def test_no_folder_imports_upward(path: Path) -> None:
+    source = path.relative_to(REPOSITORY / "helpers").with_suffix("").as_posix()
+    if source != "__init__":
+        assert not upward(source, modules(path))
+
+
+def test_an_upward_import_is_seen() -> None:
+    assert upward("oci/manifest", ["paack.helpers.blobs.blob", "paack.helpers.lock.lock"]) == [
+        "lock"
+    ]
+    assert not upward("lock/lock", ["paack.helpers.oci.locked", "json"])
