@@ -1,7 +1,8 @@
-"""The demo: images made from files of this repository, packaged for two arches, and shown."""
+"""The demo: images made from files of paack's own, packaged for two arches, and shown."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from paack.helpers.arch import OCI_ARCH
 from paack.helpers.build import Builder
 from paack.helpers.oci.layout import layout_of
 from paack.helpers.run import run
+from paack.helpers.templates import ROOT
 
 DEMO = Path("images/demo")
 ARCHES = tuple(OCI_ARCH)[:2]
@@ -18,11 +20,15 @@ def run_demo(builder: Builder) -> str:
     """Build the demo's RPMs and return a description of what is in them.
 
     They have an output directory of their own below the builder's, so that they are not
-    published with what was built for devices.
+    published with what was built for devices. Outside a clone the definition is copied there.
     """
-    layout_of(DEMO / "rootfs", Path("_output/demo/layout"), ARCHES)
     apart = replace(builder, output=builder.output / "demo")
-    rpms = apart.rpms(DEMO / "demo.yaml")
+    base = Path() if DEMO.exists() else apart.output
+    if not DEMO.exists():
+        shutil.copytree(ROOT / DEMO, base / DEMO, dirs_exist_ok=True)
+    # Where the definition looks for it: the lock, and so the RPMs, name the relative path.
+    layout_of(base / DEMO / "rootfs", base / "_output/demo/layout", ARCHES)
+    rpms = apart.rpms(base / DEMO / "demo.yaml")
     return "\n".join(describe(rpm) for rpm in rpms)
 
 

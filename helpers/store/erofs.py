@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastcrc.crc32 import iscsi
-
+from paack.helpers.crc import crc32c
 from paack.helpers.store.table import Row, Table
 
 _SUPERBLOCK = struct.Struct("<III BBH QQ III I 16s 16s I HHH BB I Q")
@@ -145,7 +144,7 @@ class _Image:
         block = bytearray(self._data[_START : self._block])
         block[4:8] = bytes(4)
         # Linux's crc32c does not invert its result.
-        if iscsi(bytes(block)) ^ 0xFFFFFFFF != checksum:
+        if crc32c(bytes(block)) ^ 0xFFFFFFFF != checksum:
             raise ValueError("the superblock's checksum is wrong")
 
     def _inode(self, nid: int) -> _Inode:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fastcrc.crc64 import go_iso
-
+from paack.helpers.crc import crc64_iso
 from paack.helpers.store.tarheader import (
     BLOCK,
     BLOCK_DEVICE,
@@ -214,7 +213,7 @@ class Reader:
         if len(data) == size:
             self._position += size
             self.offset += size
-            return go_iso(data)
+            return crc64_iso(data)
         crc = 0
         while size:
             available = len(self._window) - self._position
@@ -224,7 +223,7 @@ class Reader:
                 continue
             take = min(size, available)
             view = memoryview(self._window)[self._position : self._position + take]
-            crc = go_iso(view, crc)
+            crc = crc64_iso(view, crc)
             self._position += take
             self.offset += take
             size -= take
