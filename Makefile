@@ -12,7 +12,7 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job blueprint clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job blueprint paack-rpm clean distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -39,6 +39,7 @@ takes.repo-verify := WHERE KEY DEF ARCH UNSIGNED NAME JSON $(talk)
 takes.publish := TO VERSIONS $(signing) OUTPUT DRY_RUN JSON $(talk)
 takes.publish-job := DEF TO VERSIONS SOURCES $(signing) OUTPUT AUTHFILE DRY_RUN JSON $(talk)
 takes.blueprint := DEF URL NAME KEY UNSIGNED OUTPUT $(talk)
+takes.paack-rpm := OUTPUT
 takes.schema :=
 takes.test := PYTEST JOBS
 takes.test-crio :=
@@ -135,6 +136,9 @@ blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree tree
 schema: deps ## write schema/definition.schema.json
 	$(PAACK) schema > schema/definition.schema.json.new
 	mv schema/definition.schema.json.new schema/definition.schema.json
+
+paack-rpm: deps ## paack itself as a noarch RPM, with manual page and completion
+	@tools/paack-rpm $(VENV)/bin/python $(OUTPUT)/paack-rpm
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
 	$(VENV)/bin/pytest --numprocesses $(JOBS) $(IN_ORDER) $(PYTEST)

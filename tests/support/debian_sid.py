@@ -1,5 +1,6 @@
 """A Debian sid root with what no stable Debian has: dnf5, rpm 6, the newest podman and systemd.
 
+The Python packages are those that the RPM of paack requires.
 dnf 4 comes with its plugins: on the machine itself they would change what other tests see.
 Kept in the test cache.
 """
@@ -23,6 +24,15 @@ PACKAGES = (
     "gpg-agent",
     "mount",
     "podman",
+    "python3-crcmod",
+    "python3-createrepo-c",
+    "python3-invoke",
+    "python3-isal",
+    "python3-jinja2",
+    "python3-rich",
+    "python3-tomlkit",
+    "python3-yaml",
+    "python3-zstandard",
     "rpm",
     "skopeo",
     "squashfs-tools-ng",
