@@ -15,6 +15,7 @@ from paack.helpers.blobs.cache import default_cache
 from paack.helpers.check.clients import client_findings
 from paack.helpers.check.findings import Finding, as_findings, place_json, use_findings
 from paack.helpers.check.layers import group_findings
+from paack.helpers.check.licenses import license_findings
 from paack.helpers.check.lock import lock_problems
 from paack.helpers.check.shelf import Shelf, wanted_name
 from paack.helpers.definition.definition import Definition, Image, read_definition
@@ -141,6 +142,7 @@ def check_contents(definition: Definition, lock: Lock, needs: Needs) -> Report:
     if needs.are_known:
         findings += _unused(report)
     findings += _by_arch(report)
+    findings += license_findings(definition)
     return replace(report, findings=_ordered(findings))
 
 

@@ -8,7 +8,6 @@ an image's label declares. A pure function of the lock, the images' configs and 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,31 +15,17 @@ from urllib.parse import quote
 
 from paack.helpers.arch import oci_arch
 from paack.helpers.blobs.blob import digest_of
+from paack.helpers.licenses import spdx_expression
 from paack.helpers.lock.lock import Lock, dump
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.manifest import parse_config
 from paack.helpers.oci.reference import parse_reference
 from paack.helpers.oci.rfc3339 import parse_time, utc
 
-LAYOUT = 1  # raise it when the same input gives other bytes
+LAYOUT = 2  # raise it when the same input gives other bytes
 _DOCUMENT, _PACKAGE = "SPDXRef-DOCUMENT", "SPDXRef-Package"
 _UNKNOWN = "NOASSERTION"
 _LABEL_LIMIT = 1000
-#: What is taken for an SPDX identifier. Others may be one, too, and are given as a comment.
-_LICENSES = frozenset(
-    (
-        "0BSD", "AFL-2.1", "AGPL-3.0-only", "AGPL-3.0-or-later", "Apache-2.0", "Artistic-2.0",
-        "BSD-1-Clause", "BSD-2-Clause", "BSD-3-Clause", "BSD-4-Clause", "BSL-1.0", "BUSL-1.1",
-        "CC-BY-4.0", "CC-BY-SA-4.0", "CC0-1.0", "CDDL-1.0", "CDDL-1.1", "ECL-2.0", "Elastic-2.0",
-        "EPL-1.0", "EPL-2.0", "EUPL-1.2", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-only",
-        "GPL-3.0-or-later", "ISC", "LGPL-2.0-only", "LGPL-2.0-or-later", "LGPL-2.1-only",
-        "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MPL-1.1",
-        "MPL-2.0", "MulanPSL-2.0", "NCSA", "OFL-1.1", "OpenSSL", "PHP-3.01", "PostgreSQL",
-        "PSF-2.0", "Python-2.0", "Ruby", "SSPL-1.0", "UPL-1.0", "Unlicense", "Vim", "W3C", "WTFPL",
-        "X11", "Zlib", "ZPL-2.1", "bzip2-1.0.6", "curl",
-    )
-)  # fmt: skip
-_OPERATOR = re.compile(r" (?:AND|OR) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +148,9 @@ def _license(config: bytes) -> tuple[str, str]:
     text = parse_config(config).licenses.strip()
     if not text:
         return _UNKNOWN, ""
-    if _LICENSES.issuperset(_OPERATOR.split(text)):
-        return text, ""
+    expression = spdx_expression(text)
+    if expression:
+        return expression, ""
     shown = "".join(char if char.isprintable() else " " for char in text[:_LABEL_LIMIT])
     return _UNKNOWN, shown
 

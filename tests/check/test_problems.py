@@ -523,3 +523,16 @@ def test_no_network_is_asked(project: Project) -> None:
             proxy.accept()
     assert done.returncode == 3
     assert "cannot be rendered" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [("Mit License", True), ("MIT AND (Apache-2.0 OR HPND)", False), ("LicenseRef-ours", False)],
+)
+def test_a_licence_that_is_no_expression_is_warned_of(
+    project: Project, text: str, warned: bool
+) -> None:
+    project.define(IMAGE, more=f"  license: {text}")
+    project.pod(IMAGE)
+    project.lock(*both(IMAGE))
+    assert project.check() == (0, [("warning", "definition", "app.yaml", 2)] if warned else [])

@@ -29,6 +29,7 @@ PACKAGES = (
     "python3-invoke",
     "python3-isal",
     "python3-jinja2",
+    "python3-license-expression",
     "python3-rich",
     "python3-tomlkit",
     "python3-yaml",

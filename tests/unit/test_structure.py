@@ -22,7 +22,7 @@ LONGER_FUNCTIONS = {
 }
 #: Modules that need no tool and no network, whose tests are in tests/unit/test_MODULE.py.
 PURE = {
-    "arch", "crc", "document", "errors", "hint", "jobs", "progress", "run", "workspace",
+    "arch", "crc", "document", "errors", "hint", "jobs", "licenses", "progress", "run", "workspace",
     "definition/definition", "oci/reference",
     "kubernetes/manifests",
     "lock/group", "plan/layer_package", "rpm/partial_store",
