@@ -34,9 +34,12 @@ def test_every_kind_has_a_code_of_its_own() -> None:
     codes = [each.exit_code for each in kinds]
     assert len(set(codes)) == len(codes)
     special = {each: each.__base__ for each in CLASSES if each not in kinds}
-    registry: dict[type[PaackError], type[PaackError]]
-    registry = {NoSuchImage: RegistryError, WrongArch: RegistryError}
-    assert special == {DefinitionErrors: DefinitionError, **registry}
+    kinds_of: dict[type[PaackError], type[PaackError]] = {
+        DefinitionErrors: DefinitionError,
+        NoSuchImage: RegistryError,
+        WrongArch: RegistryError,
+    }
+    assert special == kinds_of
     assert set(codes) == EXIT_CODES.keys() - {0, 1, 130}
     assert all(each.__doc__ for each in CLASSES)
 
