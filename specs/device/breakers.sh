@@ -13,8 +13,10 @@ say_breakers() {
         for line in $(records task=named role=image "$file" 2>/dev/null |
             awk -F '\t' '$1 == "image" && !seen[$2]++ { print $2 "\t" $3 }'); do
             try_image "$1" "${line%%"$tab"*}" && continue
-            # Something else would be wrong with all.
-            case $2 in *"$problem"*) ;; *) continue ;; esac
+            # Something else would be wrong with all. Newer podmans say more when they use an image.
+            case $2 in *"$problem"*) ;; *)
+                case $problem in *"$(cause "$2")") ;; *) continue ;; esac ;;
+            esac
             name=${line#*"$tab"}
             say_breaker "$1" "${name:-${line%%"$tab"*}}" "$store"
         done
@@ -37,10 +39,16 @@ try_image() {
     podman) try_podman "$2" ;;
     *) problem=$(call_crictl inspecti --quiet "$2" 2>&1 >/dev/null) ;;
     esac && return
-    problem=${problem##*desc = }
-    problem=${problem#Error: }
-    problem=${problem%\"}
+    problem=$(cause "$problem")
     [ -z "$problem" ]
+}
+
+# cause TEXT: what a tool says at last, behind its warnings, without what it says before each error.
+cause() {
+    said=$(printf '%s\n' "$1" | sed -n '$p')
+    said=${said##*desc = }
+    said=${said#Error: }
+    printf '%s\n' "${said%\"}"
 }
 
 # Can podman make a container of the image $1? Commands that only look read other images, too. The

@@ -9,6 +9,7 @@ import pytest
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.lock.lock import Lock
+from paack.helpers.oci import chain
 from paack.helpers.progress import Reporter
 from paack.helpers.store import store
 from paack.helpers.store.image import image_maker, make_image
@@ -26,8 +27,9 @@ def podmans_ids(diff_ids: Sequence[str]) -> list[str]:
 def make_unsalted(target: Path, lock: Lock, cache: Path) -> Path:
     """Make the store image of `lock`, whose blobs are in `cache`, with podman's own layer IDs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "chain_ids", podmans_ids)
-        patch.setattr(store, "layer_id", str)
+        for module in (chain, store):
+            patch.setattr(module, "chain_ids", podmans_ids)
+            patch.setattr(module, "layer_id", str)
         images = tuple(lock.images.values())
         make_image(target, image_maker("squashfs"), images, Cache(cache), Reporter())
     return target
