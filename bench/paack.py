@@ -15,9 +15,9 @@ from bench.workload import Workload
 from tests.support.product import REPOSITORY
 
 _PROGRAM = """
-import os, pathlib, tasks
+import os, pathlib, paack.commands
 try:
-    tasks.main()
+    paack.commands.main()
 finally:
     status = pathlib.Path("/proc/self/status").read_text()
     pathlib.Path(os.environ["BENCH_PEAK"]).write_text(status.split("VmHWM:")[1].split()[0])

@@ -107,6 +107,7 @@ class Builder:
                 registry.check(new.of(image.source, arch), image.source)
         for deep in deep_images(definition, new):
             self.reporter.say(f"warning {deep.place}: {deep.message}")
+        with self.reporter.showing():
             new = with_filesystems(definition, new, partial(filesystems_of, registry))
         return with_groups(chosen(definition, new), new, old.groups)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paack.helpers.check.check import check_contents
 from paack.helpers.check.findings import Finding
 from paack.helpers.definition.definition import Definition
-from paack.helpers.errors import DefinitionError, DefinitionErrors
+from paack.helpers.errors import DefinitionError, DefinitionErrors, ToolError
 from paack.helpers.kubernetes.needs import Needs, needs_of
 from paack.helpers.lock.lock import Lock
 from paack.helpers.progress import Reporter
@@ -18,10 +18,13 @@ from paack.helpers.progress import Reporter
 class Gate:
     """Lets definitions pass that have no error; manifests are read once, warnings said once.
 
-    ``is_open`` lets all pass (``--no-check``). ``findings`` are all that it found.
+    ``is_open`` lets all pass (``--no-check``). What cannot be checked because kustomize is missing
+    is an error when it is ``strict`` (for publishing), and a warning otherwise. ``findings`` are
+    all that it found.
     """
 
     is_open: bool = False
+    strict: bool = False
     findings: list[Finding] = field(default_factory=list)
     _needs: dict[Path, Needs] = field(default_factory=dict)
 
@@ -36,7 +39,12 @@ class Gate:
         needs = self._needs.get(definition.file)
         if needs is None:
             needs = self._needs[definition.file] = needs_of(definition)
-        findings = check_contents(definition, lock or Lock(), needs).findings
+        findings = [
+            replace(finding, warning=True)
+            if isinstance(finding.error, ToolError) and not self.strict
+            else finding
+            for finding in check_contents(definition, lock or Lock(), needs).findings
+        ]
         for finding in findings:
             if str(finding) not in map(str, self.findings):
                 self.findings.append(finding)

@@ -80,13 +80,17 @@ def builder_of(
     authfile: str | None = None,
     frozen: bool = False,
     check: bool = True,
+    strict: bool = False,
 ) -> Any:
-    """Return the builder that works below ``output``, with its credentials."""
+    """Return the builder that works below ``output``, with its credentials.
+
+    It checks definitions first; with ``strict`` it also refuses what it cannot check here.
+    """
     from paack.helpers.build import Builder
     from paack.helpers.check.gate import Gate
     from paack.helpers.registry.credentials import credentials
 
-    auth, gate = credentials(authfile), Gate(is_open=not check)
+    auth, gate = credentials(authfile), Gate(is_open=not check, strict=strict)
     _gates.append(gate)
     if not check:
         print("warning: not checked (--no-check)", file=sys.stderr)

@@ -243,7 +243,7 @@ def microshift_repo(
     site = site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
-    builder = builder_of(output, authfile, frozen)
+    builder = builder_of(output, authfile, frozen, strict=True)
     packages: list[Any] = []
     for each in _words(",".join(version or ())) or (None,):
         images = _image_set(sets, each)

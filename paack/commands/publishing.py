@@ -248,7 +248,7 @@ def publish_job(
     definition, site = load_definition(definition_of(def_)), site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}
     settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
-    builder = builder_of(output, authfile, frozen=True)
+    builder = builder_of(output, authfile, frozen=True, strict=True)
     done = run_job(builder, [definition], site, settings, sources=sources)
     return _published(done, site, name, dry_run, json)
 

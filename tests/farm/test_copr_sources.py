@@ -56,7 +56,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     program = base / "paack"
     program.write_text(
         f'#!/bin/sh\nPYTHONPATH="$FARM_CLONE" exec {sys.executable} -c '
-        f'"import tasks; tasks.main()" "$@"\n'
+        f'"from paack.commands import main; main()" "$@"\n'
     )
     program.chmod(0o755)
     names = ("PATH", "HOME", "PAACK_TEST_CACHE")

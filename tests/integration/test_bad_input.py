@@ -292,7 +292,7 @@ def situation(tmp_path: Path) -> Situation:
 
 
 #: The cache: blobs, and marks that the signature policy admitted them.
-KEPT = ("cache/paack/blobs/", "cache/paack/admitted/")
+KEPT = ("cache/paack/blobs/", "cache/paack/admitted/", "cache/paack/layers/")
 
 
 def files_below(directory: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
-def test_what_podman_starts(store: Path, kind: Kind, tmp_path: Path) -> None:
+def test_what_podman_starts(store: Path, kind: Kind) -> None:
     where = Path(mount_point_of(PACKAGE))
-    with Podman(kind, tmp_path, shared=[store.parent]) as podman:
+    # The read-write storage's path counts, too: one as short as that of a device.
+    short = tempfile.TemporaryDirectory(prefix="p", dir="/tmp")
+    with short as home, Podman(kind, Path(home), shared=[store.parent]) as podman:
         podman.mount_image(store, where, "squashfs")
         podman.use_stores([where])
         started = [

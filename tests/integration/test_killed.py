@@ -52,10 +52,10 @@ def record():
     told = {"changes": count, "opened": opened, "renamed": renamed}
     with open(os.environ["RECORD"], "w") as file:
         json.dump(told, file)
-import tasks
+import paack.commands
 sys.addaudithook(hook)
 atexit.register(record)
-tasks.main()
+paack.commands.main()
 """
 #: Runs a command in a process group of its own; ends when that and all its descendants have.
 REAPER = """

@@ -28,9 +28,9 @@ def hook(event, arguments):
             meeting.sendall(os.fsencode(arguments[1]))
             meeting.shutdown(socket.SHUT_WR)
             meeting.recv(1)
-import tasks
+import paack.commands
 sys.addaudithook(hook)
-tasks.main()
+paack.commands.main()
 """
 
 

@@ -26,10 +26,10 @@ def record():
     with open(os.environ["COUNT"], "w") as file:
         file.write(str(count))
 import sys
-import tasks
+import paack.commands
 sys.addaudithook(hook)
 atexit.register(record)
-tasks.main()
+paack.commands.main()
 """
 
 

@@ -23,12 +23,12 @@ LARGE = 60_000_000
 #: Runs paack and says how many bytes it read, with everything that Python reads.
 METERED = """
 import atexit, sys
-import tasks
+import paack.commands
 @atexit.register
 def say():
     with open("/proc/self/io") as file:
         print(file.read(), file=sys.stderr)
-tasks.main()
+paack.commands.main()
 """
 NAMESPACE = {"repo": "http://linux.duke.edu/metadata/repo"}
 
