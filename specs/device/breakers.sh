@@ -56,7 +56,7 @@ cause() {
 try_podman() {
     trial=/run/.paack-trial-$$
     mkdir -m 700 "$trial" || return 0
-    set -- "$1" --root "$trial/root" --runroot "$trial/run" --storage-driver overlay
+    set -- "$1" --root "$trial/storage" --runroot "$trial/run" --storage-driver overlay
     for other in $(printf '%s\n' "$roots" | cut -f 1) $podman_stores; do
         [ ! -d "$other" ] || set -- "$@" --storage-opt "overlay.imagestore=$other"
     done
@@ -64,7 +64,7 @@ try_podman() {
     shift
     problem=$(call podman "$@" create --pull=never --network=none "$image" true 2>&1 >/dev/null)
     result=$?
-    umount -l "$trial/root/overlay" 2>/dev/null
+    umount -l "$trial/storage/overlay" 2>/dev/null
     rm -rf "$trial"
     return "$result"
 }
