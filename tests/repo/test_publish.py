@@ -361,7 +361,7 @@ def test_a_signed_package_is_not_altered(publisher: NewPublisher) -> None:
     (signed,) = mine.output.glob("repo/x86_64/Packages/*/app-*.rpm")
     content, inode = signed.read_bytes(), signed.stat().st_ino
     assert content != plain
-    assert (mine.output / "rpms" / "x86_64" / signed.name).read_bytes() == plain
+    assert (mine.output / "rpms" / "x86_64" / signed.name).read_bytes() == content
     mine.paack.call(*mine.repo_words())
     assert (signed.read_bytes(), signed.stat().st_ino) == (content, inode)
     (again.output / "rpms" / "x86_64").mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any
 
 import pytest
@@ -135,6 +136,13 @@ def no_constant(text: str) -> None:
     raise ValueError(text)
 
 
+def finite(text: str) -> float:
+    """Return a number; Python takes 1e999 for infinity, podman's API refuses it."""
+    if isinf(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
 @given(values, st.data())
 def test_what_is_no_json_is_refused_as_python_refuses_it(
     value: object, data: st.DataObject
@@ -144,7 +152,7 @@ def test_what_is_no_json_is_refused_as_python_refuses_it(
     new = data.draw(st.sampled_from(["", *"[]{}:,\"\\ \t\n\x0b\x000123.eE+-ntfu/'"]))
     text = text[:place] + new + text[place + data.draw(st.integers(0, 1)) :]
     try:
-        expected = json.loads(text, parse_constant=no_constant)
+        expected = json.loads(text, parse_constant=no_constant, parse_float=finite)
     except ValueError:
         with pytest.raises(JSONProblem):
             read(text)

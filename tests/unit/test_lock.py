@@ -180,7 +180,7 @@ def test_a_damaged_lock_is_an_error_with_a_hint(tmp_path: Path, case: str) -> No
         read_lock(path)
     assert caught.value.exit_code == 4
     assert str(caught.value).startswith(f"{path}: is not a usable lock: ")
-    assert "paack lock --def app.yaml" in str(caught.value.hint)
+    assert f"paack lock --def {tmp_path}/app.yaml" in str(caught.value.hint)
 
 
 def test_a_lock_that_is_not_utf_8_or_no_file(tmp_path: Path) -> None:
