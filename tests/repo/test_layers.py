@@ -237,12 +237,12 @@ def test_published_bytes_stay_whoever_signed_others(
     other.publish(base / "plain", sign=False)
     assert "two-2-1.x86_64.rpm" in packages(base / "plain")
     assert bytes_of_layers(base / "plain") == before
-    # Those that were published, with a signature, are better
+    # Those that were published had a signature: the same ones, signed anew, add nothing
     built = [str(path) for path in mine.output.glob(f"rpms/*/{GROUP}*.rpm")]
     run_program(["rpmsign", "--resign", *defines, *built], env=mine.paack.environment)
     shutil.rmtree(mine.output / "repo")
     mine.publish(base / "plain", sign=False)
-    assert bytes_of_layers(base / "plain").keys() > before.keys()
+    assert bytes_of_layers(base / "plain").keys() == before.keys()
 
 
 def bytes_of_layers(repository: Path) -> dict[str, bytes]:
@@ -270,7 +270,11 @@ def test_packages_are_not_published_without_their_layers(
 
 
 def said_missing(said: str) -> int:
-    lines = [line for line in said.splitlines() if ": needs container-layers-" in line]
+    lines = [
+        line
+        for line in said.splitlines()
+        if ": needs container-layers-" in line and not line.startswith("not published: ")
+    ]
     assert all(line.endswith(", which is not there") for line in lines)
     return len(lines)
 
