@@ -63,7 +63,7 @@ ifneq ($(useless),)
   $(if $(filter-out 0,$(MAKELEVEL)),$(warning $(message)),$(error $(message)))
 endif
 
-# The tasks $(1) of paack with the variables that were given; tasks/caller.py reads them.
+# The tasks $(1) of paack with the variables that were given; paack/commands/caller.py reads them.
 quoted = '$(subst ','\'',$(1))'
 values = $(foreach each,$(takes.$@),$(if $($(each)),$(each)=$(call quoted,$($(each)))))
 paack = @PAACK_MAKE='$@' PAACK_PWD=$(call quoted,$(PWD)) $(PAACK) $(1) $(values)

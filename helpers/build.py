@@ -105,10 +105,9 @@ class Builder:
             new = make_lock(definition, old, registry.resolve)
             for arch, image in definition.images():
                 registry.check(new.of(image.source, arch), image.source)
+            new = with_filesystems(definition, new, partial(filesystems_of, registry))
         for deep in deep_images(definition, new):
             self.reporter.say(f"warning {deep.place}: {deep.message}")
-        with self.reporter.showing():
-            new = with_filesystems(definition, new, partial(filesystems_of, registry))
         return with_groups(chosen(definition, new), new, old.groups)
 
     def packages(self, what: Path | Definition) -> list[Package]:

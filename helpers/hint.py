@@ -1,7 +1,8 @@
 """Hints: their commands and options are worded as the program was started.
 
 In a hint a command stands in backquotes, as ``command`` returns it, and options as they are
-(``--sign KEY``). How both are typed here the edge knows (tasks/caller.py), which says so once.
+(``--sign KEY``). How both are typed here the edge knows (paack/commands/caller.py); it says so
+once.
 """
 
 from __future__ import annotations

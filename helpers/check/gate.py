@@ -29,7 +29,8 @@ class Gate:
     _needs: dict[Path, Needs] = field(default_factory=dict)
 
     def check(self, definition: Definition, lock: Lock | None, reporter: Reporter) -> None:
-        """Raise for errors, all at once: DefinitionErrors, or ToolError when kustomize is missing.
+        """Raise for errors, all at once: DefinitionErrors, or ToolError when it is ``strict`` and
+        kustomize is missing.
 
         Without ``lock`` digests are not known; with it they are compared, too. The lock itself is
         checked elsewhere.

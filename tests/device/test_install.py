@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.device.device import Device
@@ -12,19 +10,6 @@ from tests.support.podman import KINDS, Kind
 
 STORE = f"/usr/lib/container-images/{APP}"
 UNIT = "run-paack-app\\x2dcontainers.mount"
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
-
-
-@pytest.fixture
-def debian12(packages: Packages) -> Iterator[Device]:
-    with Device("debian12", packages) as device:
-        yield device
 
 
 def test_rpm(device: Device, packages: Packages) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.device import transaction
 from tests.device.device import RUN, Device
@@ -16,24 +13,10 @@ from tests.device.layer_packages import GROUP, Rpms, name
 from tests.device.packages import Packages
 from tests.device.test_ostree import ORIGINAL, SANDBOX
 from tests.support.commands import run
-from tests.support.podman import KINDS, Kind
 from tests.support.product import REPOSITORY
 from tests.support.rpm_query import tags
 
 DOCUMENTATION = REPOSITORY / "docs" / "layers.md"
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
-
-
-@pytest.fixture
-def debian12(packages: Packages) -> Iterator[Device]:
-    with Device("debian12", packages) as device:
-        yield device
 
 
 def doctor(device: Device, package: str = "one") -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tests.device.doctor_host import DoctorHost, diagnosis
 from tests.device.layer_packages import Rpms
 from tests.device.packages import APP, OTHER, Packages
 from tests.support.commands import run
-from tests.support.podman import KINDS, Kind
 from tests.support.product import REPOSITORY, Paack, definition_text
 
 #: The last commit of 2.0.0, whose packages had all of the program in their scriptlets.
@@ -65,19 +63,6 @@ def versions(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Ve
         built.append(str(rpm))
         run(["cp", str(rpm), str(packages.repository)])
     return Versions(*(f"{packages.repository}/{Path(each).name}" for each in built))
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
-
-
-@pytest.fixture
-def debian13(packages: Packages) -> Iterator[Device]:
-    with Device("debian13", packages) as device:
-        yield device
 
 
 def test_the_size_of_an_update(packages: Packages, rpms: Rpms) -> None:

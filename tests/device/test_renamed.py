@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.device.device import RUN, Device
 from tests.device.packages import APP, SUCCESSOR, Packages
-from tests.support.podman import KINDS, Kind
 
 PATHS = {name: f"/usr/lib/container-images/{name}" for name in (APP, SUCCESSOR)}
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
 
 
 @pytest.mark.parametrize(

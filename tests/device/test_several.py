@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-
-import pytest
 
 from tests.device.device import RUN, Device
 from tests.device.packages import APP, OTHER, Packages
-from tests.support.podman import KINDS, Kind
 
 PINNED = "/etc/crio/crio.conf.d/99-paack-pinned-images.conf"
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
 
 
 def test_shared_image(device: Device, packages: Packages) -> None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.device.device import RUN, Device
 from tests.device.packages import APP, OTHER, RENAMED, Packages
-from tests.support.podman import KINDS, Kind
 
 VERSIONS = ("1", "2")
 PATH = f"/usr/lib/container-images/{APP}"
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
 
 
 @pytest.mark.parametrize("versions", [VERSIONS, VERSIONS[::-1]], ids=["upgrade", "downgrade"])

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.device.device import RUN, Device
 from tests.device.packages import APP, EROFS, Packages
-from tests.support.podman import KINDS, Kind
 
 MAPS = ("--uidmap=0:100000:65536", "--gidmap=0:100000:65536")
-
-
-@pytest.fixture(params=KINDS)
-def device(request: pytest.FixtureRequest, packages: Packages) -> Iterator[Device]:
-    kind: Kind = request.param
-    with Device(kind, packages) as device:
-        yield device
 
 
 def test_user_namespaces(device: Device, packages: Packages) -> None:
