@@ -50,7 +50,9 @@ def versions(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Ve
     if run([*archive, _RELEASE], check=False).returncode:
         pytest.skip("this clone has no history: no packages of 2.0.0")
     run(["tar", "-xf", str(home / "code.tar"), "-C", str(code)])
-    released = replace(newer, home=home / "released", repository=code, program=Paack.program)
+    released = replace(
+        newer, home=home / "released", repository=code, program="from tasks import main; main()"
+    )
     built = []
     for paack, name, version, images, path in (
         (released, APP, "0.9", ("app:1", "common:1"), f"/usr/lib/container-images/{APP}"),

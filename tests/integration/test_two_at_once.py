@@ -167,14 +167,19 @@ def files(directory: Path) -> dict[str, bytes]:
     }
 
 
-def check_cache(cache: Path, met: set[str]) -> None:
-    """All blobs are whole, nothing else is there, and both builds brought each at once."""
+def check_cache(cache: Path, alone: Mapping[str, bytes], met: set[str]) -> None:
+    """All is whole: blobs by their names, compiled layers as one build alone makes them.
+
+    Both builds brought each file of the cache at once.
+    """
     found = files(cache)
+    assert {str(cache / name) for name in found if not name.startswith("paack/admitted/")} <= met
+    layers = {name: found.pop(name) for name in list(found) if name.startswith("paack/layers/")}
+    assert layers == {name: alone[name] for name in alone if name.startswith("paack/layers/")}
     admitted = [name for name in found if name.startswith("paack/admitted/")]
     assert [found.pop(name) for name in admitted] == [b""] * 4  # a mark for each manifest
     for name, content in found.items():
         assert name == f"paack/blobs/sha256/{hashlib.sha256(content).hexdigest()}"
-    assert {str(cache / name) for name in found} <= met
     assert len(found) >= 13  # 2 indexes, 4 manifests, 4 configs, 3 layers
 
 
@@ -187,7 +192,7 @@ def test_one_cold_cache(
         build_both((builders[0], builders[1]), cache, rendezvous)
     for paack in builders:
         assert files(paack.output) == reference
-    check_cache(cache, rendezvous.met)
+    check_cache(cache, files(base / "reference" / "cache"), rendezvous.met)
 
 
 def test_one_output_directory(
@@ -203,4 +208,5 @@ def test_one_output_directory(
     assert sorted(path.name for path in paack.home.iterdir()) == [
         *("app.lock.yaml", "app.yaml", "cache", "out")
     ]
-    check_cache(base / "common" / "cache", rendezvous.met)
+    alone = files(base / "reference" / "cache")
+    check_cache(base / "common" / "cache", alone, rendezvous.met)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isinf
 from typing import Any
 
@@ -124,7 +125,16 @@ def plain(written: Any) -> Any:
         return {key: plain(value) for key, value in written}
     if isinstance(written, list):
         return [plain(value) for value in written]
-    return json.loads(written)
+    return without_halves(json.loads(written))
+
+
+def without_halves(value: Any) -> Any:
+    """Return a document with U+FFFD for half a surrogate pair: so Go reads it, Python keeps it."""
+    if isinstance(value, dict):
+        return {without_halves(key): without_halves(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_halves(inner) for inner in value]
+    return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else value
 
 
 @given(values, st.booleans())
@@ -157,4 +167,4 @@ def test_what_is_no_json_is_refused_as_python_refuses_it(
         with pytest.raises(JSONProblem):
             read(text)
     else:
-        assert plain(read(text)) == expected
+        assert plain(read(text)) == without_halves(expected)
