@@ -12,7 +12,7 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job blueprint paack-rpm clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -38,7 +38,8 @@ takes.repo := $(signing) OUTPUT $(talk)
 takes.repo-verify := WHERE KEY DEF ARCH UNSIGNED NAME JSON $(talk)
 takes.publish := TO VERSIONS $(signing) OUTPUT DRY_RUN JSON $(talk)
 takes.publish-job := DEF TO VERSIONS SOURCES $(signing) OUTPUT AUTHFILE DRY_RUN JSON $(talk)
-takes.blueprint := DEF URL NAME KEY UNSIGNED OUTPUT $(talk)
+takes.carrier := DEF TO $(signing) OUTPUT AUTHFILE DRY_RUN JSON $(talk)
+takes.blueprint := DEF URL CARRIER NAME KEY UNSIGNED OUTPUT $(talk)
 takes.paack-rpm := OUTPUT
 takes.schema :=
 takes.test := PYTEST JOBS
@@ -130,7 +131,10 @@ publish: deps ## make _output/repo and publish it (TO=DIR or USER@HOST:DIR, URL=
 publish-job: deps ## for cron and CI: build, sign, publish what of DEF is not published (DEF, TO, SIGN, URL)
 	$(call paack,publish-job)
 
-blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL, KEY=FILE)
+carrier: deps ## _output/repo and, of it, a container image for builds of OS images (DEF, SIGN, TO=docker://…|oci:DIR)
+	$(call paack,repo carrier)
+
+blueprint: deps ## image-builder blueprint, bootc Containerfile, rpm-ostree treefile of DEF (URL or CARRIER, KEY=FILE)
 	$(call paack,blueprint)
 
 schema: deps ## write schema/definition.schema.json

@@ -1,4 +1,4 @@
-"""Writing OCI image layouts (OCI image specification 1.1): the demo's and the tests' images.
+"""Writing OCI image layouts (OCI image specification 1.1): carriers, the demo's and tests' images.
 
 Deterministic: the same layers and configs give the same digests, on any machine.
 """
@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -48,16 +48,41 @@ class ImageSpec:
     docker: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LayerBlob:
+    """A layer whose blob is in the layout: its descriptor, and the digest of its tar."""
+
+    descriptor: Mapping[str, Any]
+    diff_id: str
+
+
 def write_image(layout: Path, reference: str, images: Sequence[ImageSpec]) -> str:
     """Add an image (several arches: an index) to the layout, and return its digest."""
-    descriptors = [_write_manifest(layout, image) for image in images]
+    descriptors = []
+    for image in images:
+        layers = [
+            LayerBlob(
+                _put(layout, _pack(layer, image.packing), _layer_type(image)), digest_of(layer)
+            )
+            for layer in image.layers
+        ]
+        descriptors.append(put_image(layout, image, layers))
     if len(images) == 1:
-        top = descriptors[0]
-    else:
-        index = {"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": descriptors}
-        if images[0].docker:
-            index["mediaType"] = oci.DOCKER_LIST
-        top = _put(layout, _json(index), str(index["mediaType"]))
+        _name(layout, reference, descriptors[0])
+        return str(descriptors[0]["digest"])
+    kind = oci.DOCKER_LIST if images[0].docker else oci.OCI_INDEX
+    return write_index(layout, reference, descriptors, kind)
+
+
+def write_index(
+    layout: Path,
+    reference: str,
+    manifests: Sequence[Mapping[str, Any]],
+    media_type: str = oci.OCI_INDEX,
+) -> str:
+    """Add an index of ``manifests`` (descriptors) to the layout, and return its digest."""
+    index = {"schemaVersion": 2, "mediaType": media_type, "manifests": manifests}
+    top = _put(layout, _json(index), media_type)
     _name(layout, reference, top)
     return str(top["digest"])
 
@@ -97,17 +122,18 @@ def layout_of(directory: Path, layout: Path, arches: Sequence[str]) -> list[str]
     return names
 
 
-def _write_manifest(layout: Path, image: ImageSpec) -> dict[str, Any]:
-    layers = [
-        _put(layout, _pack(layer, image.packing), _layer_type(image)) for layer in image.layers
-    ]
+def put_image(layout: Path, image: ImageSpec, layers: Sequence[LayerBlob]) -> dict[str, Any]:
+    """Add the config and the manifest of an image of ``layers``; return its descriptor.
+
+    The layers of ``image`` itself do not count.
+    """
     config = {
         "created": image.created,
         "architecture": oci_arch(image.arch),
         "os": "linux",
         "config": image.config,
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(layer) for layer in image.layers]},
-        "history": [{"created": image.created, "created_by": "paack"} for _ in image.layers],
+        "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in layers]},
+        "history": [{"created": image.created, "created_by": "paack"} for _ in layers],
     }
     config_type = (
         "application/vnd.docker.container.image.v1+json" if image.docker else oci.OCI_CONFIG
@@ -117,7 +143,7 @@ def _write_manifest(layout: Path, image: ImageSpec) -> dict[str, Any]:
         "schemaVersion": 2,
         "mediaType": manifest_type,
         "config": _put(layout, _json(config), config_type),
-        "layers": layers,
+        "layers": [each.descriptor for each in layers],
     }
     platform = {"architecture": oci_arch(image.arch), "os": "linux"}
     return {**_put(layout, _json(manifest), manifest_type), "platform": platform}

@@ -29,9 +29,9 @@ from paack.helpers.registry.skopeo_errors import explain
 from paack.helpers.run import Result, run
 from paack.helpers.workspace import workspace
 
-_RETRIES = "2"  # skopeo waits 1 s, then 2 s
+RETRIES = "2"  # skopeo waits 1 s, then 2 s
 # All retries together: where packets vanish, each alone would take so long.
-_INSPECT = ("--command-timeout=30s", "inspect", "--retry-times", _RETRIES)
+_INSPECT = ("--command-timeout=30s", "inspect", "--retry-times", RETRIES)
 _PARALLEL = 4
 
 
@@ -173,7 +173,7 @@ class Registry:
             # Otherwise skopeo would gzip a layer that the image holds uncompressed.
             target = ["--dest-oci-accept-uncompressed-layers", "--dest-shared-blob-dir", "blobs"]
             target = [*keep, *target, "oci:layout:image"]
-            command = ["copy", "--remove-signatures", "--retry-times", _RETRIES]
+            command = ["copy", "--remove-signatures", "--retry-times", RETRIES]
             with watching(stage, lacking, meter):
                 self._skopeo(
                     source, [*command, _docker(source, image.manifest), *target], cwd=stage

@@ -2,6 +2,7 @@
 
 For each arch a directory: ``blueprint.toml`` and ``source.toml`` for image-builder (composer-cli),
 ``Containerfile`` for bootc, ``treefile.yaml`` for rpm-ostree, and the repository's ``.repo`` file.
+With a carrier (helpers/repo/carrier.py) there is only a Containerfile, which needs no repository.
 Versions are pinned: an image that is made again has the same packages.
 """
 
@@ -15,10 +16,12 @@ import tomlkit
 
 from paack.helpers.definition.definition import Package, load_definition
 from paack.helpers.errors import UsageError
+from paack.helpers.oci.reference import ReferenceProblem, parse_reference
 from paack.helpers.repo.repo_file import check_name, check_url, dump_repo, key_path, repo_path
 from paack.helpers.templates import render
 from paack.helpers.workspace import workspace
 
+_KEYS = "gpg --export --armor KEY > FILE"
 _BLUEPRINT_VERSION = "0.0.1"
 _KEY_BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 
@@ -39,19 +42,42 @@ class Repository:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_url(self.url)
-        if self.keys is not None and _KEY_BLOCK not in self.keys:
-            raise UsageError(
-                "this is no armored public key", hint="gpg --export --armor KEY > FILE"
-            )
+        _check_keys(self.keys)
 
 
-def write_blueprints(definition: Path, repository: Repository, output: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A carrier that has the packages: its name in a registry; for the rest see Repository.
+
+    Without ``keys`` those in the carrier are trusted.
+    """
+
+    reference: str
+    name: str = "paack"
+    keys: str | None = None
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        try:
+            parse_reference(self.reference)
+        except ReferenceProblem as problem:
+            raise UsageError(str(problem), hint=problem.hint) from problem
+        _check_keys(self.keys)
+
+
+def _check_keys(keys: str | None) -> None:
+    if keys is not None and _KEY_BLOCK not in keys:
+        raise UsageError("this is no armored public key", hint=_KEYS)
+
+
+def write_blueprints(definition: Path, source: Repository | Carried, output: Path) -> list[Path]:
     """Write the files for each arch of a definition below ``output``; return their paths."""
     packages = load_definition(definition).packages
     made: list[Path] = []
     for arch in sorted({arch.name for package in packages for arch in package.arches}):
         own = [package for package in packages if arch in {each.name for each in package.arches}]
-        files = _files(definition, arch, own, repository)
+        files = _files(definition, arch, own, source)
         directory = output / "blueprints" / definition.stem / arch
         with workspace(output / "work") as work:
             directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +104,7 @@ def blueprint(name: str, packages: list[Package]) -> str:
     return tomlkit.dumps(document)
 
 
-def source(arch: str, repository: Repository) -> str:
+def source_of(arch: str, repository: Repository) -> str:
     """Return an image-builder source (``composer-cli sources add``)."""
     document = tomlkit.document()
     url = check_url(repository.url)
@@ -104,19 +130,25 @@ def source(arch: str, repository: Repository) -> str:
 
 
 def _files(
-    definition: Path, arch: str, packages: list[Package], repository: Repository
+    definition: Path, arch: str, packages: list[Package], source: Repository | Carried
 ) -> dict[str, str]:
-    url, name = check_url(repository.url), repository.name
+    name = source.name
     values = {
         "definition": definition.name,
         "arch": arch,
         "name": name,
         "packages": [f"{each.name}-{each.version}-{each.release}" for each in packages],
     }
+    if isinstance(source, Carried):
+        key = key_path(name)
+        trust = {"signed": source.signed, "pinned": source.keys is not None, "key": key}
+        text = render("Containerfile.carrier.j2", carrier=source.reference, **trust, **values)
+        return {"Containerfile": text, **({key: source.keys} if source.keys is not None else {})}
+    url = check_url(source.url)
     return {
         "blueprint.toml": blueprint(definition.stem, packages),
-        "source.toml": source(arch, repository),
+        "source.toml": source_of(arch, source),
         "Containerfile": render("Containerfile.j2", **values),
         "treefile.yaml": render("treefile.yaml.j2", **values),
-        repo_path(name): dump_repo(name, url, (arch,), signed=repository.signed, mirrors=False),
+        repo_path(name): dump_repo(name, url, (arch,), signed=source.signed, mirrors=False),
     }

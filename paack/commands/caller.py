@@ -22,6 +22,7 @@ TARGETS = {
     "microshift-containers": ("microshift",),
     "microshift-repo": ("microshift.repo",),
     "publish": ("repo", "publish"),
+    "carrier": ("repo", "carrier"),
     "repo-verify": ("repo.verify",),
 }
 #: Variables that are not the option in capitals.

@@ -14,8 +14,9 @@ from paack.commands.microshift import (
     microshift_lock,
     microshift_repo,
 )
+from paack.commands.os_images import blueprint, carrier
 from paack.commands.proof import check, diff, report, verify
-from paack.commands.publishing import blueprint, publish, publish_job, repo_build, repo_verify
+from paack.commands.publishing import publish, publish_job, repo_build, repo_verify
 
 microshift_tasks = Collection("microshift")
 microshift_tasks.add_task(microshift_build, name="build", default=True)
@@ -41,6 +42,7 @@ ns = Collection(
     repo_tasks,
     publish,
     publish_job,
+    carrier,
     blueprint,
     clean,
 )

@@ -32,6 +32,7 @@ POSITIONAL = {
     "microshift": ("--version",),
     "publish-job": ("--def",),
     "repo.verify": ("--where",),
+    "carrier": ("--def",),
     "blueprint": ("--def",),
 }
 

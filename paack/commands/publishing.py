@@ -1,4 +1,4 @@
-"""Tasks that publish: repo, publish, publish-job, blueprint."""
+"""Tasks that publish: repo, publish, publish-job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from paack.commands.command import (
     builder_of,
     command,
     definition_of,
-    print_paths,
 )
 
 PUBLISHING = {
@@ -55,18 +54,6 @@ def site_at(to: str | None) -> Any:
     if not to:
         raise UsageError("no destination is named", hint=f"--to DESTINATION   ({TO})")
     return site_of(to, Reporter())
-
-
-def _read_keys(file: Path) -> str:
-    from paack.helpers.errors import UsageError
-
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError as error:
-        raise UsageError(
-            f"{file}: {error.strerror}",
-            hint="a file of public keys: gpg --export --armor KEY > FILE",
-        ) from error
 
 
 @cache  # several tasks of one run would
@@ -251,33 +238,3 @@ def publish_job(
     builder = builder_of(output, authfile, frozen=True, strict=True)
     done = run_job(builder, [definition], site, settings, sources=sources)
     return _published(done, site, name, dry_run, json)
-
-
-@command(
-    help={
-        "def": DEF,
-        "url": "Where clients find the repository",
-        "name": PUBLISHING["name"],
-        "key": "File of the repository's public keys, to put into source.toml",
-        "unsigned": "The repository is not signed",
-        "output": OUTPUT,
-    }
-)
-def blueprint(
-    _: Any,
-    def_: str | None = None,
-    url: str | None = None,
-    name: str = "paack",
-    key: str | None = None,
-    unsigned: bool = False,
-    output: str | None = None,
-) -> None:
-    """Write an image-builder blueprint, a bootc Containerfile and an rpm-ostree treefile."""
-    from paack.helpers.errors import UsageError
-    from paack.helpers.repo.blueprint import Repository, write_blueprints
-
-    if not url:
-        raise UsageError("no repository is named", hint="--url https://HOST/PATH")
-    keys = _read_keys(Path(key)) if key else None
-    repository = Repository(url, name, keys, signed=not unsigned)
-    print_paths(write_blueprints(definition_of(def_), repository, Path(output or "_output")))

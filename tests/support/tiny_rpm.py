@@ -1,4 +1,4 @@
-"""Tiny RPMs, made by rpmbuild: one small file each, nothing required."""
+"""Tiny RPMs, made by rpmbuild: one small file each."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Tiny:
     arches: Sequence[str] = ("x86_64", "aarch64")
     content: str | Path = ""
     provides: Sequence[str] = ()
+    requires: Sequence[str] = ()
 
     def build(self, output: Path) -> list[Path]:
         """Put the RPMs below ``output`` as paack does, and return their paths."""
@@ -57,6 +58,7 @@ class Tiny:
                 content.write_text(self.content or f"{self.name} {self.version}\n")
             text = _SPEC.format(name=self.name, version=self.version, release=self.release)
             lines = "".join(f"Provides: {name}\n" for name in self.provides)
+            lines += "".join(f"Requires: {name}\n" for name in self.requires)
             text = text.replace("%description\n", f"{lines}%description\n", 1)
             if arch == "noarch":
                 text = text.replace("License", "BuildArch: noarch\nLicense")
