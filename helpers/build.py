@@ -32,6 +32,7 @@ from paack.helpers.lock.lock import (
 )
 from paack.helpers.oci.manifest import READING
 from paack.helpers.oci.reference import parse_source
+from paack.helpers.packages.interest import READING as READING_PACKAGES
 from paack.helpers.plan.contents import check_arches, group_packages, source_specs, specs
 from paack.helpers.plan.depth import deep_images
 from paack.helpers.product import Product, Products, digest_of_text, group_identity
@@ -43,6 +44,7 @@ from paack.helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
 from paack.helpers.rpm.sbom import Subject, make_sbom
 from paack.helpers.rpm.spec import Contents, Spec
 from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
+from paack.helpers.store.inventory import packages_of, unread
 from paack.helpers.store.needs import filesystems_of
 from paack.helpers.workspace import sweep
 
@@ -238,17 +240,18 @@ class Builder:
         return sources
 
     def _sbom(self, definition: Definition, spec: Spec, contents: Contents) -> bytes:
-        """Return the bill of materials of one arch; configs that the cache lacks are fetched."""
+        """Return the bill of materials of one arch; what the cache lacks for it is fetched."""
         registry, package = self.registry(definition), spec.package
         for image in contents.images:
             source = parse_source(image.source, image.names[0])
-            if not self.cache.has(image.config):
-                only = image if contents.layers is None else replace(image, layers=())
-                registry.fetch(only, source)
+            fetched = image if unread(self.cache, image.layers) else replace(image, layers=())
+            if fetched.layers or not self.cache.has(image.config):
+                registry.fetch(fetched, source)
             registry.check(image, source)
         configs = {image.config: self.cache.read(image.config) for image in contents.images}
         identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
-        return make_sbom(Subject(*identity), contents.images, configs)
+        inside = packages_of(self.cache, contents.images)
+        return make_sbom(Subject(*identity), contents.images, configs, inside)
 
     def _store(
         self, definition: Definition, name: str, contents: Contents, lock: Lock, maker: ImageMaker
@@ -316,7 +319,7 @@ def _inputs(
         "rpm": rpmbuild_version(),
         "libzstd": libzstd_version(),
         "epoch": spec.epoch,
-        "sbom": SBOM_LAYOUT,
+        "sbom": [SBOM_LAYOUT, READING_PACKAGES],
         "reading": READING,
         "recipes": [maker.recipe for maker in makers],
         "images": [asdict(image) for each in contents for image in each.images],

@@ -1,14 +1,15 @@
 """The software bill of materials of an RPM: SPDX 2.3, as JSON (https://spdx.github.io/spdx-spec/v2.3/).
 
-It names the RPM, the images in it and their layers, each with its SHA-256, and the licence that
-an image's label declares. A pure function of the lock, the images' configs and the RPM's name:
-``verify`` writes it again and compares.
+It names the RPM, the images in it and their layers, each with its SHA-256, the licence that an
+image's label declares, and the packages in the images. A pure function of the lock, the images'
+configs, what is in their layers, and the RPM's name: ``verify`` writes it again and compares.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,15 @@ from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.manifest import parse_config
 from paack.helpers.oci.reference import parse_reference
 from paack.helpers.oci.rfc3339 import parse_time, utc
+from paack.helpers.packages.image_packages import FoundPackage, ImagePackages
+from paack.helpers.packages.package import Package
 
-LAYOUT = 2  # raise it when the same input gives other bytes
+LAYOUT = 3  # raise it when the same input gives other bytes
 _DOCUMENT, _PACKAGE = "SPDXRef-DOCUMENT", "SPDXRef-Package"
 _UNKNOWN = "NOASSERTION"
 _LABEL_LIMIT = 1000
+_ACTOR = re.compile(r"([^<]*?)\s*(?:<([^<>()\s]+@[^<>()\s]+)>.*)?$")
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys("()<>", " "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +45,51 @@ class Subject:
 
 
 def make_sbom(
-    subject: Subject, images: Sequence[LockedImage], configs: Mapping[str, bytes]
+    subject: Subject,
+    images: Sequence[LockedImage],
+    configs: Mapping[str, bytes],
+    contents: Mapping[str, ImagePackages],
 ) -> bytes:
-    """Return the bill of an RPM; ``configs`` are the images' configs by their digests.
+    """Return the bill of an RPM.
 
-    Raises RegistryError for what is no config.
+    ``configs`` are the images' configs by their digests, ``contents`` the packages in the images by
+    their manifests. Raises RegistryError for what is no config.
     """
     ordered = sorted(images, key=lambda image: (image.names, image.manifest))
     by_manifest: dict[str, list[LockedImage]] = {}
     for image in ordered:
         by_manifest.setdefault(image.manifest, []).append(image)
     same = list(by_manifest.values())
-    license_of = {each[0].manifest: _license(configs[each[0].config]) for each in same}
-    packages = [_rpm(subject)]
-    packages += [_image(each, license_of[each[0].manifest]) for each in same]
-    packages += _layers(ordered)
+    found = _each_once(contents[each[0].manifest].packages for each in same)
+    packages = [
+        _rpm(subject),
+        *(
+            _image(each, configs[each[0].config], contents[each[0].manifest].problems)
+            for each in same
+        ),
+        *_layers(ordered),
+        *map(_package, found),
+    ]
     document = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": _DOCUMENT,
         "name": f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}",
         "documentNamespace": _namespace(subject, ordered),
-        "creationInfo": {
-            "created": utc(subject.epoch),
-            "creators": ["Tool: paack"],
-        },
+        "creationInfo": {"created": utc(subject.epoch), "creators": ["Tool: paack"]},
         "packages": packages,
-        "relationships": list(_relationships([each[0] for each in same])),
+        "relationships": [
+            *_relationships([each[0] for each in same]),
+            *_package_relationships([each[0] for each in same], contents, found),
+        ],
     }
     return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def _each_once(packages: Iterable[Sequence[FoundPackage]]) -> list[FoundPackage]:
+    """Return packages of images, sorted; one that images share has the first one's licence."""
+    every = sorted({one for each in packages for one in each}, reverse=True)
+    return list({_package_id(one): one for one in every}.values())[::-1]
 
 
 def _namespace(subject: Subject, images: Sequence[LockedImage]) -> str:
@@ -85,12 +106,16 @@ def _rpm(subject: Subject) -> dict[str, Any]:
     return _described(_PACKAGE, subject.name, version) | {"externalRefs": [_purl(purl)]}
 
 
-def _image(same: Sequence[LockedImage], declared: tuple[str, str]) -> dict[str, Any]:
+def _image(same: Sequence[LockedImage], config: bytes, problems: Sequence[str]) -> dict[str, Any]:
     """Describe an image, which may have several names."""
     image = same[0]
     reference = parse_reference(image.names[0])
-    spdx, said = declared
+    spdx, said = _license(config)
     lists = sorted({each.list for each in same if each.list})
+    comments = [f"Named by the list {', '.join(lists)}."] if lists else []
+    comments += [f"What these files tell of packages is not known: {'; '.join(problems)}."] * bool(
+        problems
+    )
     return {
         **_described(_image_id(image), reference.repo, reference.tag or image.manifest),
         "licenseDeclared": spdx,
@@ -98,7 +123,7 @@ def _image(same: Sequence[LockedImage], declared: tuple[str, str]) -> dict[str, 
         "checksums": [_checksum(image.manifest)],
         "builtDate": utc(parse_time(image.created)),
         "primaryPackagePurpose": "CONTAINER",
-        **({"comment": f"Named by the list {', '.join(lists)}."} if lists else {}),
+        **({"comment": " ".join(comments)} if comments else {}),
         "externalRefs": [_purl(each) for each in sorted({_oci_purl(each) for each in same})],
     }
 
@@ -114,6 +139,57 @@ def _layers(images: Sequence[LockedImage]) -> Iterator[dict[str, Any]]:
             "checksums": [_checksum(diff_id)],
             "comment": f"A layer; its blob in a registry: {', '.join(sorted(blobs[diff_id]))}.",
         }
+
+
+def _package(found: FoundPackage) -> dict[str, Any]:
+    """Describe a package in an image; what is not known is left out, as SPDX 2.3 allows."""
+    package = found.package
+    declared = declared_license(found.license)
+    supplier = supplier_of(package)
+    return {
+        "SPDXID": _package_id(found),
+        "name": package.name,
+        "versionInfo": package.full_version,
+        **({"supplier": supplier} if supplier else {}),
+        "downloadLocation": _UNKNOWN,
+        "filesAnalyzed": False,
+        **({"licenseDeclared": declared} if declared else {}),
+        **(
+            {"licenseComments": f"The package says: {found.license}"}
+            if found.license and not declared
+            else {}
+        ),
+        "sourceInfo": found.path,
+        "externalRefs": [_purl(found.purl)],
+    }
+
+
+def declared_license(text: str) -> str | None:
+    """Return the SPDX expression that a package's licence is, if it is one."""
+    return spdx_expression(text) if text else None
+
+
+def supplier_of(package: Package) -> str:
+    """Return who makes a package, as SPDX writes an actor; "" when it does not say."""
+    who = _ACTOR.match(package.supplier)
+    name = " ".join((who[1] if who else "").translate(_NOT_IN_NAMES).split())
+    if not who or not name:
+        return ""
+    kind = "Organization" if package.is_of_distribution else "Person"
+    return f"{kind}: {name} ({who[2]})" if who[2] else f"{kind}: {name}"
+
+
+def _package_relationships(
+    images: Sequence[LockedImage],
+    contents: Mapping[str, ImagePackages],
+    found: Sequence[FoundPackage],
+) -> Iterator[dict[str, str]]:
+    """A layer also has what a later one removes or replaces: an image has what is seen of it."""
+    for each in found:
+        yield _relationship(_layer_id(each.layer), "CONTAINS", _package_id(each))
+    for image in images:
+        for each in contents[image.manifest].packages:
+            yield _relationship(_image_id(image), "CONTAINS", _package_id(each))
 
 
 def _relationships(images: Sequence[LockedImage]) -> Iterator[dict[str, str]]:
@@ -184,3 +260,8 @@ def _image_id(image: LockedImage) -> str:
 
 def _layer_id(diff_id: str) -> str:
     return f"SPDXRef-Layer-{diff_id.removeprefix('sha256:')}"
+
+
+def _package_id(found: FoundPackage) -> str:
+    key = f"{found.layer}\n{found.path}\n{found.purl}"
+    return f"SPDXRef-{found.package.kind}-{digest_of(key.encode())[7:39]}"

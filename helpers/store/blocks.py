@@ -18,9 +18,8 @@ from typing import IO
 from paack.helpers.squashfs.compression import Compressor
 from paack.helpers.squashfs.layout import NOTHING_32
 from paack.helpers.store.compiled_layer import CONTENT, FRAGMENT
+from paack.helpers.store.spool import Read
 
-#: Returns bytes of a file by offset and size; None: they are all zeros.
-Read = Callable[[int, int], bytes | None]
 #: Told where a block is, and its size field.
 Placed = Callable[[int, int], None]
 _NUMBER = _START = _SPARSE = Struct("<Q")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,9 +20,9 @@ from paack.helpers.errors import BuildError
 from paack.helpers.oci.locked import LockedLayer
 from paack.helpers.squashfs import layout
 from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.store import inventory, tar
 from paack.helpers.store import layer as layers
-from paack.helpers.store import tar
-from paack.helpers.store.blocks import BlockWriter, ContentWriter, Read
+from paack.helpers.store.blocks import BlockWriter, ContentWriter
 from paack.helpers.store.compiled_layer import (
     FORMAT,
     LINK_KIND,
@@ -38,6 +37,7 @@ from paack.helpers.store.compiled_layer import (
 )
 from paack.helpers.store.layer import Layer
 from paack.helpers.store.limits import Unfit
+from paack.helpers.store.spool import plain, reader
 from paack.helpers.store.tree import Node, Tree
 from paack.helpers.workspace import workspace
 
@@ -82,6 +82,7 @@ class Compiler:
                     return unfit
                 file = work / "layer"
                 self._compile(layer, file, pool)
+                inventory.record(self.cache, layer, work)
             finally:
                 layer.close()
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ class Compiler:
             contents = ContentWriter(blocks, self.block_size)
             nodes = _Nodes(layer, contents, self.stop)
             nodes.add(layer.tree)
-            tar_split = contents.add(layer.tar_split_size, _plain(layer.tar_split.fileno(), 0))
+            tar_split = contents.add(layer.tar_split_size, plain(layer.tar_split.fileno(), 0))
             contents.close()
             sections = Sections(
                 bytes(contents.contents),
@@ -181,7 +182,7 @@ class _Nodes:
         entry = node.entry
         if entry.kind == tar.REGULAR:
             self.unpacked += entry.size
-            return self._contents.add(entry.size, _reader(self._archive, entry))
+            return self._contents.add(entry.size, reader(self._archive, entry))
         if node.children is not None:
             return len(node.children)
         if entry.kind == tar.SYMLINK:
@@ -194,48 +195,6 @@ class _Nodes:
         if number == len(self.xattrs):
             self.xattrs.append(dict(key))
         return number
-
-
-def _reader(archive: int, entry: tar.Entry) -> Read:
-    if entry.extents is None:
-        return _plain(archive, entry.offset)
-    return _sparse(archive, entry.offset, entry.extents)
-
-
-def _plain(descriptor: int, start: int) -> Read:
-    return lambda offset, size: _pread(descriptor, size, start + offset)
-
-
-def _pread(descriptor: int, size: int, offset: int) -> bytes:
-    data = os.pread(descriptor, size, offset)
-    if len(data) != size:
-        raise OSError("the spool ended early")
-    return data
-
-
-def _sparse(archive: int, start: int, extents: Sequence[tuple[int, int]]) -> Read:
-    stored = [extent for extent in extents if extent[1]]
-    places = []
-    for _, length in stored:
-        places.append(start)
-        start += length
-    offsets = [offset for offset, _ in stored]
-
-    def read(offset: int, size: int) -> bytes | None:
-        end = offset + size
-        number = max(bisect_right(offsets, offset) - 1, 0)
-        data: bytearray | None = None
-        while number < len(stored) and offsets[number] < end:
-            begin, length = stored[number]
-            low, high = max(begin, offset), min(begin + length, end)
-            if low < high:
-                data = data or bytearray(size)
-                stored_data = _pread(archive, high - low, places[number] + low - begin)
-                data[low - offset : high - offset] = stored_data
-            number += 1
-        return None if data is None else bytes(data)
-
-    return read
 
 
 def compile_layers(

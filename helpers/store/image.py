@@ -21,6 +21,8 @@ from paack.helpers.oci.locked import LockedImage
 from paack.helpers.progress import Reporter, human
 from paack.helpers.run import Result, feed, require, run
 from paack.helpers.store import squashfs_store
+from paack.helpers.store.inventory import record
+from paack.helpers.store.layer import Layer
 from paack.helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS
 from paack.helpers.store.store import LAYOUT
 from paack.helpers.store.tar_store import write_store
@@ -98,7 +100,12 @@ def make_image(
     """
 
     def write(out: IO[bytes]) -> None:
-        write_store(out, images, cache, target.parent, reporter, maker.filesystem, layers)
+        scratch = target.parent
+
+        def look(layer: Layer) -> None:
+            record(cache, layer, scratch)
+
+        write_store(out, images, cache, scratch, reporter, maker.filesystem, layers, look)
 
     if maker.filesystem == "squashfs":
         store = squashfs_store.SquashfsStore(cache, reporter, maker.recipe)

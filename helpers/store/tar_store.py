@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -33,12 +33,14 @@ def write_store(
     reporter: Reporter,
     filesystem: str | None,
     layers: Sequence[StoredLayer] | None = None,
+    look: Callable[[Layer], None] = lambda _: None,
 ) -> None:
     """Write the store of ``images`` to ``out`` as one tar stream.
 
     The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
     Raises BuildError with all files that ``filesystem`` (None: any) cannot hold. With ``layers``
-    these are its layers, and not all that the images have: others are in other stores.
+    these are its layers, and not all that the images have: others are in other stores. Each that
+    was written is given to ``look``.
     """
     # Whichever image comes first names the blob of a layer that they share.
     images = sorted(images, key=lambda image: (image.names, image.manifest))
@@ -53,6 +55,7 @@ def write_store(
             unfit.look(stored.locked.digest, layer.tree)
             if not unfit:  # otherwise the layers that follow are only looked at
                 unpacked += _write_layer(stream, stored, layer)
+                look(layer)
             progress.end()
             records.append(layer_record(stored, layer.facts))
             layer.close()

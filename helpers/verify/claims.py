@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import RegistryError
 from paack.helpers.oci.locked import LockedImage
+from paack.helpers.packages.image_packages import ImagePackages
 from paack.helpers.rpm.device import image_names, unit_of
 from paack.helpers.rpm.layer_package_name import RELEASE, VERSION, is_group_name
 from paack.helpers.rpm.partial_store import named_groups
@@ -46,16 +47,22 @@ def list_differences(package: UnpackedRpm, images: Sequence[LockedImage]) -> Ite
 
 
 def sbom_differences(
-    package: UnpackedRpm, images: Sequence[LockedImage], cache: Cache
+    package: UnpackedRpm,
+    images: Sequence[LockedImage],
+    cache: Cache,
+    inside: Mapping[str, ImagePackages],
 ) -> Iterator[Difference]:
-    """Compare the bill of materials with what it would be made of the lock."""
+    """Compare the bill of materials with what it would be made of the lock and the blobs.
+
+    ``inside`` are the packages of the images by their manifests.
+    """
     where = f"/usr/share/paack/{package.name}/{package.sbom.name}"
     if not package.sbom.exists():
         yield Difference(where, "is missing")
         return
     configs = {image.config: cache.read(image.config) for image in images}
     try:
-        wanted = make_sbom(package.subject, images, configs).splitlines()
+        wanted = make_sbom(package.subject, images, configs, inside).splitlines()
     except RegistryError:
         return  # a config that is none was found by its chain
     there = package.sbom.read_bytes().splitlines()

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache
-from paack.helpers.errors import BuildError, LockError, UsageError, VerificationError
+from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.hint import command
 from paack.helpers.lock.lock import Lock, read_lock
 from paack.helpers.oci.chain import StoredLayer, stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import parse_source
+from paack.helpers.packages.layer_packages import LayerPackages
 from paack.helpers.progress import Reporter, count
 from paack.helpers.registry.fetch import fetch_images
 from paack.helpers.registry.origin import ask_origins, check_cached
@@ -29,10 +30,14 @@ from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layer
 from paack.helpers.rpm.signature import signature_of
 from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
 from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.inventory import look as look_for_packages
+from paack.helpers.store.inventory import packages_of
+from paack.helpers.store.layer import Layer
 from paack.helpers.store.table import Table, differences, read_table
 from paack.helpers.store.tar_store import write_store
 from paack.helpers.verify.chain import chain_problems
 from paack.helpers.verify.claims import list_differences, needs_differences, sbom_differences
+from paack.helpers.verify.demands import Demands, Proof
 from paack.helpers.verify.difference import Difference, difference_at, rpm_differences
 from paack.helpers.verify.trial import candidates, start_all
 from paack.helpers.workspace import workspace
@@ -44,43 +49,6 @@ _HINT_LAYERS = (
     f"name the RPMs of its layers, too; without any name it is all of them: {command('verify')}"
 )
 _HINT_RUN = "the store is as locked: does `podman run` start another image on this machine?"
-
-
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What is to be proved besides the store.
-
-    ``run``: podman starts each image. ``against``: "registry" asks for all digests and tags
-    again, "cache" forbids to fetch anything; "" is neither. ``keys``: the RPM must be signed by
-    one of these, files of public keys or fingerprints.
-    """
-
-    run: bool = False
-    against: str = ""
-    keys: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for what is none of these."""
-        if self.against not in ("", "registry", "cache"):
-            raise UsageError(
-                f"--against {self.against}: unknown", hint="--against registry, or cache"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """An RPM that is as locked: what was proved, and lines worth to be read."""
-
-    rpm: Path
-    proved: str
-    notes: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.rpm}: {self.proved}", *(f"  {each}" for each in self.notes)])
-
-    def as_json(self) -> dict[str, object]:
-        """Return what ``--json`` prints."""
-        return {"path": str(self.rpm), "proved": self.proved, "notes": list(self.notes)}
 
 
 @dataclass
@@ -197,8 +165,10 @@ class Verifier:
                 Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
                 for problem in chain_problems(image, self.cache)
             ]
-        found += sbom_differences(package, images, self.cache)
-        found += self.verify_store(package.store, package.filesystem, images, work, layers)
+        seen: dict[str, LayerPackages] = {}
+        found += self.verify_store(package.store, package.filesystem, images, work, layers, seen)
+        inside = packages_of(self.cache, images, seen)
+        found += sbom_differences(package, images, self.cache, inside)
         if self.demands.against == "registry":
             self._ask(images, verdict)
         if self.demands.run and lock.groups:
@@ -251,11 +221,15 @@ class Verifier:
         images: Sequence[LockedImage],
         work: Path,
         layers: Sequence[StoredLayer] | None = None,
+        seen: dict[str, LayerPackages] | None = None,
     ) -> list[Difference]:
-        """Return how a store image differs from what a lock names; ``work`` is for spools."""
+        """Return how a store image differs from what a lock names; ``work`` is for spools.
+
+        What its layers have of packages is put into ``seen``, by their diffIDs.
+        """
         with ThreadPoolExecutor(1) as pool:
             reading_found = pool.submit(read_image, store, filesystem)
-            expected = self.expected(images, work, layers)
+            expected = self.expected(images, work, layers, seen)
             try:
                 found = reading_found.result()
             except (BuildError, ValueError) as error:
@@ -269,13 +243,18 @@ class Verifier:
         images: Sequence[LockedImage],
         work: Path,
         layers: Sequence[StoredLayer] | None = None,
+        seen: dict[str, LayerPackages] | None = None,
     ) -> Table:
         """Return the store of a lock: the stream that a build pipes into the image maker."""
         reader, writer = os.pipe()
 
+        def look(layer: Layer) -> None:
+            if seen is not None and layer.diff_id not in seen:
+                seen[layer.diff_id] = look_for_packages(layer, work)
+
         def write() -> None:
             with os.fdopen(writer, "wb") as out:
-                write_store(out, images, self.cache, work, self.reporter, None, layers)
+                write_store(out, images, self.cache, work, self.reporter, None, layers, look)
 
         with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)

@@ -62,7 +62,8 @@ def verify(
 ) -> dict[str, Any]:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
     from paack.helpers.report.reader import built_rpms
-    from paack.helpers.verify.verify import Demands, Verifier
+    from paack.helpers.verify.demands import Demands
+    from paack.helpers.verify.verify import Verifier
 
     builder = builder_of(output, authfile)
     rpms = [Path(each) for each in rpm or ()] or built_rpms(builder.output, layers=True)

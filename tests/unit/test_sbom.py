@@ -18,6 +18,8 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.rpm.sbom import Subject, make_sbom
+from paack.helpers.store.inventory import packages_of
+from tests.support.oddities import LayerTar
 from tests.unit.images import put_image, small_layer
 
 SUBJECT = Subject("app", "1.0~rc1^2+x", "3.el9", "x86_64", 1_700_000_000)
@@ -40,7 +42,7 @@ def parsed(bill: bytes, directory: Path) -> Document:
 
 def bill_of(cache: Cache, *images: LockedImage, subject: Subject = SUBJECT) -> bytes:
     configs = {image.config: cache.read(image.config) for image in images}
-    return make_sbom(subject, images, configs)
+    return make_sbom(subject, images, configs, packages_of(cache, images))
 
 
 def labelled(cache: Cache, text: object, name: str = "quay.io/acme/app:1") -> LockedImage:
@@ -175,6 +177,75 @@ def test_another_document_has_another_name(cache: Cache) -> None:
     assert bill_of(cache, one) == bills[0]
     images = [one, replace(other, names=("quay.io/acme/b:1",), source="b")]
     assert bill_of(cache, *images) == bill_of(cache, *reversed(images))
+
+
+STATUS = """\
+Package: libc6
+Status: install ok installed
+Architecture: amd64
+Source: glibc
+Version: 2.36-9+deb12u4
+Maintainer: GNU Libc Maintainers <debian-glibc@lists.debian.org>
+"""
+
+
+def layer_of(**files: str) -> bytes:
+    tar = LayerTar()
+    for name, text in files.items():
+        tar.add(name.replace("__", "/"), text.encode())
+    return tar.close()
+
+
+def test_packages_in_images(cache: Cache, tmp_path: Path) -> None:
+    """Two images share a base; one of them replaces a package of it, and cannot be read wholly."""
+    node = '{"name": "@acme/x", "version": "1", "license": "GPL v2", "author": "Me (x) <me@a.b>"}'
+    base = layer_of(
+        **{"etc/os-release": "ID=debian\nVERSION_ID=12\n", "var/lib/dpkg/status": STATUS},
+        **{"srv/package.json": node},
+    )
+    top = layer_of(**{"var/lib/dpkg/status": STATUS.replace("u4", "u5"), "opt/a.jar": "PK" * 99})
+    images = [
+        put_image(cache, "quay.io/acme/base:1", [base]),
+        put_image(cache, "quay.io/acme/app:1", [base, top]),
+    ]
+    bill = bill_of(cache, *images)
+    assert bill == bill_of(cache, *reversed(images))
+    document = parsed(bill, tmp_path)
+    found = {each.spdx_id: each for each in document.packages}
+    inside = {
+        (each.name, each.version): each
+        for each in document.packages
+        if each.spdx_id.startswith(("SPDXRef-deb", "SPDXRef-npm"))
+    }
+    contained = sorted(
+        (found[each.spdx_element_id].name.rpartition("/")[2], found[other].version)
+        for each in document.relationships
+        if (other := str(each.related_spdx_element_id)) in {one.spdx_id for one in inside.values()}
+    )
+    lower, upper = (layer.diff_id for layer in images[1].layers)
+    old, new = "2.36-9+deb12u4", "2.36-9+deb12u5"
+    of_images = [("base", old), ("base", "1"), ("app", new), ("app", "1")]
+    assert contained == sorted([*of_images, (lower, old), (lower, "1"), (upper, new)])
+    libc, mine = inside["libc6", old], inside["@acme/x", "1"]
+    who = "GNU Libc Maintainers (debian-glibc@lists.debian.org)"
+    assert str(libc.supplier) == f"Organization: {who}"
+    assert libc.source_info == "/var/lib/dpkg/status"
+    assert libc.external_references[0].locator == (
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12&upstream=glibc"
+    )
+    assert str(mine.supplier) == "Person: Me x (me@a.b)"
+    assert mine.license_comment == "The package says: GPL v2"
+    comments = {each.name: each.comment or "" for each in document.packages}
+    assert "/opt/a.jar: cannot be read: File is not a zip file" in comments["quay.io/acme/app"]
+    assert "not known" not in comments["quay.io/acme/base"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(texts=st.lists(st.text(min_size=1), min_size=4, max_size=4))
+def test_any_package(cache: Cache, tmp_path: Path, texts: list[str]) -> None:
+    fields = dict(zip(("name", "version", "license", "author"), texts, strict=True))
+    image = put_image(cache, "a.io/a:1", [layer_of(**{"package.json": json.dumps(fields)})])
+    parsed(bill_of(cache, image), tmp_path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)

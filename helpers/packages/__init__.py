@@ -1,0 +1,1 @@
+"""Packages inside images: their databases and metadata files, read without running anything."""
