@@ -5,17 +5,15 @@
 paack_post() {
     name_files
     remove_leftovers
+    # First the empty store, then the real one over it. That comes in %posttrans when it needs layers
+    # of other packages: a CRI-O that does not know their stores yet would list no image at all.
+    # Where systemd does not run the boot does all that: what an image of an operating system has in
+    # /run is hidden there, and `bootc container lint` warns of it.
     if systemd_runs; then
         systemctl daemon-reload || :
         [ "$layers" = shared ] || unmount_store
-    fi
-    # First the empty store, then the real one over it. That comes in %posttrans when it needs layers
-    # of other packages: a CRI-O that does not know their stores yet would list no image at all.
-    if command -v systemd-tmpfiles >/dev/null; then
         systemd-tmpfiles --create "/usr/lib/tmpfiles.d/paack-$name.conf" || :
-    fi
-    if [ "$layers" != shared ] && systemd_runs; then
-        mount_store
+        [ "$layers" = shared ] || mount_store
     fi
     # Then what lists it. CRI-O follows in %posttrans: once, however many packages there are.
     list_store && action=restart || action=
