@@ -13,8 +13,8 @@ from typing import Any
 
 from paack.helpers.arch import oci_arch
 from paack.helpers.definition.kind import check_kind, check_twin
+from paack.helpers.definition.paths import clean_path, manifests_of, units_of
 from paack.helpers.definition.yaml_format import (
-    PATH_HINT,
     ArchDocument,
     DefinitionDocument,
     ImageDocument,
@@ -27,6 +27,8 @@ from paack.helpers.schema import json_schema
 
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
+#: Where podman looks for units that packages bring; podman-systemd.unit(5)
+DEFAULT_UNIT_PATH = "/usr/share/containers/systemd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,21 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class PackageArch:
-    """What a package holds for one RPM architecture."""
+    """What a package holds for one RPM architecture.
+
+    ``units`` are files and directories of Quadlet units.
+    """
 
     name: str
     images: tuple[Image, ...]
     manifests: Path | None
+    units: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One package. ``path`` and ``manifest_path`` are on the device, without a final slash.
+    """One package. ``path``, ``manifest_path`` and ``unit_path`` are on the device, without a
+    final slash. ``start_units`` says when units that are new start: "boot" or "now".
 
     ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
     holds: "bundled" all, "shared" images whose layers are in other packages; "group" is such a
@@ -73,6 +80,8 @@ class Package:
     obsoletes: tuple[str, ...] = ()
     image_paths: tuple[tuple[str, str], ...] = ()
     layers: str = "bundled"
+    unit_path: str = DEFAULT_UNIT_PATH
+    start_units: str = "boot"
 
     @property
     def has_images(self) -> bool:
@@ -151,11 +160,12 @@ def _with_packages(document: Located) -> Located:
 
 
 def _package(document: PackageDocument, path: str, problems: Problems) -> Package:
-    if document.arch and (document.arches or document.images or document.manifests):
+    shared = (document.arches, document.images, document.manifests, document.units)
+    if document.arch and any(shared):
         problems.add(
             document.line,
-            f"{path}: both 'arch' and 'arches', 'images' or 'manifests'",
-            "use either the list 'arch', or 'arches' with 'images' and 'manifests'",
+            f"{path}: both 'arch' and 'arches', 'images', 'manifests' or 'units'",
+            "use either the list 'arch', or 'arches' with 'images', 'manifests' and 'units'",
         )
     arches = _package_arches(document, path, problems)
     name = document.name
@@ -167,10 +177,10 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         summary=document.summary or f"Container images of {name}",
         description=_description(document),
         url=document.url,
-        path=_clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document, problems),
+        path=clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document.line, problems),
         filesystem=document.filesystem,
-        manifest_path=_clean_path(
-            document.manifest_path or DEFAULT_MANIFEST_PATH, path, document, problems
+        manifest_path=clean_path(
+            document.manifest_path or DEFAULT_MANIFEST_PATH, path, document.line, problems
         ),
         arches=arches,
         line=document.line,
@@ -179,6 +189,10 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         obsoletes=document.obsoletes,
         image_paths=tuple(map(_image_path, document.image_paths)),
         layers=document.layers,
+        unit_path=clean_path(
+            document.unit_path or DEFAULT_UNIT_PATH, path, document.line, problems
+        ),
+        start_units=document.start_units,
     )
 
 
@@ -194,7 +208,9 @@ def _package_arches(
     elif document.arches:
         names = [(name, document.line) for name in document.arches]
         # Looked at once, under the keys that the file has.
-        shared = ArchDocument("", None, document.images, document.manifests, document.line)
+        shared = ArchDocument(
+            "", None, document.images, document.manifests, document.units, document.line
+        )
         contents = _package_arch(shared, path, problems)
         arches = tuple(replace(contents, name=name) for name in document.arches)
     else:
@@ -250,11 +266,13 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
             )
         names[name] = image.line
         images.append(image)
-    manifests = _manifests(document, path, problems)
-    is_told = problems.has(f"{path}.images") or problems.has(f"{path}.manifests")
-    if not images and manifests is None and not document.images and not is_told:
-        problems.add(document.line, f"{path}: neither images nor manifests", "add one of them")
-    return PackageArch(document.name, tuple(images), manifests)
+    manifests = manifests_of(document, path, problems)
+    units = units_of(document, path, problems)
+    is_told = any(problems.has(f"{path}.{key}") for key in ("images", "manifests", "units"))
+    if not (images or manifests or units or document.images or is_told):
+        message = f"{path}: neither images nor manifests nor units"
+        problems.add(document.line, message, "add one of them")
+    return PackageArch(document.name, tuple(images), manifests, units)
 
 
 def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image | None:
@@ -273,23 +291,3 @@ def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image 
         problems.add(line, f"{path}: a path may not begin with '-'", "write ./ in front of it")
         return None
     return Image(source, line, entry.provides if isinstance(entry, ImageDocument) else ())
-
-
-def _manifests(document: ArchDocument, path: str, problems: Problems) -> Path | None:
-    if document.manifests is None:
-        return None
-    directory = problems.file.parent / document.manifests
-    if not directory.is_dir():
-        problems.add(
-            document.manifests.line,
-            f"{path}.manifests: {document.manifests!r} is no directory",
-            f"it is looked for beside the definition: {directory}",
-        )
-    return directory
-
-
-def _clean_path(value: str, path: str, document: PackageDocument, problems: Problems) -> str:
-    parts = [part for part in value.split("/") if part]
-    if ".." in parts or "." in parts or len(parts) < 2:
-        problems.add(document.line, f"{path}: {value!r} is not a plain path below /usr", PATH_HINT)
-    return "/" + "/".join(parts)

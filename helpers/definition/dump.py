@@ -7,7 +7,13 @@ from typing import Any
 
 import yaml
 
-from paack.helpers.definition.definition import Definition, Image, Package, PackageArch
+from paack.helpers.definition.definition import (
+    DEFAULT_UNIT_PATH,
+    Definition,
+    Image,
+    Package,
+    PackageArch,
+)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,6 +47,8 @@ def _package(package: Package) -> dict[str, Any]:
         "filesystem": package.filesystem,
         **({"layers": package.layers} if package.layers != "bundled" else {}),
         "manifestPath": package.manifest_path,
+        **({"unitPath": package.unit_path} if package.unit_path != DEFAULT_UNIT_PATH else {}),
+        **({"startUnits": package.start_units} if package.start_units != "boot" else {}),
         **({"requires": list(package.requires)} if package.requires else {}),
         **({"conflicts": list(package.conflicts)} if package.conflicts else {}),
         **({"obsoletes": list(package.obsoletes)} if package.obsoletes else {}),
@@ -58,6 +66,7 @@ def _arch(arch: PackageArch) -> dict[str, Any]:
         "name": arch.name,
         **({"images": [_image(image) for image in arch.images]} if arch.images else {}),
         **({"manifests": str(arch.manifests)} if arch.manifests else {}),
+        **({"units": [str(each) for each in arch.units]} if arch.units else {}),
     }
 
 

@@ -86,6 +86,9 @@ class ArchDocument:
     image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
     images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
     manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
+    units: tuple[Text, ...] = key(
+        "Files and directories of Quadlet units, relative to this file", default=()
+    )
     line: int = 0
 
 
@@ -144,6 +147,14 @@ class PackageDocument:
         "Where the manifests go", name="manifestPath", pattern=_PATH, hint=PATH_HINT,
         example="/usr/lib/microshift/manifests.d/my-app",
     )  # fmt: skip
+    unit_path: str | None = key(
+        "Where the Quadlet units go", name="unitPath", pattern=_PATH, hint=PATH_HINT,
+        example="/usr/share/containers/systemd",
+    )  # fmt: skip
+    start_units: str = key(
+        "When units that are new start: at the next boot, or at the end of the transaction",
+        name="startUnits", choices=("boot", "now"), example="now", default="boot",
+    )  # fmt: skip
     requires: tuple[str, ...] = key(
         "RPM dependencies", pattern=_DEPENDENCY, hint=_DEPENDENCY_HINT, default=(),
         example=["microshift"],
@@ -168,6 +179,9 @@ class PackageDocument:
     )  # fmt: skip
     images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
     manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")
+    units: tuple[Text, ...] = key(
+        "Files and directories of Quadlet units, for all arches", default=(), example=["units"]
+    )
     line: int = 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +31,21 @@ def read_manifests(directory: Path) -> Manifests:
     files = _files(directory)
     for problem in manifest_problems(directory):
         raise problem
+    named = {path.relative_to(directory).as_posix(): path for path in files}
+    return Manifests(tuple(named), tar_of(named))
+
+
+def tar_of(files: Mapping[str, Path]) -> bytes:
+    """Return an uncompressed tar of files by their names in it; owners and times do not matter."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in files:
+        for name, path in files.items():
             content = path.read_bytes()
-            member = tarfile.TarInfo(path.relative_to(directory).as_posix())
+            member = tarfile.TarInfo(name)
             member.size = len(content)
             member.mode = 0o644
             tar.addfile(member, io.BytesIO(content))
-    paths = tuple(path.relative_to(directory).as_posix() for path in files)
-    return Manifests(paths, archive.getvalue())
+    return archive.getvalue()
 
 
 def manifest_problems(directory: Path) -> Iterator[DefinitionError]:
@@ -49,32 +54,27 @@ def manifest_problems(directory: Path) -> Iterator[DefinitionError]:
     if not files:
         yield DefinitionError("holds no manifest", place=Place(directory), hint="add a .yaml file")
     for path in files:
-        try:
-            _check(path, directory)
-        except DefinitionError as error:
-            yield error
+        if problem := file_problem(path, path.relative_to(directory).as_posix()):
+            yield problem
 
 
 def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def _check(path: Path, directory: Path) -> None:
+def file_problem(path: Path, name: str) -> DefinitionError | None:
+    """Return why the file ``path`` cannot be shipped as ``name``, a relative path."""
     if path.is_symlink() or not path.is_file():
-        raise DefinitionError(
-            "is not a regular file", place=Place(path), hint="put the file itself there"
-        )
-    relative = path.relative_to(directory)
-    if len(str(relative)) > _PATH_LIMIT:
-        raise DefinitionError(
-            f"the path {str(relative)!r} has more than {_PATH_LIMIT} characters",
-            place=Place(path),
-            hint="shorten it",
-        )
-    for part in relative.parts:
+        hint = "put the file itself there"
+        return DefinitionError("is not a regular file", place=Place(path), hint=hint)
+    if len(name) > _PATH_LIMIT:
+        message = f"the path {name!r} has more than {_PATH_LIMIT} characters"
+        return DefinitionError(message, place=Place(path), hint="shorten it")
+    for part in name.split("/"):
         if not _NAME.fullmatch(part):
-            raise DefinitionError(
+            return DefinitionError(
                 f"the name {part!r} cannot go into an RPM",
                 place=Place(path),
                 hint="use letters, digits and . _ + @ = -",
             )
+    return None

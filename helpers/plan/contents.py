@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from paack.helpers.arch import rpm_arch_hint
 from paack.helpers.definition.definition import Definition, Package, PackageArch
@@ -12,7 +13,9 @@ from paack.helpers.lock.group import images_in, layers_of, shared_images
 from paack.helpers.lock.lock import Lock
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
+from paack.helpers.quadlet.unit_tree import read_units
 from paack.helpers.rpm.spec import Contents, Spec, render_spec
+from paack.helpers.rpm.units import listed_units, unit_files
 
 
 def specs(
@@ -94,21 +97,33 @@ def _contents(
     manifests = read_manifests(arch.manifests) if arch.manifests else None
     ordered = tuple(sorted(images, key=lambda image: image.names))
     provides = tuple(sorted({each for image in arch.images for each in image.provides}))
-    if package.layers == "bundled":
-        return Contents(arch.name, ordered, manifests, provides)
+    contents = Contents(arch.name, ordered, manifests, provides)
+    if package.layers == "shared":
+        contents = _with_groups(package, contents, groups)
+    return _with_units(package, arch, contents)
+
+
+def _with_units(package: Package, arch: PackageArch, contents: Contents) -> Contents:
+    if not arch.units:
+        return contents
+    tree = read_units(arch.units, package.unit_path).check()
+    listed = listed_units(package, tree, contents.images)
+    files = unit_files(package, tree, listed, has_store=contents.has_store)
+    return replace(contents, units=tree, listed=listed, files=(*contents.files, *files))
+
+
+def _with_groups(package: Package, contents: Contents, groups: Sequence[GroupPackage]) -> Contents:
+    ordered = contents.images
     layers = layers_of(ordered)
     needed = [
         each
         for each in groups
-        if (each.group.arch, each.group.filesystem) == (arch.name, package.filesystem)
+        if (each.group.arch, each.group.filesystem) == (contents.arch, package.filesystem)
         and layers.keys() & set(each.group.layers)
     ]
     elsewhere = {each for group in needed for each in group.group.layers}
-    return Contents(
-        arch.name,
-        ordered,
-        manifests,
-        provides,
+    return replace(
+        contents,
         layers=tuple(each for key, each in layers.items() if key not in elsewhere),
         groups=tuple(each.group for each in needed),
         requires=tuple(sorted(each.requirement for each in needed)),

@@ -16,7 +16,9 @@ from paack.helpers.kubernetes.manifests import Manifests
 from paack.helpers.lock.lock import Lock, LockedGroup, dump
 from paack.helpers.oci.chain import StoredLayer
 from paack.helpers.oci.locked import LockedImage
+from paack.helpers.quadlet.unit_tree import UnitTree
 from paack.helpers.rpm.device import Device, DeviceFile, device_of, image_names
+from paack.helpers.rpm.units import ListedUnit, unit_scriptlets
 from paack.helpers.templates import render
 
 # Directories that every host has, of packages like `filesystem` and `systemd`. All others are
@@ -38,7 +40,7 @@ class Contents:
 
     ``provides`` is what the definition adds to the names and digests of the images. ``layers``
     are those of its store (None: all of the images); others are in the packages of ``groups``,
-    for which there are ``requires`` and ``files``.
+    for which there are ``requires`` and ``files``. ``listed`` are the Quadlet units of ``units``.
     """
 
     arch: str
@@ -49,6 +51,8 @@ class Contents:
     groups: tuple[LockedGroup, ...] = ()
     requires: tuple[str, ...] = ()
     files: tuple[DeviceFile, ...] = ()
+    units: UnitTree | None = None
+    listed: tuple[ListedUnit, ...] = ()
 
     @property
     def has_store(self) -> bool:
@@ -60,7 +64,7 @@ class Contents:
 class Source:
     """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
 
-    ``kind`` is "store" or "sbom" (``content`` is made later), "manifests" (a tar to unpack),
+    ``kind`` is "store" or "sbom" (``content`` is made later), "tree" (a tar to unpack),
     "shared" (a file that other packages have, too) or "file".
     """
 
@@ -135,7 +139,7 @@ def render_spec(
         changed=_changelog_time(epoch),
         provides={each.arch: _provides(each) for each in contents},
         requires={each.arch: each.requires for each in contents},
-        scriptlets=device.scriptlets if device else {},
+        scriptlets=_scriptlets(package, contents, device, noarch=noarch),
     )
     return Spec(package, tuple(contents), sources, noarch, epoch, text)
 
@@ -170,11 +174,31 @@ def _sources(
             add(source, each.arch, "file", file.path, file.content.encode(), file.mode)
         if each.manifests:
             archive = each.manifests.archive
-            add(f"{base}.manifests.tar", each.arch, "manifests", package.manifest_path, archive)
+            add(f"{base}.manifests.tar", each.arch, "tree", package.manifest_path, archive)
+        if each.units:
+            archive = each.units.archive
+            add(f"{base}.units.tar", each.arch, "tree", package.unit_path, archive)
     for file in device.files if device else ():
         kind = "shared" if file.shared else "file"
         add(file.source, None, kind, file.path, file.content.encode(), file.mode)
     return tuple(found)
+
+
+def _scriptlets(
+    package: Package, contents: Sequence[Contents], device: Device | None, *, noarch: bool
+) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return (arches, kind, text) of all scriptlets; no arch: of a package for all of them."""
+    groups: dict[tuple[bool, tuple[ListedUnit, ...]], list[str]] = {}
+    for each in contents[:1] if noarch else contents:
+        groups.setdefault((each.has_store, each.listed), []).append(each.arch)
+    found = []
+    for (has_store, listed), arches in groups.items():
+        texts = dict(device.scriptlets) if device and has_store else {}
+        if listed:
+            texts = unit_scriptlets(package, listed, texts)
+        where = () if noarch else tuple(arches)
+        found += [(where, kind, text) for kind, text in texts.items()]
+    return found
 
 
 def _provides(contents: Contents) -> list[str]:
@@ -196,7 +220,13 @@ def _directories(paths: Sequence[str]) -> list[str]:
 
 
 def _is_noarch(contents: Sequence[Contents]) -> bool:
-    """Only manifests, and the same for every arch."""
-    return not any(each.images for each in contents) and (
-        len({each.manifests.archive for each in contents if each.manifests}) == 1
+    """Only manifests and units, and the same for every arch."""
+    manifests = {each.manifests.archive for each in contents if each.manifests}
+    units = {each.units.archive if each.units else None for each in contents}
+    held = bool(manifests or units - {None})
+    return (
+        not any(each.images for each in contents)
+        and held
+        and len(manifests) <= 1
+        and len(units) == 1
     )

@@ -273,7 +273,7 @@ WRONG = {
     ),
     "nothing inside two arches": (
         HEAD + "arches: [x86_64, aarch64]\n",
-        ["1: packages[0]: neither images nor manifests"],
+        ["1: packages[0]: neither images nor manifests nor units"],
     ),
     "short arch twice": (
         HEAD + "arches: [x86_64, x86_64]\nimages: [quay.io/a/b:1]\n",
@@ -302,12 +302,12 @@ WRONG = {
     ),
     "both ways": (
         HEAD + "arch:\n- {name: x86_64, images: [quay.io/a/b:1]}\nimages: [quay.io/a/b:1]\n",
-        ["1: packages[0]: both 'arch' and 'arches', 'images' or 'manifests'"],
+        ["1: packages[0]: both 'arch' and 'arches', 'images', 'manifests' or 'units'"],
     ),
     "no arch": (HEAD + "images: [quay.io/a/b:1]\n", ["1: packages[0]: no architecture"]),
     "nothing inside": (
         HEAD + "arch:\n- name: x86_64\n- {name: aarch64, images: [quay.io/a/b:1]}\n",
-        ["4: packages[0].arch[0]: neither images nor manifests"],
+        ["4: packages[0].arch[0]: neither images nor manifests nor units"],
     ),
     "other word for the arch": (
         HEAD + "arch:\n- {name: aarch64, image_arch: amd64, images: [quay.io/a/b:1]}\n",
@@ -467,6 +467,8 @@ def test_the_documented_defaults_are_those_of_the_loader(file: Path) -> None:
         "filesystem": package.filesystem,
         "layers": package.layers,
         "manifestPath": package.manifest_path,
+        "unitPath": package.unit_path,
+        "startUnits": package.start_units,
     }
     assert {key: f"`{value}`" for key, value in found.items()} == {key: table[key] for key in found}
     others = {default for key, default in table.items() if key not in found}

@@ -29,6 +29,7 @@ PURE = {
     "plan/depth", "lock/filesystem", "lock/lock",
     "packages/image_packages", "packages/interest", "packages/rpm_database",
     "blobs/blob", "blobs/cache", "registry/fetch", "oci/go_json",
+    "quadlet/unit_tree",
     "oci/manifest", "oci/layout", "oci/rfc3339", "registry/skopeo_errors",
     "repo/retention",
     "rpm/sbom", "rpm/spec",
@@ -38,6 +39,8 @@ PURE = {
 }  # fmt: skip
 #: Parts of another module that were split off, tested with it.
 PARTS = {
+    "definition/paths": "definition/definition",
+    "quadlet/unit_file": "quadlet/unit_tree",
     "store/tarheader": "store/tar",
     "oci/go_types": "oci/manifest",
     "definition/yaml_format": "definition/definition",
@@ -65,8 +68,8 @@ PARTS = {
 ORDER = [
     "hint", "errors", "arch", "crc", "jobs", "licenses", "printable", "progress", "templates",
     "workspace", "run", "document", "schema", "product", "clean",
-    "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes", "lock",
-    "rpm",
+    "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
+    "quadlet", "lock", "rpm",
     "check", "plan", "verify", "report", "diff", "build", "demo", "farm", "microshift", "repo",
 ]  # fmt: skip
 STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}

@@ -1,0 +1,1 @@
+"""Quadlet units (podman-systemd.unit(5)): what they say, and what podman makes of them."""

@@ -1,0 +1,141 @@
+"""The images that units need: what podman would run, pull or mount, each with its place.
+
+Names are as systemd would hand them to podman: ``%N`` and other specifiers that only depend on the
+unit's name are expanded. What depends on the device (``%H``, ``$TAG``) stays: no image's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import PurePosixPath
+
+from paack.helpers.errors import DefinitionError
+from paack.helpers.kubernetes.objects import ImageUse, images_of, read_objects
+from paack.helpers.quadlet.unit_file import Assignment
+from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below
+
+#: Units that stand for an image in ``Image=``, and their keys with its name; the first one counts.
+NAMING = {".image": ("ImageTag", "Image"), ".build": ("ImageTag",)}
+_SPECIFIER = re.compile(r"%(.)")
+_INFRA = "--infra-image"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitImage:
+    """A use of an image by a unit.
+
+    ``how`` is what podman does with it: "run", "pull" (.image), "volume" (Driver=image), "mount"
+    (Mount=type=image), "build" (made on the device), "artifact", "infra" or "kube".
+    """
+
+    unit: Unit
+    how: str
+    use: ImageUse
+
+
+def unit_images(tree: UnitTree, directory: str) -> Iterator[UnitImage]:
+    """Yield the images of all units; YAML that cannot be read is for the checks of manifests."""
+    units = {unit.name: unit for unit in tree.units}
+    for unit in tree.units:
+        group = unit.kind.group
+        if group == "Kube":
+            yield from _kube(unit, tree, directory)
+        elif group == "Artifact":
+            yield from _named(unit, unit.file.last(group, "Artifact"), "artifact", units)
+        elif group == "Build":
+            yield from _named(unit, _first(unit.file.of(group, "ImageTag")), "build", units)
+        elif group == "Image":
+            yield from _named(unit, unit.file.last(group, "Image"), "pull", units)
+        elif group == "Container":
+            yield from _named(unit, unit.file.last(group, "Image"), "run", units)
+            for mount in unit.file.arguments(group, "Mount"):
+                yield from _named(unit, mounted_image(mount), "mount", units)
+        elif group == "Volume" and unit.file.text(group, "Driver") == "image":
+            yield from _named(unit, unit.file.last(group, "Image"), "volume", units)
+        for value in option(unit, _INFRA):
+            yield from _named(unit, value, "infra", units)
+
+
+def mounted_image(mount: Assignment) -> Assignment | None:
+    """Return the image of a ``Mount=type=image,source=IMAGE,…``; None for another mount."""
+    options = [each.partition("=") for each in mount.value.split(",")]
+    values = {key: value for key, _, value in options}
+    source = values.get("source", values.get("src"))
+    return replace(mount, value=source) if values.get("type") == "image" and source else None
+
+
+def option(unit: Unit, name: str) -> list[Assignment]:
+    """Return the values of an option of podman in ``PodmanArgs=``."""
+    found = []
+    words = unit.file.arguments(unit.kind.group, "PodmanArgs")
+    for word, following in zip_longest(words, words[1:]):
+        flag, equals, value = word.value.partition("=")
+        if flag == name and equals:
+            found.append(replace(word, value=value))
+        elif flag == name and following:
+            found.append(following)
+    return found
+
+
+def resolved(name: str, units: Mapping[str, Unit]) -> str | None:
+    """Return the image that ``Image=NAME`` means: NAME, or what the unit of that name says.
+
+    None when there is no such unit, or it does not say it.
+    """
+    keys = NAMING.get(PurePosixPath(name).suffix)
+    if keys is None:
+        return name
+    unit = units.get(name)
+    if unit is None:
+        return None
+    group = unit.kind.group
+    if group == "Build":
+        tags = unit.file.of(group, "ImageTag")
+        return expanded(tags[0].value, unit) if tags else None
+    texts = [unit.file.text(group, key) for key in keys]
+    return expanded(next(filter(None, texts), ""), unit) or None
+
+
+def expanded(text: str, unit: Unit) -> str:
+    """Return a value with the specifiers that the unit's name tells; systemd.unit(5)."""
+    service = unit.service.removesuffix(".service")
+    prefix, at, instance = service.partition("@")
+    known = {"%": "%", "N": service, "n": unit.service, "p": prefix}
+    known |= {"i": instance, "I": instance} if not at or instance else {}
+    return _SPECIFIER.sub(lambda match: known.get(match[1], match[0]), text)
+
+
+def _first(found: list[Assignment]) -> Assignment | None:
+    return found[0] if found else None
+
+
+def _named(
+    unit: Unit, named: Assignment | None, how: str, units: Mapping[str, Unit]
+) -> Iterator[UnitImage]:
+    """Yield the use of an image that a key names; nothing where podman refuses the unit."""
+    if named is None or not named.value:
+        return
+    image = resolved(named.value, units)
+    if image is None:
+        return
+    where = f"{unit.name} {named.key}={named.value if image != named.value else ''}"
+    use = ImageUse(expanded(image, unit), named.place, where.rstrip("="))
+    yield UnitImage(unit, how, use)
+
+
+def _kube(unit: Unit, tree: UnitTree, directory: str) -> Iterator[UnitImage]:
+    for named in unit.file.words("Kube", "Yaml"):
+        target = below(unit.path, named.value, directory)
+        file = tree.files.get(target or "")
+        if file is None:
+            continue
+        try:
+            objects = read_objects(file.read_text("utf-8"), file)
+        except (DefinitionError, OSError, ValueError):
+            continue
+        for item in objects:
+            for use in images_of(item, file):
+                yield UnitImage(unit, "kube", use)

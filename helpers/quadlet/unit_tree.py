@@ -1,0 +1,254 @@
+"""Which files the units of a package are: those of its definition, and those that they name.
+
+Podman finds ``Yaml=web.yaml`` beside the unit. What a unit names so is shipped with it; where it is
+in a directory of the definition it is shipped anyhow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.manifests import file_problem, tar_of
+from paack.helpers.quadlet.kinds import KINDS, Kind, kind_of
+from paack.helpers.quadlet.unit_file import (
+    Assignment,
+    SyntaxProblem,
+    UnitFile,
+    parse_unit,
+)
+
+#: Keys whose words are files: (group, key).
+_FILES = (("Kube", "Yaml"), ("Kube", "ConfigMap"))
+_ARGUMENT_FILES = (("Container", "EnvironmentFile"),)
+_VOLUMES = ("Container", "Pod")
+_DROP_IN = ".d"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: its kind, what it says with all drop-ins, where it is below ``unitPath``."""
+
+    path: str
+    kind: Kind
+    file: UnitFile
+
+    @property
+    def name(self) -> str:
+        """The name of its file, which is how other units name it."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def service(self) -> str:
+        """The service that podman makes of it: ``web.service``; ``web@.service`` of a template."""
+        given = self.file.text(self.kind.group, "ServiceName")
+        if given:
+            return f"{given}.service"
+        stem, at, instance = PurePosixPath(self.path).stem.partition("@")
+        return f"{stem}{self.kind.suffix}{at}{instance}.service"
+
+    @property
+    def starts(self) -> bool:
+        """Whether a boot starts it: its [Install] names something that wants it."""
+        return any(
+            self.file.words("Install", key) for key in ("WantedBy", "RequiredBy", "UpheldBy")
+        )
+
+
+@dataclass(frozen=True)
+class UnitTree:
+    """All files of the units of a package for an arch, by their paths below ``unitPath``.
+
+    ``problems`` are why some of them cannot be shipped or read; ``refused`` are units and drop-ins
+    that podman cannot read.
+    """
+
+    files: Mapping[str, Path]
+    units: tuple[Unit, ...]
+    problems: tuple[DefinitionError, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def archive(self) -> bytes:
+        """A tar of the files: reproducible, uncompressed."""
+        return tar_of(self.files)
+
+    def check(self) -> UnitTree:
+        """Raise the first problem, if there is any."""
+        for problem in self.problems:
+            raise problem
+        return self
+
+
+def read_units(entries: Sequence[Path], directory: str) -> UnitTree:
+    """Read the files and directories of a definition's ``units``; ``directory`` is ``unitPath``."""
+    problems: list[DefinitionError] = []
+    files = dict(_entries(entries, problems))
+    unfit = {name: file_problem(path, name) for name, path in files.items()}
+    problems += filter(None, unfit.values())
+    parsed: dict[str, UnitFile] = {}
+    refused: list[str] = []
+    for name, path in sorted(files.items()):
+        if not unfit[name] and (kind_of(name) or _is_drop_in(name)):
+            try:
+                parsed[name] = parse_unit(path.read_text("utf-8"), path)
+            except SyntaxProblem as problem:
+                message = f"podman makes nothing of this file: {problem.message}"
+                hint = "see podman-systemd.unit(5) for what may stand there"
+                problems.append(DefinitionError(message, place=problem.place, hint=hint))
+                refused.append(name)
+            except (OSError, ValueError) as error:
+                message, hint = f"cannot be read: {error}", "save it as UTF-8"
+                problems.append(DefinitionError(message, place=Place(path), hint=hint))
+                refused.append(name)
+    units = tuple(_units(parsed))
+    for unit in units:
+        _add_named(unit, directory, files, problems)
+    if entries and not units and not problems:
+        suffixes = " ".join(KINDS)
+        problems.append(
+            DefinitionError("holds no unit", place=Place(entries[0]), hint=f"add one of {suffixes}")
+        )
+    ordered = dict(sorted(files.items()))
+    return UnitTree(ordered, units, tuple(problems), tuple(refused))
+
+
+def _entries(
+    entries: Iterable[Path], problems: list[DefinitionError]
+) -> Iterator[tuple[str, Path]]:
+    """Yield each file with its path below ``unitPath``; a directory of drop-ins keeps its name."""
+    seen: dict[str, Path] = {}
+    for entry in entries:
+        top = entry.parent if not entry.is_dir() or entry.name.endswith(_DROP_IN) else entry
+        inside = entry.rglob("*") if entry.is_dir() and not entry.is_symlink() else [entry]
+        for path in sorted(inside):
+            if path.is_dir() and not path.is_symlink():
+                continue
+            name = path.relative_to(top).as_posix()
+            if seen.setdefault(name, path) != path:
+                message = f"{name} comes twice: {seen[name]} is another one"
+                problems.append(
+                    DefinitionError(message, place=Place(path), hint="rename one of them")
+                )
+            yield name, path
+
+
+def _units(parsed: Mapping[str, UnitFile]) -> Iterator[Unit]:
+    """Yield the units with their drop-ins. Of two with one name podman takes the first."""
+    seen: set[str] = set()
+    for name in sorted(parsed, key=lambda each: (PurePosixPath(each).parts[:-1], each)):
+        kind, path = kind_of(name), PurePosixPath(name)
+        if kind and path.name not in seen and not _is_drop_in(name):
+            seen.add(path.name)
+            yield Unit(name, kind, parsed[name].merged(_drop_ins(path.name, parsed)))
+
+
+def _drop_ins(unit: str, parsed: Mapping[str, UnitFile]) -> list[UnitFile]:
+    """Return the drop-ins of a unit in the order of their names; of one name the nearest counts."""
+    found: dict[str, UnitFile] = {}
+    for directory in drop_in_directories(unit):
+        for name in sorted(parsed):
+            path = PurePosixPath(name)
+            if path.parent.name == directory and path.suffix == ".conf":
+                found.setdefault(path.name, parsed[name])
+    return [found[name] for name in sorted(found, key=str.encode)]
+
+
+def drop_in_directories(unit: str) -> list[str]:
+    """Return the names of the directories with drop-ins of a unit, the nearest first.
+
+    Of ``a-b@c.container``: its own, the template's, ``a-@.container.d``, ``a-.container.d`` and
+    ``container.d``.
+    """
+    stem, suffix = PurePosixPath(unit).stem, PurePosixPath(unit).suffix
+    base, at, instance = stem.partition("@")
+    found = [f"{suffix[1:]}.d"]
+    parts = base.split("-")
+    for number in range(1, len(parts)):
+        cut = "-".join(parts[:number]) + "-"
+        found.append(f"{cut}{suffix}.d")
+        if at:
+            found.append(f"{cut}@{suffix}.d")
+    if instance:
+        found.append(f"{base}@{suffix}.d")
+    return [f"{unit}.d", *reversed(found)]
+
+
+def _is_drop_in(name: str) -> bool:
+    """Tell whether a file is in a directory of drop-ins of units."""
+    path = PurePosixPath(name)
+    home = path.parent.name
+    return (
+        path.suffix == ".conf"
+        and home.endswith(_DROP_IN)
+        and (kind_of(home.removesuffix(_DROP_IN)) or f".{home.removesuffix(_DROP_IN)}" in KINDS)
+        is not None
+    )
+
+
+def _add_named(
+    unit: Unit, directory: str, files: dict[str, Path], problems: list[DefinitionError]
+) -> None:
+    """Add the files that a unit names relative to itself; note those that are not there."""
+    for named in named_files(unit.file):
+        target = below(unit.path, named.value, directory)
+        path = unit.file.place.file.parent / named.value
+        if target is None or target == "." or target in files:
+            continue
+        if target.startswith("../"):
+            message = f"{unit.name} names {named.value}, which would be outside of {directory}"
+            hint = "put it beside the unit, or below"
+        elif Path(named.value).is_absolute() or not path.exists():
+            message = f"{unit.name} names {named.value}, which is not there"
+            hint = f"add it to units, for {directory}/{target}"
+            if any(name.startswith(f"{target}/") for name in files):
+                continue
+        else:
+            added = dict(_below(path, target))
+            problems += filter(None, (file_problem(each, name) for name, each in added.items()))
+            files.update(added)
+            continue
+        problems.append(DefinitionError(message, place=named.place, hint=hint))
+
+
+def _below(path: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Yield a file, or all below a directory, with the names that they get."""
+    if path.is_symlink() or not path.is_dir():
+        yield name, path
+        return
+    for each in sorted(path.rglob("*")):
+        if each.is_symlink() or not each.is_dir():
+            yield f"{name}/{each.relative_to(path).as_posix()}", each
+
+
+def named_files(file: UnitFile) -> Iterator[Assignment]:
+    """Yield the files that a unit names, as it writes them; not those that a specifier begins."""
+    for group, key in _FILES:
+        yield from _plain(file.words(group, key))
+    for group, key in _ARGUMENT_FILES:
+        yield from _plain(file.arguments(group, key))
+    for group in _VOLUMES:
+        for each in file.of(group, "Volume"):
+            source, colon, _ = each.value.partition(":")
+            if colon and source.startswith("."):
+                yield Assignment(each.group, each.key, source, each.place)
+
+
+def _plain(assignments: Iterable[Assignment]) -> Iterator[Assignment]:
+    for each in assignments:
+        if not each.value.startswith("%") or each.value.startswith("%%"):
+            yield each
+
+
+def below(unit: str, named: str, directory: str) -> str | None:
+    """Return the path below ``directory`` of what the unit at ``unit`` names; None: elsewhere.
+
+    A path that begins with ``../`` is above it.
+    """
+    if Path(named).is_absolute():
+        inside = os.path.relpath(os.path.normpath(named), directory)
+        return None if inside.startswith("../") or inside == "." else inside
+    return os.path.normpath(PurePosixPath(unit).parent / named)

@@ -1,0 +1,62 @@
+"""Packages of Quadlet units without images: of one arch or all, and what their scriptlets do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.commands import run
+from tests.support.product import Paack
+
+PATH = "/usr/share/containers/systemd"
+WEB = "[Container]\nImage=quay.io/me/web:1\n[Install]\nWantedBy=multi-user.target\n"
+SCRIPTLETS = ("POSTIN", "PREUN", "POSTUN", "POSTTRANS")
+
+
+def built(home: Path, text: str) -> list[Path]:
+    (home / "units").mkdir()
+    (home / "units/web.container").write_text(WEB)
+    (home / "more.container").write_text(WEB)
+    requires = "requires: [container-image(quay.io/me/web:1)]\n"
+    paack = Paack(home)
+    return list(paack.build(paack.define(f"name: app\nversion: '1'\n{requires}{text}")))
+
+
+def files(rpm: Path) -> list[str]:
+    return run(["rpm", "-qlp", "--nosignature", str(rpm)]).stdout.splitlines()
+
+
+def scriptlet(rpm: Path, kind: str) -> str:
+    return run(["rpm", "-qp", "--nosignature", "--qf", f"%{{{kind}}}", str(rpm)]).stdout
+
+
+def test_one_for_all_arches(tmp_path: Path) -> None:
+    (rpm,) = built(tmp_path, "arches: [x86_64, aarch64]\nunits: [units]\nstartUnits: now\n")
+    assert rpm.name == "app-1-1.noarch.rpm"
+    assert files(rpm) == [
+        *("/usr/share/containers", PATH, f"{PATH}/web.container"),
+        *("/usr/share/paack", "/usr/share/paack/app", "/usr/share/paack/app/units"),
+    ]
+    for kind in SCRIPTLETS:
+        text = scriptlet(rpm, kind)
+        run(["shellcheck", "--shell=sh", "--exclude=SC2086", "-"], stdin=text)
+        # Where no systemd runs there is nothing to do.
+        for shell in (["dash", "-c"], ["busybox", "sh", "-c"]):
+            assert run([*shell, text, "sh", "1"], env={"SYSTEMD_OFFLINE": "1"}).stderr == ""
+    assert "\nweb.service " in scriptlet(rpm, "PREUN").replace("'", "\n")
+
+
+def test_each_arch_stops_its_own(tmp_path: Path) -> None:
+    entries = "[{name: x86_64, units: [units]}, {name: aarch64, units: [more.container]}]"
+    rpms = built(tmp_path, f"arch: {entries}\nunitPath: /usr/lib/units\n")
+    found = {
+        rpm.name.split(".")[-2]: [path for path in files(rpm) if path.endswith(".container")]
+        for rpm in rpms
+    }
+    assert found == {
+        "x86_64": ["/usr/lib/units/web.container"],
+        "aarch64": ["/usr/lib/units/more.container"],
+    }
+    for rpm, service in zip(sorted(rpms), ("more", "web"), strict=True):
+        listed = [each for each in ("more", "web") if f"{each}.service " in scriptlet(rpm, "PREUN")]
+        assert listed == [service]
+        assert "systemctl try-restart" not in scriptlet(rpm, "POSTTRANS")

@@ -1,0 +1,149 @@
+"""Which files the units of a package are, and which services podman makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from paack.helpers.quadlet.unit_tree import UnitTree, drop_in_directories, read_units
+from tests.unit.archives import members_of
+
+DIRECTORY = "/usr/share/containers/systemd"
+
+
+def tree(home: Path, files: Mapping[str, str], *entries: str) -> UnitTree:
+    for name, text in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return read_units([home / each for each in entries], DIRECTORY)
+
+
+def test_files_keep_their_places(tmp_path: Path) -> None:
+    files = {
+        "units/web.container": "[Container]\nImage=a\n",
+        "units/web.container.d/10.conf": "[Container]\nImage=b\n",
+        "units/more/db.container": "[Container]\nImage=c\n",
+        "units/README": "any",
+        "web.container.d/20.conf": "[Container]\nImage=d\n",
+        "x/one.kube": "[Kube]\nYaml=./y/one.yaml two.yaml\nConfigMap=/etc/mine.yaml\n",
+        "x/y/one.yaml": "a: 1\n",
+        "x/two.yaml": "b: 1\n",
+        "x/three.yaml": "not named",
+        "x/env.container": "[Container]\nImage=a\nEnvironmentFile=env %h/env\nVolume=./conf:/c\n",
+        "x/env": "A=1",
+        "x/conf/deep/a.conf": "",
+    }
+    read = tree(
+        tmp_path, files, "units", "web.container.d", "x/one.kube", "x/env.container"
+    ).check()
+    assert list(read.files) == [
+        "README",
+        "conf/deep/a.conf",
+        "env",
+        "env.container",
+        "more/db.container",
+        "one.kube",
+        "two.yaml",
+        "web.container",
+        "web.container.d/10.conf",
+        "web.container.d/20.conf",
+        "y/one.yaml",
+    ]
+    assert [each.name for each in members_of(read.archive)] == list(read.files)
+    units = {unit.name: unit.file.text("Container", "Image") for unit in read.units}
+    assert units == {
+        "web.container": "d",
+        "env.container": "a",
+        "one.kube": "",
+        "db.container": "c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "service"),
+    [
+        ("web.container", "", "web.service"),
+        ("web.container", "[Container]\nServiceName=other", "other.service"),
+        ("a.b.pod", "", "a.b-pod.service"),
+        ("k.kube", "", "k.service"),
+        ("v.volume", "", "v-volume.service"),
+        ("n.network", "", "n-network.service"),
+        ("i.image", "", "i-image.service"),
+        ("b.build", "", "b-build.service"),
+        ("a.artifact", "", "a-artifact.service"),
+        ("t@.container", "", "t@.service"),
+        ("t@.volume", "", "t-volume@.service"),
+        ("t@1.container", "", "t@1.service"),
+    ],
+)
+def test_services(name: str, text: str, service: str, tmp_path: Path) -> None:
+    (unit,) = tree(tmp_path, {name: text}, name).units
+    assert unit.service == service
+    assert not unit.starts
+    (unit,) = tree(tmp_path, {name: f"{text}\n[Install]\nWantedBy=a.target\n"}, name).units
+    assert unit.starts
+
+
+KUBE = "[Kube]\nYaml="
+BAD = {
+    "no unit": ({"units/readme": ""}, "units", "units: holds no unit"),
+    "not there": ({"a.kube": f"{KUBE}b.yaml\n"}, "a.kube", "a.kube:2: a.kube names b.yaml, which"),
+    "not listed": (
+        {"a.kube": f"{KUBE}{DIRECTORY}/b.yaml"},
+        "a.kube",
+        f"a.kube:2: a.kube names {DIRECTORY}/b.yaml, which is not there",
+    ),
+    "outside": (
+        {"u/a.kube": f"{KUBE}../b.yaml", "b.yaml": ""},
+        "u/a.kube",
+        "u/a.kube:2: a.kube names ../b.yaml, which would be outside",
+    ),
+    "name": ({"units/a b.container": ""}, "units", "units/a b.container: the name 'a b.container'"),
+    "line": (
+        {"a.container": "[Container]\nImage"},
+        "a.container",
+        "a.container:2: podman makes no",
+    ),
+    "drop-in": (
+        {"u/a.container": "", "u/a.container.d/x.conf": "A=1"},
+        "u",
+        "u/a.container.d/x.conf:1: podman makes nothing of this file: 'A=1' stands before",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused(case: str, tmp_path: Path) -> None:
+    files, entry, message = BAD[case]
+    (problem,) = tree(tmp_path, files, entry).problems
+    assert str(problem).startswith(f"{tmp_path}/{message}")
+    assert problem.hint
+
+
+def test_links_and_doubles_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/b.container").symlink_to("/etc/passwd")
+    (problem,) = tree(tmp_path, {"units/a.container": ""}, "units").problems
+    assert str(problem).startswith(f"{tmp_path}/units/b.container: is not a regular file")
+    files = {"one/a.container": "", "two/a.container": ""}
+    (problem,) = tree(tmp_path, files, "one", "two").problems
+    assert "a.container comes twice" in str(problem)
+
+
+def test_drop_in_directories() -> None:
+    assert drop_in_directories("a-b-c.pod") == [
+        "a-b-c.pod.d",
+        "a-b-.pod.d",
+        "a-.pod.d",
+        "pod.d",
+    ]
+    assert drop_in_directories("a-b@c.container") == [
+        "a-b@c.container.d",
+        "a-b@.container.d",
+        "a-@.container.d",
+        "a-.container.d",
+        "container.d",
+    ]
