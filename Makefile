@@ -4,15 +4,15 @@
 VENV   := .venv
 PAACK  := $(VENV)/bin/paack
 PYTHON ?= python3
-# Tests wait now and then (for dnf, gpg, a boot): one more at a time than there are cores.
-JOBS   ?= $(shell expr $$(nproc) + 1)
+# Tests wait half of their time (for dnf, gpg, a boot): two at a time for each core.
+JOBS   ?= $(shell expr $$(nproc) '*' 2)
 # File by file from bench to unit: the small ones come last, and all jobs end together. By the number
 # of their tests, which is pytest-xdist's own order, files with a few long tests would come last.
 IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-thorough test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -43,6 +43,7 @@ takes.blueprint := DEF URL CARRIER NAME KEY UNSIGNED OUTPUT $(talk)
 takes.paack-rpm := OUTPUT
 takes.schema :=
 takes.test := PYTEST JOBS
+takes.test-thorough := PYTEST JOBS
 takes.test-crio :=
 takes.lint :=
 takes.format :=
@@ -146,6 +147,9 @@ paack-rpm: deps ## paack itself as a noarch RPM, with manual page and completion
 
 test: test-deps ## all tests (PYTEST="-k store": some of them)
 	$(VENV)/bin/pytest --numprocesses $(JOBS) $(IN_ORDER) $(PYTEST)
+
+test-thorough: test-deps ## all tests with every shell and awk, and kills at every program (an hour)
+	PAACK_TEST_THOROUGH=1 $(VENV)/bin/pytest --numprocesses $(JOBS) $(IN_ORDER) $(PYTEST)
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio

@@ -12,6 +12,7 @@ from tests.device import transaction
 from tests.device.device import Device
 from tests.device.packages import APP, KILL_FILE, KILLER, OTHER, Packages
 from tests.device.transaction import files, start_services
+from tests.support.thorough import THOROUGH
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,11 @@ def device(packages: Packages) -> Iterator[Device]:
 
 
 def test_in_scriptlets(device: Device, packages: Packages) -> None:
-    """At the first program of each transaction, then at the second one, ..."""
+    """At the first program of each transaction, then at one that follows, ..."""
     v1, v2 = packages.v1, packages.v2
     before = device.state()
-    kills = {"--install": count(1), "--upgrade": count(1), "--erase": count(1)}
+    step = 1 if THOROUGH else 3
+    kills = {option: count(1, step) for option in ("--install", "--upgrade", "--erase")}
     killed = dict.fromkeys(kills, 0)
 
     def kill(option: str, argument: str) -> bool:

@@ -19,6 +19,7 @@ from paack.helpers.store.blocks import BlockWriter, ContentWriter
 from paack.helpers.store.compiled_layer import CONTENT, Content
 from paack.helpers.store.squashfs_store import SETTINGS
 from tests.support import oddities
+from tests.support.thorough import THOROUGH
 from tests.unit.images import put_image, small_layer, squashfs_of
 
 BLOCK_SIZE = 1 << 12
@@ -111,9 +112,10 @@ def contents_of(*files: tuple[int, dict[int, bytes]]) -> tuple[list[Content], ar
     return found, writer.words, out.getvalue()
 
 
-def test_a_file_of_64_gib_with_one_block() -> None:
-    """Only what is there is read, and stored."""
-    size, block = 1 << 36, b"x" * BLOCK_SIZE
+@pytest.mark.parametrize("size", [5 << 30, *([1 << 36] if THOROUGH else [])])
+def test_a_large_file_with_one_block(size: int) -> None:
+    """Only what is there is read, and stored; sizes have 64 bits."""
+    block = b"x" * BLOCK_SIZE
     (content, other), words, data = contents_of((size, {5 * BLOCK_SIZE: block}), (size, {}))
     count = size // BLOCK_SIZE
     assert (content.size, content.blocks, content.sparse) == (size, count, size - BLOCK_SIZE)
