@@ -14,7 +14,6 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -22,26 +21,15 @@ from typing import Any, TypeVar
 import yaml
 
 from paack.helpers.errors import DefinitionError, DefinitionErrors, Place
+from paack.helpers.located import FAST, QUOTE, Limits, documents
+from paack.helpers.located import Located as Located
 
 T = TypeVar("T")
-_DEPTH = 32
-_NODES = 100_000
+_LIMITS = Limits(depth=32, values=100_000)
+_LARGER = Limits(depth=128, values=1_000_000)
 # Control characters, other line ends than \n, halves of characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
-_QUOTE = "quote texts that hold : # { } [ ] & * ! | > or %"
-#: What YAML's message has, and what to do about it.
-_YAML_HINTS = (
-    ("another document", "it has several documents (---): put all packages into one list"),
-    (r"'\t'", "indent with spaces: YAML takes no tab there"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A YAML value and the line it stands on: a str, a list of Located or a dict of them."""
-
-    value: str | list[Located] | dict[str, Located] | None
-    line: int
+_TABS = "indent with spaces: YAML takes no tab there"
 
 
 def key(
@@ -103,7 +91,7 @@ class Problems:
 def load(file: Path) -> Located:
     """Read one YAML document; raise DefinitionError when it cannot be read or parsed."""
     try:
-        node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
+        text = file.read_text("utf-8")
     except OSError as error:
         raise DefinitionError(
             f"cannot be read: {error.strerror}",
@@ -114,20 +102,17 @@ def load(file: Path) -> Located:
         raise DefinitionError(
             f"is not UTF-8: {error.reason}", place=Place(file), hint="save it as UTF-8"
         ) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise DefinitionError(
-            f"is not YAML: {error.problem}",
-            place=Place(file, mark.line + 1 if mark else 0),
-            hint=next((hint for sign, hint in _YAML_HINTS if sign in str(error.problem)), _QUOTE),
-        ) from error
-    except yaml.YAMLError as error:
-        raise DefinitionError(f"is not YAML: {error}", place=Place(file), hint=_QUOTE) from error
-    except RecursionError as error:
-        raise DefinitionError("is nested too deeply", place=Place(file)) from error
-    if node is None:
+    # PyYAML's own parser says what is wrong in more words than libyaml's.
+    found = _documents(text, file, _LIMITS, yaml.SafeLoader, QUOTE)
+    if not found:
         raise DefinitionError("is empty", place=Place(file), hint="see images/demo for an example")
-    return _Locator(file).locate(node, 0)
+    if len(found) > 1:
+        raise DefinitionError(
+            "is not YAML: found another document",
+            place=Place(file, found[1].line),
+            hint="it has several documents (---): put all packages into one list",
+        )
+    return found[0]
 
 
 def load_all(text: str, file: Path) -> list[Located]:
@@ -135,17 +120,23 @@ def load_all(text: str, file: Path) -> list[Located]:
 
     They may be larger and deeper than a definition. Raises DefinitionError.
     """
-    locator = _Locator(file, depth=_DEPTH * 4, nodes=_NODES * 10)
+    return _documents(text, file, _LARGER, FAST)
+
+
+def _documents(
+    text: str, file: Path, limits: Limits, loader: Any, hint: str | None = None
+) -> list[Located]:
     try:
-        nodes = yaml.compose_all(text, Loader=yaml.SafeLoader)
-        return [locator.locate(node, 0) for node in nodes if node is not None]
+        return list(documents(text, file, limits, loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DefinitionError(
-            f"is not YAML: {error.problem}", place=Place(file, mark.line + 1 if mark else 0)
+            f"is not YAML: {error.problem}",
+            place=Place(file, mark.line + 1 if mark else 0),
+            hint=hint and (_TABS if r"'\t'" in str(error.problem) else hint),
         ) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise DefinitionError(f"is not YAML: {error}", place=Place(file)) from error
+    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        raise DefinitionError(f"is not YAML: {error}", place=Place(file), hint=hint) from error
 
 
 def bind(cls: type[T], document: Located, problems: Problems, path: str = "") -> T | None:
@@ -273,38 +264,3 @@ def _describe(kind: Any) -> str:
 
 
 _NOTHING = Located(None, 0)
-
-
-class _Locator:
-    """Turns YAML nodes into Located; their number is bounded, since an alias repeats a node."""
-
-    def __init__(self, file: Path, depth: int = _DEPTH, nodes: int = _NODES):
-        self._file = file
-        self._depth = depth
-        self._nodes = nodes
-        self._count = 0
-
-    def locate(self, node: yaml.Node, depth: int) -> Located:
-        line = node.start_mark.line + 1
-        self._count += 1
-        if depth > self._depth or self._count > self._nodes:
-            raise self._error(line, "is nested too deeply, or too large", "aliases count, too")
-        if isinstance(node, yaml.ScalarNode):
-            empty = node.tag == "tag:yaml.org,2002:null"
-            return Located(None if empty else str(node.value), line)
-        if isinstance(node, yaml.SequenceNode):
-            return Located([self.locate(item, depth + 1) for item in node.value], line)
-        mapping: dict[str, Located] = {}
-        for name, value in node.value:
-            if not isinstance(name, yaml.ScalarNode):
-                raise self._error(line, "a key must be a text", _QUOTE)
-            name_line = name.start_mark.line + 1
-            if name.value in mapping:
-                raise self._error(name_line, f"{name.value!r} comes twice", "remove one of them")
-            located = self.locate(value, depth + 1)
-            # A problem with a value is shown at its key, where the eye looks first.
-            mapping[name.value] = Located(located.value, name_line)
-        return Located(mapping, line)
-
-    def _error(self, line: int, message: str, hint: str) -> DefinitionError:
-        return DefinitionError(message, place=Place(self._file, line), hint=hint)

@@ -90,7 +90,8 @@ def _annotated(definition: Definition) -> Iterator[Finding]:
     for directory in sorted(each for each in directories if each and each.is_dir()):
         for file in manifest_files(directory):
             with suppress(OSError, ValueError, PaackError):
-                for item in read_objects(file.read_text("utf-8"), file):
+                text = file.read_text("utf-8")
+                for item in read_objects(text, file) if AUTO_UPDATE in text else ():
                     for line in _annotations(item):
                         yield _auto_update(
                             f"the annotation {AUTO_UPDATE}", Place(file, line), "remove it"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from paack.helpers.definition.definition import Definition
-from paack.helpers.document import Located
 from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.kustomize import (
     Kustomization,
@@ -18,10 +19,11 @@ from paack.helpers.kubernetes.kustomize import (
 )
 from paack.helpers.kubernetes.manifests import manifest_problems
 from paack.helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
+from paack.helpers.kubernetes.slim import slim_copy
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
-ImagePaths = Sequence[tuple[str, str]]
+ImagePaths = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,31 @@ class Needs:
         return not self.problems and not self.absent
 
 
+@dataclass
+class Sources:
+    """Reads each file of manifests once."""
+
+    _uses: dict[tuple[Path, ImagePaths], list[ImageUse] | PaackError] = field(default_factory=dict)
+
+    def uses(self, file: Path, more: ImagePaths) -> list[ImageUse]:
+        """Return the images that a file names; raise PaackError when it cannot be read."""
+        key = (file.resolve(), more)
+        if key not in self._uses:
+            try:
+                objects = read_objects(file.read_text("utf-8"), file)
+                self._uses[key] = [use for item in objects for use in images_of(item, file, more)]
+            except (DefinitionError, OSError, ValueError) as error:
+                self._uses[key] = _problem(error, file)
+        found = self._uses[key]
+        if isinstance(found, PaackError):
+            raise found
+        return found
+
+
 def needs_of(definition: Definition) -> Needs:
     """Read the manifests of all packages, each directory once, with no network."""
     needs = Needs()
+    sources = Sources()
     for package in definition.packages:
         arches: dict[Path, list[str]] = {}
         for arch in package.arches:
@@ -62,39 +86,61 @@ def needs_of(definition: Definition) -> Needs:
                 needs.absent.add(arch.manifests)
         for directory, names in arches.items():
             needs.problems += manifest_problems(directory)
-            for use in uses_in(directory, needs.problems, package.image_paths):
+            for use in uses_in(directory, needs.problems, package.image_paths, sources):
                 needs.found.append(Need(package.name, tuple(names), use))
     return needs
 
 
 def uses_in(
-    directory: Path, problems: list[PaackError], more: ImagePaths = ()
+    directory: Path,
+    problems: list[PaackError],
+    more: ImagePaths = (),
+    sources: Sources | None = None,
 ) -> Iterator[ImageUse]:
     """Yield the images that the manifests below ``directory`` name; note what cannot be read.
 
     Kustomizations are rendered, but for those that others build on; files outside of any are
     taken as they are.
     """
-    kustomizations: dict[Path, Kustomization] = {}
+    sources = sources or Sources()
+    kustomizations, broken = _kustomizations(directory, problems)
+    files = manifest_files(directory)
+    used = {path for each in kustomizations.values() for path in each.uses}
+    top = directory.resolve()
+    # As a device does: a kustomization at the top is all that is applied.
+    tops = [
+        each
+        for home, each in kustomizations.items()
+        if home == top or not (home in used or top in kustomizations or each.is_part)
+    ]
+    if tops:
+        with slim_copy(directory, files) as copy:
+            rendering = _Rendering(directory, copy, kustomizations, more, sources)
+            for kustomization in tops:
+                yield from rendering.uses(kustomization, problems)
+    owners = broken | kustomizations.keys()
+    for file in files:
+        if not owners & {file.parent.resolve(), *file.resolve().parents}:
+            try:
+                yield from sources.uses(file, more)
+            except PaackError as error:
+                problems.append(error)
+
+
+def _kustomizations(
+    directory: Path, problems: list[PaackError]
+) -> tuple[dict[Path, Kustomization], set[Path]]:
+    """Return the kustomizations at or below ``directory``, and where one cannot be read."""
+    found: dict[Path, Kustomization] = {}
     broken: set[Path] = set()
     for home in sorted({directory, *(path.parent for path in directory.rglob("*"))}):
-        file = kustomization_file(home)
-        if file:
+        if file := kustomization_file(home):
             try:
-                kustomizations[home.resolve()] = read_kustomization(file)
+                found[home.resolve()] = read_kustomization(file)
             except (DefinitionError, OSError, ValueError) as error:
                 problems.append(_problem(error, file))
                 broken.add(home.resolve())
-    used = {path for each in kustomizations.values() for path in each.uses}
-    top = directory.resolve()
-    for home, kustomization in kustomizations.items():
-        # As a device does: a kustomization at the top is all that is applied.
-        if home == top or not (home in used or top in kustomizations or kustomization.is_part):
-            yield from _rendered(kustomization, kustomizations, problems, more)
-    owners = broken | kustomizations.keys()
-    for file in manifest_files(directory):
-        if not owners & {file.parent.resolve(), *file.resolve().parents}:
-            yield from _in_file(file, problems, more)
+    return found, broken
 
 
 def manifest_files(directory: Path) -> list[Path]:
@@ -104,75 +150,89 @@ def manifest_files(directory: Path) -> list[Path]:
     )
 
 
-def _in_file(file: Path, problems: list[PaackError], more: ImagePaths) -> Iterator[ImageUse]:
-    try:
-        objects = read_objects(file.read_text("utf-8"), file)
-    except (DefinitionError, OSError, ValueError) as error:
-        problems.append(_problem(error, file))
-        return
-    yield from _in_objects(objects, file, more)
+@dataclass
+class _Rendering:
+    """Renders kustomizations, from a ``copy`` of their directory if there is one."""
 
+    directory: Path
+    copy: Path | None
+    others: dict[Path, Kustomization]
+    more: ImagePaths
+    sources: Sources
 
-def _in_objects(objects: list[Located], file: Path, more: ImagePaths) -> Iterator[ImageUse]:
-    for item in objects:
-        yield from images_of(item, file, more)
+    def uses(self, kustomization: Kustomization, problems: list[PaackError]) -> Iterator[ImageUse]:
+        """Yield the images that the objects of a kustomization name."""
+        parts = _closure(kustomization, self.others)
+        faults = [problem for part in parts for problem in part.problems]
+        problems += faults
+        if faults:
+            return
+        try:
+            text = self._render(kustomization, parts)
+            objects = read_objects(text, kustomization.file)
+        except PaackError as error:
+            problems.append(error)
+            return
+        places = _Places(parts, self.more, self.sources)
+        for item in objects:
+            for use in images_of(item, kustomization.file, self.more):
+                yield replace(use, place=places.of(use) or Place(kustomization.file))
 
-
-def _rendered(
-    kustomization: Kustomization,
-    others: dict[Path, Kustomization],
-    problems: list[PaackError],
-    more: ImagePaths,
-) -> Iterator[ImageUse]:
-    parts = _closure(kustomization, others)
-    faults = [problem for part in parts for problem in part.problems]
-    problems += faults
-    if faults:
-        return
-    try:
-        text = render(kustomization.directory)
-        objects = read_objects(text, kustomization.file)
-    except PaackError as error:
-        problems.append(error)
-        return
-    places = _Places(parts, more)
-    for use in _in_objects(objects, kustomization.file, more):
-        yield replace(use, place=places.of(use) or Place(kustomization.file))
+    def _render(self, kustomization: Kustomization, parts: list[Kustomization]) -> str:
+        homes = [part.directory.resolve() for part in parts]
+        top = self.directory.resolve()
+        if self.copy and all(home.is_relative_to(top) for home in homes):
+            # A patch of what the copy lacks fails there; messages are to name the real files.
+            with suppress(DefinitionError):
+                return render(self.copy / homes[0].relative_to(top))
+        return render(kustomization.directory)
 
 
 def _closure(top: Kustomization, others: dict[Path, Kustomization]) -> list[Kustomization]:
     """Return a kustomization and all that it builds on, itself first."""
-    found: list[Kustomization] = []
+    found: dict[Path, Kustomization] = {}
     waiting = [top]
     while waiting:
         each = waiting.pop()
-        if each not in found:
-            found.append(each)
+        if each.file not in found:
+            found[each.file] = each
             for path in each.uses:
                 if path in others:
                     waiting.append(others[path])
                 elif file := kustomization_file(path):
                     waiting.append(read_kustomization(file))
-    return found
+    return list(found.values())
 
 
 class _Places:
     """Tells which line of the sources of a kustomization an image of the outcome is from."""
 
-    def __init__(self, parts: list[Kustomization], more: ImagePaths):
-        self._transformed = [
+    def __init__(self, parts: list[Kustomization], more: ImagePaths, sources: Sources):
+        self._parts = parts
+        self._more = more
+        self._sources = sources
+
+    @cached_property
+    def _transformed(self) -> list[tuple[Place, str, str | None, str | None]]:
+        return [
             (Place(part.file, line), repo, tag, digest)
-            for part in parts
+            for part in self._parts
             for repo, tag, digest, line in transformed(part)
         ]
-        self._written: dict[tuple[str, str], Place] = {}
-        for part in parts:
-            for file in manifest_files(part.directory):
-                for use in _in_file(file, [], more):
-                    self._written.setdefault((use.image, use.where), use.place)
-                    self._written.setdefault((use.image, ""), use.place)
+
+    @cached_property
+    def _written(self) -> dict[tuple[str, str], Place]:
+        written: dict[tuple[str, str], Place] = {}
+        files = (file for part in self._parts for file in manifest_files(part.directory))
+        for file in dict.fromkeys(files):
+            with suppress(PaackError):
+                for use in self._sources.uses(file, self._more):
+                    written.setdefault((use.image, use.where), use.place)
+                    written.setdefault((use.image, ""), use.place)
+        return written
 
     def of(self, use: ImageUse) -> Place | None:
+        """Return the place of an image: where it is written, else where it is put."""
         written = self._written.get((use.image, use.where))
         return written or self._by_transformer(use) or self._written.get((use.image, ""))
 

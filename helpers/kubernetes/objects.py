@@ -13,6 +13,7 @@ from pathlib import Path
 
 from paack.helpers.document import Located, load_all
 from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.crds import without_schemas
 from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_reference
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
@@ -54,9 +55,13 @@ class ImageUse:
 
 
 def read_objects(text: str, file: Path) -> list[Located]:
-    """Parse the objects in ``text``, those of Lists one by one; raise DefinitionError."""
+    """Parse the objects in ``text``, those of Lists one by one; raise DefinitionError.
+
+    A CustomResourceDefinition may come without its ``spec``.
+    """
     try:
-        return [item for document in load_all(text, file) for item in _items(document)]
+        documents = load_all(without_schemas(text), file)
+        return [item for document in documents for item in _items(document)]
     except DefinitionError as error:
         hint = "render templates first (helm template), and package what comes out"
         raise DefinitionError(error.message, place=error.place, hint=error.hint or hint) from error

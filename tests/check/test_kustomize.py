@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paack.helpers.errors import DefinitionError
+from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.kustomize import error_text, render
+from paack.helpers.kubernetes.needs import uses_in
+from tests.support.crds import crd
 
 KLOG = 'E1129 06:25:56.367899    3198 run.go:72] "command failed" '
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: app}\n"
@@ -89,3 +91,40 @@ def test_a_block_is_what_was_logged(lines: list[str]) -> None:
     block = "".join(f"\t{line}\n" for line in ["first", *lines, "last"])
     shown = error_text(f"{KLOG}err=<\n{block} >\n")
     assert shown.splitlines()[1:] == [f"  | {line}" for line in ["first", *lines, "last"]]
+
+
+OVERLAY = {
+    "kustomization.yaml": "resources: [crd.yaml, app.yaml]\nimages: [{name: app, newTag: '2'}]\n",
+    "app.yaml": "kind: Pod\napiVersion: v1\nmetadata: {name: app}\n"
+    "spec: {containers: [{name: app, image: app}]}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ("", "app:2"),
+        # Only with the schema there is something to replace.
+        ("/spec/versions/0/schema/openAPIV3Schema/description", "app:2"),
+        ("/spec/no/such/thing", ""),
+    ],
+)
+def test_large_definitions_of_resources_do_not_matter(
+    patch: str, said: str, tmp_path: Path
+) -> None:
+    files = dict(OVERLAY, **{"crd.yaml": crd("Widget", fields=6)})
+    if patch:
+        operation = f'[{{"op": "replace", "path": "{patch}", "value": "x"}}]'
+        target = "{kind: CustomResourceDefinition}"
+        files["kustomization.yaml"] += f"patches: [{{target: {target}, patch: '{operation}'}}]\n"
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    problems: list[PaackError] = []
+    uses = [(use.image, use.place) for use in uses_in(tmp_path, problems)]
+    if "no" in patch:
+        assert not uses
+        assert [each.place for each in problems] == [Place(tmp_path / "kustomization.yaml")]
+        assert str(tmp_path) in str(problems[0].hint)
+    else:
+        assert uses == [(said, Place(tmp_path / "kustomization.yaml", 2))]
+        assert not problems

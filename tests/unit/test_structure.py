@@ -15,7 +15,7 @@ HELPERS = sorted((REPOSITORY / "helpers").rglob("*.py"))
 SOURCES = [*HELPERS, *sorted((REPOSITORY / "paack").rglob("*.py"))]
 MODULE_LINES, FUNCTION_LINES = 300, 40
 #: What may be longer than the rule says. Rather shorten it than add to these.
-LONGER_MODULES = {"helpers/build.py": 332, "helpers/document.py": 310}
+LONGER_MODULES = {"helpers/build.py": 332}
 LONGER_FUNCTIONS = {
     "helpers/rpm/device.py:device_of": 45,
     "helpers/microshift/release_import.py:import_set": 41,
@@ -24,7 +24,7 @@ LONGER_FUNCTIONS = {
 PURE = {
     "arch", "crc", "document", "errors", "hint", "jobs", "licenses", "progress", "run", "workspace",
     "definition/definition", "oci/reference",
-    "kubernetes/manifests",
+    "kubernetes/crds", "kubernetes/manifests",
     "lock/group", "plan/layer_package", "rpm/partial_store",
     "plan/depth", "lock/filesystem", "lock/lock",
     "packages/image_packages", "packages/interest", "packages/rpm_database",
@@ -63,11 +63,12 @@ PARTS = {
         f"packages/{name}": "packages/rpm_database"
         for name in ("rpm_header", "rpm_ndb", "rpm_berkeley")
     },
+    "located": "document",
 }
 #: The folders of helpers/, and the modules beside them: each imports only what stands before it.
 ORDER = [
     "hint", "errors", "arch", "crc", "jobs", "licenses", "printable", "progress", "templates",
-    "workspace", "run", "document", "schema", "product", "clean",
+    "workspace", "run", "located", "document", "schema", "product", "clean",
     "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
     "quadlet", "lock", "rpm",
     "check", "plan", "verify", "report", "diff", "build", "demo", "farm", "microshift", "repo",
