@@ -31,20 +31,19 @@ from paack.helpers.lock.lock import (
     write_lock,
 )
 from paack.helpers.oci.manifest import READING
-from paack.helpers.oci.reference import parse_source
 from paack.helpers.packages.interest import READING as READING_PACKAGES
+from paack.helpers.plan.bill import bill_input
 from paack.helpers.plan.contents import check_arches, group_packages, source_specs, specs
 from paack.helpers.plan.depth import deep_images
 from paack.helpers.product import Product, Products, digest_of_text, group_identity
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.fetch import fetch_images, to_fetch
 from paack.helpers.registry.registry import Registry
+from paack.helpers.rpm.bills import MAKERS, maker_of
 from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from paack.helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
-from paack.helpers.rpm.sbom import Subject, make_sbom
 from paack.helpers.rpm.spec import Contents, Spec
 from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
-from paack.helpers.store.inventory import packages_of, unread
 from paack.helpers.store.needs import filesystems_of
 from paack.helpers.workspace import sweep
 
@@ -232,26 +231,14 @@ class Builder:
             if source.content is not None:
                 sources[source.name] = source.content
             elif source.kind == "sbom":
-                sources[source.name] = self._sbom(definition, spec, contents)
+                make = MAKERS[maker_of(source.name)]
+                registry = self.registry(definition)
+                sources[source.name] = make(*bill_input(registry, spec, contents))
             else:
                 maker = image_maker(spec.package.filesystem)
                 store = self._store(definition, source.name, contents, lock, maker)
                 sources[source.name] = stores.enter_context(store).content
         return sources
-
-    def _sbom(self, definition: Definition, spec: Spec, contents: Contents) -> bytes:
-        """Return the bill of materials of one arch; what the cache lacks for it is fetched."""
-        registry, package = self.registry(definition), spec.package
-        for image in contents.images:
-            source = parse_source(image.source, image.names[0])
-            fetched = image if unread(self.cache, image.layers) else replace(image, layers=())
-            if fetched.layers or not self.cache.has(image.config):
-                registry.fetch(fetched, source)
-            registry.check(image, source)
-        configs = {image.config: self.cache.read(image.config) for image in contents.images}
-        identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
-        inside = packages_of(self.cache, contents.images)
-        return make_sbom(Subject(*identity), contents.images, configs, inside)
 
     def _store(
         self, definition: Definition, name: str, contents: Contents, lock: Lock, maker: ImageMaker

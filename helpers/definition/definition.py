@@ -15,6 +15,7 @@ from paack.helpers.arch import oci_arch
 from paack.helpers.definition.kind import check_kind, check_twin
 from paack.helpers.definition.paths import clean_path, manifests_of, units_of
 from paack.helpers.definition.yaml_format import (
+    SBOM_FORMATS,
     ArchDocument,
     DefinitionDocument,
     ImageDocument,
@@ -60,7 +61,7 @@ class Package:
 
     ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
     holds: "bundled" all, "shared" images whose layers are in other packages; "group" is such a
-    package of layers (no definition has one).
+    package of layers (no definition has one). ``sbom`` are formats of bills of materials.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Package:
     layers: str = "bundled"
     unit_path: str = DEFAULT_UNIT_PATH
     start_units: str = "boot"
+    sbom: tuple[str, ...] = ("spdx",)
 
     @property
     def has_images(self) -> bool:
@@ -193,6 +195,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
             document.unit_path or DEFAULT_UNIT_PATH, path, document.line, problems
         ),
         start_units=document.start_units,
+        sbom=tuple(each for each in SBOM_FORMATS if each == "spdx" or each in document.sbom),
     )
 
 

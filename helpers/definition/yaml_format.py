@@ -13,6 +13,7 @@ from paack.helpers.document import Text, key
 
 FILESYSTEMS = ("squashfs", "erofs")
 LAYERS = ("bundled", "shared")
+SBOM_FORMATS = ("spdx", "cyclonedx")
 
 _PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
 _VERSION = r"(?!.*\.\.)[A-Za-z0-9_.+~^]+"
@@ -142,6 +143,10 @@ class PackageDocument:
     layers: str = key(
         "Where the layers are: in the package, or in packages of their own for thin updates",
         choices=LAYERS, example="shared", default="bundled",
+    )  # fmt: skip
+    sbom: tuple[str, ...] = key(
+        "Formats of the bill of materials; spdx is always there", choices=SBOM_FORMATS,
+        example=["spdx", "cyclonedx"], default=("spdx",),
     )  # fmt: skip
     manifest_path: str | None = key(
         "Where the manifests go", name="manifestPath", pattern=_PATH, hint=PATH_HINT,

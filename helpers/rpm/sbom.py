@@ -55,19 +55,15 @@ def make_sbom(
     ``configs`` are the images' configs by their digests, ``contents`` the packages in the images by
     their manifests. Raises RegistryError for what is no config.
     """
-    ordered = sorted(images, key=lambda image: (image.names, image.manifest))
-    by_manifest: dict[str, list[LockedImage]] = {}
-    for image in ordered:
-        by_manifest.setdefault(image.manifest, []).append(image)
-    same = list(by_manifest.values())
-    found = _each_once(contents[each[0].manifest].packages for each in same)
+    same = same_images(images)
+    found = each_once(contents[each[0].manifest].packages for each in same)
     packages = [
         _rpm(subject),
         *(
             _image(each, configs[each[0].config], contents[each[0].manifest].problems)
             for each in same
         ),
-        *_layers(ordered),
+        *_layers(images),
         *map(_package, found),
     ]
     document = {
@@ -75,7 +71,7 @@ def make_sbom(
         "dataLicense": "CC0-1.0",
         "SPDXID": _DOCUMENT,
         "name": f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}",
-        "documentNamespace": _namespace(subject, ordered),
+        "documentNamespace": f"https://spdx.org/spdxdocs/{name_of_document(subject, images)}",
         "creationInfo": {"created": utc(subject.epoch), "creators": ["Tool: paack"]},
         "packages": packages,
         "relationships": [
@@ -86,31 +82,49 @@ def make_sbom(
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def _each_once(packages: Iterable[Sequence[FoundPackage]]) -> list[FoundPackage]:
+def each_once(packages: Iterable[Sequence[FoundPackage]]) -> list[FoundPackage]:
     """Return packages of images, sorted; one that images share has the first one's licence."""
     every = sorted({one for each in packages for one in each}, reverse=True)
-    return list({_package_id(one): one for one in every}.values())[::-1]
+    return list({package_id(one): one for one in every}.values())[::-1]
 
 
-def _namespace(subject: Subject, images: Sequence[LockedImage]) -> str:
-    """Return the document's URI: another one for everything that may be in it."""
-    lock = Lock({(image.source, image.arch): image for image in images})
+def same_images(images: Sequence[LockedImage]) -> list[list[LockedImage]]:
+    """Return images, sorted; those that are one image with several names stand together."""
+    by_manifest: dict[str, list[LockedImage]] = {}
+    for image in _sorted(images):
+        by_manifest.setdefault(image.manifest, []).append(image)
+    return list(by_manifest.values())
+
+
+def _sorted(images: Sequence[LockedImage]) -> list[LockedImage]:
+    return sorted(images, key=lambda image: (image.names, image.manifest))
+
+
+def name_of_document(subject: Subject, images: Sequence[LockedImage]) -> str:
+    """Return another name for everything that may be in a bill."""
+    lock = Lock({(image.source, image.arch): image for image in _sorted(images)})
     digest = digest_of(dump(lock).encode()).removeprefix("sha256:")
     what = f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}"
-    return f"https://spdx.org/spdxdocs/{quote(what)}-{subject.epoch}-{digest}"
+    return f"{quote(what)}-{subject.epoch}-{digest}"
+
+
+def rpm_purl(subject: Subject) -> str:
+    """Return the package URL of an RPM."""
+    version = quote(f"{subject.version}-{subject.release}")
+    return f"pkg:rpm/{quote(subject.name)}@{version}?arch={subject.arch}"
 
 
 def _rpm(subject: Subject) -> dict[str, Any]:
     version = f"{subject.version}-{subject.release}"
-    purl = f"pkg:rpm/{quote(subject.name)}@{quote(version)}?arch={subject.arch}"
-    return _described(_PACKAGE, subject.name, version) | {"externalRefs": [_purl(purl)]}
+    purl = _purl(rpm_purl(subject))
+    return _described(_PACKAGE, subject.name, version) | {"externalRefs": [purl]}
 
 
 def _image(same: Sequence[LockedImage], config: bytes, problems: Sequence[str]) -> dict[str, Any]:
     """Describe an image, which may have several names."""
     image = same[0]
     reference = parse_reference(image.names[0])
-    spdx, said = _license(config)
+    expression, said = image_license(config)
     lists = sorted({each.list for each in same if each.list})
     comments = [f"Named by the list {', '.join(lists)}."] if lists else []
     comments += [f"What these files tell of packages is not known: {'; '.join(problems)}."] * bool(
@@ -118,13 +132,13 @@ def _image(same: Sequence[LockedImage], config: bytes, problems: Sequence[str]) 
     )
     return {
         **_described(_image_id(image), reference.repo, reference.tag or image.manifest),
-        "licenseDeclared": spdx,
+        "licenseDeclared": expression or _UNKNOWN,
         **({"licenseComments": f"The image's label says: {said}"} if said else {}),
         "checksums": [_checksum(image.manifest)],
         "builtDate": utc(parse_time(image.created)),
         "primaryPackagePurpose": "CONTAINER",
         **({"comment": " ".join(comments)} if comments else {}),
-        "externalRefs": [_purl(each) for each in sorted({_oci_purl(each) for each in same})],
+        "externalRefs": [_purl(each) for each in sorted({oci_purl(each) for each in same})],
     }
 
 
@@ -145,12 +159,11 @@ def _package(found: FoundPackage) -> dict[str, Any]:
     """Describe a package in an image; what is not known is left out, as SPDX 2.3 allows."""
     package = found.package
     declared = declared_license(found.license)
-    supplier = supplier_of(package)
     return {
-        "SPDXID": _package_id(found),
+        "SPDXID": package_id(found),
         "name": package.name,
         "versionInfo": package.full_version,
-        **({"supplier": supplier} if supplier else {}),
+        **_supplier(package),
         "downloadLocation": _UNKNOWN,
         "filesAnalyzed": False,
         **({"licenseDeclared": declared} if declared else {}),
@@ -169,14 +182,20 @@ def declared_license(text: str) -> str | None:
     return spdx_expression(text) if text else None
 
 
-def supplier_of(package: Package) -> str:
-    """Return who makes a package, as SPDX writes an actor; "" when it does not say."""
+def actor(package: Package) -> tuple[str, str] | None:
+    """Return name and mail address ("" when it has none) of who makes a package, if it says."""
     who = _ACTOR.match(package.supplier)
     name = " ".join((who[1] if who else "").translate(_NOT_IN_NAMES).split())
-    if not who or not name:
-        return ""
+    return (name, who[2] or "") if who and name else None
+
+
+def _supplier(package: Package) -> dict[str, str]:
+    who = actor(package)
+    if not who:
+        return {}
     kind = "Organization" if package.is_of_distribution else "Person"
-    return f"{kind}: {name} ({who[2]})" if who[2] else f"{kind}: {name}"
+    mail = f" ({who[1]})" if who[1] else ""
+    return {"supplier": f"{kind}: {who[0]}{mail}"}
 
 
 def _package_relationships(
@@ -186,10 +205,10 @@ def _package_relationships(
 ) -> Iterator[dict[str, str]]:
     """A layer also has what a later one removes or replaces: an image has what is seen of it."""
     for each in found:
-        yield _relationship(_layer_id(each.layer), "CONTAINS", _package_id(each))
+        yield _relationship(_layer_id(each.layer), "CONTAINS", package_id(each))
     for image in images:
         for each in contents[image.manifest].packages:
-            yield _relationship(_image_id(image), "CONTAINS", _package_id(each))
+            yield _relationship(_image_id(image), "CONTAINS", package_id(each))
 
 
 def _relationships(images: Sequence[LockedImage]) -> Iterator[dict[str, str]]:
@@ -219,19 +238,17 @@ def _described(identifier: str, name: str, version: str | None) -> dict[str, Any
     }
 
 
-def _license(config: bytes) -> tuple[str, str]:
+def image_license(config: bytes) -> tuple[str | None, str]:
     """Return the SPDX expression of an image's label, and the label itself where it is not one."""
     text = parse_config(config).licenses.strip()
-    if not text:
-        return _UNKNOWN, ""
-    expression = spdx_expression(text)
+    expression = spdx_expression(text) if text else None
     if expression:
         return expression, ""
     shown = "".join(char if char.isprintable() else " " for char in text[:_LABEL_LIMIT])
-    return _UNKNOWN, shown
+    return None, shown
 
 
-def _oci_purl(image: LockedImage) -> str:
+def oci_purl(image: LockedImage) -> str:
     """Return a package URL (https://github.com/package-url/purl-spec, type oci)."""
     reference = parse_reference(image.names[0])
     name = reference.repo.rpartition("/")[2]
@@ -262,6 +279,7 @@ def _layer_id(diff_id: str) -> str:
     return f"SPDXRef-Layer-{diff_id.removeprefix('sha256:')}"
 
 
-def _package_id(found: FoundPackage) -> str:
+def package_id(found: FoundPackage) -> str:
+    """Return the ID of a package in a bill: that of a layer, a path and a URL."""
     key = f"{found.layer}\n{found.path}\n{found.purl}"
     return f"SPDXRef-{found.package.kind}-{digest_of(key.encode())[7:39]}"

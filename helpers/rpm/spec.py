@@ -17,6 +17,7 @@ from paack.helpers.lock.lock import Lock, LockedGroup, dump
 from paack.helpers.oci.chain import StoredLayer
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.quadlet.unit_tree import UnitTree
+from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import Device, DeviceFile, device_of, image_names
 from paack.helpers.rpm.units import ListedUnit, unit_scriptlets
 from paack.helpers.templates import render
@@ -167,8 +168,8 @@ def _sources(
             add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
             names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
             add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
-            bill = f"{shared}/sbom.spdx.json"
-            add(f"{base}.sbom.spdx.json", each.arch, "sbom", bill, None)
+            for bill in (FILES[name] for name in package.sbom):
+                add(f"{base}.{bill}", each.arch, "sbom", f"{shared}/{bill}", None)
         for file in each.files:
             source = f"{base}-{file.source}"
             add(source, each.arch, "file", file.path, file.content.encode(), file.mode)

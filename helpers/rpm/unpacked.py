@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import VerificationError
 from paack.helpers.progress import count
+from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.sbom import Subject
@@ -20,9 +21,9 @@ PROVIDED = "container-image("
 class UnpackedRpm:
     """An unpacked RPM: who it is, what it provides and requires, its store image, lock and list.
 
-    ``sbom``, ``layers`` (the packages with the layers of the images) and ``drop_in`` (of its mount,
-    with theirs) need not be there. A package of layers has ``layers_json`` instead of lock and
-    list. What it requires is as ``rpm --requires`` shows it.
+    ``sboms`` (of any format), ``layers`` (the packages with the layers of the images) and
+    ``drop_in`` (of its mount, with theirs) need not be there. A package of layers has
+    ``layers_json`` instead of lock and list. What it requires is as ``rpm --requires`` shows it.
     """
 
     subject: Subject
@@ -32,7 +33,7 @@ class UnpackedRpm:
     filesystem: str
     lock: Path
     images: Path
-    sbom: Path
+    sboms: tuple[Path, ...]
     layers: Path
     layers_json: Path
     drop_in: Path
@@ -56,8 +57,9 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     subject, provides, requires = _ask(rpm)
     shared = f"/usr/share/paack/{subject.name}"
     wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
-    more = [work / name for name in ("sbom.spdx.json", "layers", "layers.json")]
-    targets = {**wanted, **{f"{shared}/{each.name}": each for each in more}}
+    sboms = tuple(work / name for name in FILES.values())
+    more = [work / name for name in ("layers", "layers.json")]
+    targets = {**wanted, **{f"{shared}/{each.name}": each for each in (*sboms, *more)}}
     more.append(work / "10-layers.conf")
     targets[f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{more[-1].name}"] = more[-1]
     stores: list[Path] = []
@@ -81,8 +83,9 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
             f"{'a' if (work / 'images').exists() else 'no'} list of images",
             hint="only RPMs that paack made, with images inside, can be verified",
         )
-    names = (provides, requires)
-    return UnpackedRpm(subject, *names, stores[0], stores[0].suffix[1:], *wanted.values(), *more)
+    who, (store,) = (subject, provides, requires), stores
+    files = (work / "lock.yaml", work / "images", sboms)
+    return UnpackedRpm(*who, store, store.suffix[1:], *files, *more)
 
 
 def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...], tuple[str, ...]]:

@@ -9,10 +9,10 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import RegistryError
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.packages.image_packages import ImagePackages
+from paack.helpers.rpm.bills import MAKERS, maker_of
 from paack.helpers.rpm.device import image_names, unit_of
 from paack.helpers.rpm.layer_package_name import RELEASE, VERSION, is_group_name
 from paack.helpers.rpm.partial_store import named_groups
-from paack.helpers.rpm.sbom import make_sbom
 from paack.helpers.rpm.unpacked import PROVIDED, UnpackedRpm
 from paack.helpers.store.table import show
 from paack.helpers.verify.difference import Difference, compare
@@ -52,21 +52,25 @@ def sbom_differences(
     cache: Cache,
     inside: Mapping[str, ImagePackages],
 ) -> Iterator[Difference]:
-    """Compare the bill of materials with what it would be made of the lock and the blobs.
+    """Compare the bills of materials with what they would be, made of the lock and the blobs.
 
     ``inside`` are the packages of the images by their manifests.
     """
-    where = f"/usr/share/paack/{package.name}/{package.sbom.name}"
-    if not package.sbom.exists():
-        yield Difference(where, "is missing")
-        return
     configs = {image.config: cache.read(image.config) for image in images}
-    try:
-        wanted = make_sbom(package.subject, images, configs, inside).splitlines()
-    except RegistryError:
-        return  # a config that is none was found by its chain
-    there = package.sbom.read_bytes().splitlines()
-    for number, (one, other) in enumerate(zip_longest(wanted, there), 1):
-        if one != other:
-            yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
-            return
+    for file in package.sboms:
+        where = f"/usr/share/paack/{package.name}/{file.name}"
+        kind = maker_of(file.name)
+        if not file.exists():
+            # SPDX is always there, others only where the definition has them.
+            if kind == "spdx":
+                yield Difference(where, "is missing")
+            continue
+        try:
+            wanted = MAKERS[kind](package.subject, images, configs, inside).splitlines()
+        except RegistryError:
+            return  # a config that is none was found by its chain
+        there = file.read_bytes().splitlines()
+        for number, (one, other) in enumerate(zip_longest(wanted, there), 1):
+            if one != other:
+                yield Difference(where, f"line {number} is not of the lock: {show(other or b'')}")
+                break

@@ -67,7 +67,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         images = [ImageSpec(arch, layers, packing=packing) for arch in ARCHES]
         write_image(layout, f"localhost/{name}", images)
     sources = [f"oci:{layout}:localhost/{name}" for name in ("app:1", "other:2", "files:3")]
-    squashfs = paack.define(definition_text("app", sources, arches=ARCHES))
+    squashfs = paack.define(
+        definition_text("app", sources, arches=ARCHES, sbom="[spdx, cyclonedx]")
+    )
     erofs = definition_text("eapp", sources, arches=ARCHES, filesystem="erofs")
     rpms = [
         *paack.build(squashfs),
@@ -240,6 +242,12 @@ def a_line_more_in_the_bill(sources: Path) -> None:
     bill.write_text(bill.read_text() + "{}\n")
 
 
+def a_digest_in_the_other_bill(sources: Path) -> None:
+    bill = sources / "app-x86_64.sbom.cdx.json"
+    text = bill.read_text()
+    bill.write_text(text.replace('"purl": "pkg:oci/app@sha256', '"purl": "pkg:oci/app@sha255'))
+
+
 def no_bill(sources: Path) -> None:
     spec = sources / "app.spec"
     lines = spec.read_text().splitlines(keepends=True)
@@ -266,6 +274,7 @@ def no_squashfs(sources: Path) -> None:
         (a_digest_in_the_bill, r"app/sbom.spdx.json: line \d+ is not of the lock:  +.*"),
         (a_licence_in_the_bill, r'app/sbom.spdx.json: line \d+ is not .*"licenseDeclared": "MIT"'),
         (a_line_more_in_the_bill, r"app/sbom.spdx.json: line \d+ is not of the lock: {}"),
+        (a_digest_in_the_other_bill, r"app/sbom.cdx.json: line \d+ is not of the lock: .*sha255"),
         (no_bill, r"app/sbom.spdx.json: is missing"),
         (no_squashfs, r"cannot be read: no squashfs"),
     ],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.model.bom import Bom
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
@@ -17,7 +21,8 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.locked import LockedImage
-from paack.helpers.rpm.sbom import Subject, make_sbom
+from paack.helpers.rpm.bills import MAKERS
+from paack.helpers.rpm.sbom import Subject
 from paack.helpers.store.inventory import packages_of
 from tests.support.oddities import LayerTar
 from tests.unit.images import put_image, small_layer
@@ -40,9 +45,20 @@ def parsed(bill: bytes, directory: Path) -> Document:
     return document
 
 
-def bill_of(cache: Cache, *images: LockedImage, subject: Subject = SUBJECT) -> bytes:
+def bill_of(
+    cache: Cache, *images: LockedImage, subject: Subject = SUBJECT, kind: str = "spdx"
+) -> bytes:
     configs = {image.config: cache.read(image.config) for image in images}
-    return make_sbom(subject, images, configs, packages_of(cache, images))
+    bill = MAKERS[kind](subject, images, configs, packages_of(cache, images))
+    if kind == "spdx":  # the same facts make the other format, and that is valid, too
+        other = bill_of(cache, *images, subject=subject, kind="cyclonedx")
+        assert validator().validate_str(other.decode()) is None
+    return bill
+
+
+@functools.cache
+def validator() -> JsonStrictValidator:
+    return JsonStrictValidator(SchemaVersion.V1_6)
 
 
 def labelled(cache: Cache, text: object, name: str = "quay.io/acme/app:1") -> LockedImage:
@@ -235,6 +251,21 @@ def test_packages_in_images(cache: Cache, tmp_path: Path) -> None:
     )
     assert str(mine.supplier) == "Person: Me x (me@a.b)"
     assert mine.license_comment == "The package says: GPL v2"
+    cyclonedx = bill_of(cache, *images, kind="cyclonedx")
+    assert cyclonedx == bill_of(cache, *reversed(images), kind="cyclonedx")
+    bom = Bom.from_json(json.loads(cyclonedx))  # type: ignore[attr-defined]
+    refs = {str(each.bom_ref.value): each for each in bom.components}
+    assert {str(each.purl) for each in bom.components if each.type.value == "library"} == {
+        each.external_references[0].locator for each in inside.values()
+    }
+    has = {
+        refs[str(each.ref.value)].name.rpartition("/")[2]: sorted(
+            str(refs[str(one.ref.value)].version) for one in each.dependencies
+        )
+        for each in bom.dependencies
+        if str(each.ref.value).startswith("image-")
+    }
+    assert has == {"base": sorted([old, "1"]), "app": sorted([new, "1"])}
     comments = {each.name: each.comment or "" for each in document.packages}
     assert "/opt/a.jar: cannot be read: File is not a zip file" in comments["quay.io/acme/app"]
     assert "not known" not in comments["quay.io/acme/base"]
