@@ -67,20 +67,32 @@ class Image:
 class Device(System):
     """A system with what `packages` need; see System for the rest."""
 
-    def __init__(self, kind: Kind, packages: Packages, *, on: bool = True) -> None:
+    def __init__(
+        self, kind: Kind, packages: Packages, *, on: bool = True, shared: Sequence[Path] = ()
+    ) -> None:
         self.kind = kind
         self._packages = packages
         self._lower = root_of(kind)
-        super().__init__(self._lower, shared=[packages.repository])
-        conf = packages.registry.registries_conf.read_text(encoding="utf-8")
+        super().__init__(self._lower, shared=[packages.repository, *shared])
+        if on:
+            self.switch_on()
+
+    def boot(self, deployment: Path) -> None:
+        """Cut the power and boot with the files of ``deployment`` over the root."""
+        self.switch_off()
+        self.replace_root(deployment, self._lower)
+        self.switch_on()
+
+    def _set_up(self) -> None:
+        super()._set_up()
+        conf = self._packages.registry.registries_conf.read_text(encoding="utf-8")
         self.prepare("/etc/containers/registries.conf", conf)
         self.prepare(CRIO_START, _CRIO_START, 0o755)
         self.prepare(CRIO_RELOAD, _CRIO_RELOAD, 0o755)
         self.prepare("/etc/systemd/system/crio.service", _CRIO_UNIT)
         self.link("/etc/systemd/system/multi-user.target.wants/crio.service", "../crio.service")
-        self.run_beside(["rpm", "--root=@ROOT", "--install", str(packages.rpms[HOST, "1"])])
-        if on:
-            self.switch_on()
+        rpm = str(self._packages.rpms[HOST, "1"])
+        self.run_beside(["rpm", "--root=@ROOT", "--install", rpm])
 
     def rpm(
         self, *arguments: str, check: bool = True, timeout: int = 60

@@ -16,13 +16,22 @@ from tests.support.commands import MINIMAL_ENVIRONMENT, MORTAL, run
 from tests.support.podman import containers_conf
 
 _INIT = Path(__file__).with_name("system_init.py")
-_DISK: Final = """
-mount --types=tmpfs tmpfs "$0"
-mkdir "$0/upper" "$0/work" "$0/root" "$0/containers"
+_ROOT: Final = """
+mkdir "$0/upper" "$0/work"
 layers="lowerdir=$1,upperdir=$0/upper,workdir=$0/work"
 mount --types=overlay --options="$layers" overlay "$0/root"
+"""
+_DISK: Final = f"""
+mount --types=tmpfs tmpfs "$0"
+mkdir "$0/root" "$0/containers"
+{_ROOT}
 echo ready
 cat >/dev/null
+"""
+_OTHER_ROOT: Final = f"""
+umount "$0/root"
+rm -rf "$0/upper" "$0/work"
+{_ROOT}
 """
 # What would change the machine's kernel or devices, wait for hardware, or let users in
 _MASKED: Final = (
@@ -89,6 +98,7 @@ class System:
         assert self._disk.stdout is not None
         if self._disk.stdout.readline() != b"ready\n":
             raise RuntimeError(f"no overlay over {lower}")
+        self._notified = b""
         self._set_up()
 
     def __enter__(self) -> Self:
@@ -134,15 +144,36 @@ class System:
         """Boot, and wait until systemd has nothing left to do."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
             notified.bind("")  # the kernel chooses an abstract name, which needs no mount
-            notified.settimeout(_BOOT_SECONDS)
-            self._init = self._boot("@" + notified.getsockname()[1:].decode())
-            try:
-                while b"READY=1" not in notified.recv(4096).splitlines():
-                    pass
-            except TimeoutError as error:
-                jobs = self.run(["systemctl", "list-jobs"], check=False).stdout
-                raise RuntimeError(f"no boot: {self._log.read_text()}{jobs}") from error
+            self._notified = notified.getsockname()
+            self._init = self._boot("@" + self._notified[1:].decode())
+            self._wait(notified)
+
+    def soft_reboot(self) -> None:
+        """Let systemd start user space anew, in /run/nextroot if that is there, and wait for it."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.bind(self._notified)
+            self.run(["systemctl", "soft-reboot"])
+            self._wait(notified)
+
+    def _wait(self, notified: socket.socket) -> None:
+        notified.settimeout(_BOOT_SECONDS)
+        try:
+            while b"READY=1" not in notified.recv(4096).splitlines():
+                pass
+        except TimeoutError as error:
+            jobs = self.run(["systemctl", "list-jobs"], check=False).stdout
+            raise RuntimeError(f"no boot: {self._log.read_text()}{jobs}") from error
         self.run(["systemctl", "is-system-running", "--wait"], check=False)
+
+    def replace_root(self, *lower: Path) -> None:
+        """Have another root, of directories of which the first hides the others, while it is off.
+
+        What was written is gone, but for /var/lib/containers.
+        """
+        layers = ":".join(map(str, lower))
+        mounts = ["nsenter", f"--mount=/proc/{self._disk.pid}/ns/mnt", "--"]
+        run([*mounts, "sh", "-euc", _OTHER_ROOT, str(self._scratch), layers])
+        self._set_up()
 
     def switch_off(self) -> None:
         """Cut the power: everything is killed at once, and what is mounted goes."""

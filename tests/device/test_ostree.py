@@ -7,15 +7,19 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
-from tests.device.device import Device
+from tests.device.device import RUN, Device
+from tests.device.layer_packages import GROUP
 from tests.device.packages import APP, EROFS, OTHER, Packages
+from tests.support import debian13
 from tests.support.commands import MINIMAL_ENVIRONMENT, run
-from tests.support.product import REPOSITORY
+from tests.support.product import REPOSITORY, Paack, definition_text
 from tests.support.tree import Tree, diff_trees, read_tree
 
 STORE = f"/usr/lib/container-images/{APP}"
@@ -30,6 +34,20 @@ ORIGINAL = """[storage]
 driver = "overlay"
 runroot = "/run/containers/storage"
 graphroot = "/var/lib/containers/storage"
+"""
+#: Makes what ostree-prepare-root does for a soft reboot: another root, with the same /var.
+NEXT_ROOT = """
+mkdir --parents /run/nextroot /run/next
+mount --types=tmpfs tmpfs /run/next
+mkdir /run/next/upper /run/next/work
+layers="lowerdir=$0:$1,upperdir=/run/next/upper,workdir=/run/next/work"
+mount --types=overlay --options="$layers" overlay /run/nextroot
+mkdir --parents /run/nextroot/var/lib/containers
+mount --bind /var/lib/containers /run/nextroot/var/lib/containers
+for path in etc/systemd usr/local/bin etc/containers/containers.conf etc/containers/registries.conf
+do
+    cp --archive --no-target-directory "/$path" "/run/nextroot/$path"
+done
 """
 # As rpm-ostree runs scriptlets: no systemd, /var for reading, an empty /run, hardly a capability
 SANDBOX = [
@@ -86,19 +104,26 @@ def test_rpm_ostree_takes_its_scriptlets(rpm: Path) -> None:
         assert run(query, check=False).stdout == "", tag
 
 
-@pytest.fixture(scope="module")
-def composed(packages: Packages) -> Iterator[Device]:
-    """A device that is off; the package is in its root the way rpm-ostree puts it there."""
+@contextmanager
+def composing(packages: Packages, *rpms: str) -> Iterator[Device]:
+    """A device that is off; packages are in its root the way rpm-ostree puts them there."""
     with Device("debian13", packages, on=False) as device:
         device.prepare("/etc/containers/storage.conf", ORIGINAL)
         # ostree's objects are hard links: what is written in place is written to all of them
         device.run_beside(["ln", "@ROOT/etc/containers/storage.conf", f"@ROOT{OBJECT}"])
-        rpm = packages.v1
-        device.run_beside(["bsdtar", "-x", "--file", rpm, "--directory", "@ROOT"])
-        for tag in ("POSTIN", "POSTTRANS"):
-            script = run(["rpm", "-qp", f"--queryformat=%{{{tag}}}", rpm]).stdout
-            done = device.run_beside([*SANDBOX, "sh", "-c", script, "sh", "1"])
-            assert (done.stdout, done.stderr) == ("", "")
+        for rpm in rpms:
+            device.run_beside(["bsdtar", "-x", "--file", rpm, "--directory", "@ROOT"])
+            for tag in ("POSTIN", "POSTTRANS"):
+                script = run(["rpm", "-qp", f"--queryformat=%{{{tag}}}", rpm]).stdout
+                done = device.run_beside([*SANDBOX, "sh", "-c", script, "sh", "1"])
+                assert (done.stdout, done.stderr) == ("", "")
+        yield device
+
+
+@pytest.fixture(scope="module")
+def composed(packages: Packages) -> Iterator[Device]:
+    """A device with the first version of APP."""
+    with composing(packages, packages.v1) as device:
         yield device
 
 
@@ -139,24 +164,24 @@ def test_commit(composed: Device, packages: Packages, tmp_path: Path) -> None:
 
 def test_merge_of_etc(composed: Device, tmp_path: Path) -> None:
     """A rollback, and an uninstall, leave nothing of the package."""
-    sysroot = Sysroot(composed, tmp_path)
-    before = sysroot.deploy("before", package=False)
-    with_package = sysroot.deploy("with", package=True)
+    sysroot, etc_of_package = Sysroot(tmp_path), composed.written / "etc"
+    before = sysroot.deploy_etc("before", None)
+    with_package = sysroot.deploy_etc("with", etc_of_package)
     assert STORE in (with_package / "containers/storage.conf").read_text()
     assert (with_package / "crio/crio.conf.d").is_dir()
     # What a rollback boots, and what comes after an uninstall
     assert_clean(before)
-    assert_clean(sysroot.deploy("after", package=False))
+    assert_clean(sysroot.deploy_etc("after", None))
 
 
 def test_merge_of_an_edited_etc(composed: Device, tmp_path: Path) -> None:
     """ostree keeps a file that was edited. docs/device.md says what to do, the doctor warns."""
-    sysroot = Sysroot(composed, tmp_path)
-    sysroot.deploy("before", package=False)
-    edited = sysroot.deploy("with", package=True) / "containers/storage.conf"
+    sysroot, etc_of_package = Sysroot(tmp_path), composed.written / "etc"
+    sysroot.deploy_etc("before", None)
+    edited = sysroot.deploy_etc("with", etc_of_package) / "containers/storage.conf"
     listed = "additionalimagestores = ["
     edited.write_text(edited.read_text().replace(listed, f"{listed}'/mine', "))
-    after = sysroot.deploy("after", package=False)
+    after = sysroot.deploy_etc("after", None)
     assert not (after / "crio/crio.conf.d").exists()
     conf = after / "containers/storage.conf"
     assert stores(conf) == ["/mine", STORE]
@@ -173,19 +198,115 @@ def test_merge_of_an_edited_etc(composed: Device, tmp_path: Path) -> None:
 
 def test_etc_that_was_edited_before(composed: Device, tmp_path: Path) -> None:
     """podman before 6 does not see the store; CRI-O has a file of its own."""
-    sysroot = Sysroot(composed, tmp_path)
-    mine = sysroot.deploy("before", package=False) / "containers/storage.conf"
+    sysroot, etc_of_package = Sysroot(tmp_path), composed.written / "etc"
+    mine = sysroot.deploy_etc("before", None) / "containers/storage.conf"
     mine.write_text(f"{ORIGINAL}# mine\n")
-    etc = sysroot.deploy("with", package=True)
+    etc = sysroot.deploy_etc("with", etc_of_package)
     assert (etc / "containers/storage.conf").read_text() == f"{ORIGINAL}# mine\n"
     assert STORE in (etc.parent / CRIO_CONF).read_text()
+
+
+def test_upgrade_rollback_and_shared_layers(packages: Packages, tmp_path: Path) -> None:
+    """Commits A (bundled), B, A again, C (layers: shared), each booted after the power was cut."""
+    sysroot = Sysroot(tmp_path)
+    one, two, online = (packages.image(name) for name in ("app:1", "app:2", "online:1"))
+    both = {one, packages.image("common:1")}
+    with Device("debian13", packages, on=False) as device:
+
+        def boot(deployment: Path, *, names: set[str], kept: bool) -> None:
+            device.boot(deployment)
+            assert device.names() == names
+            for name in names:
+                assert device.name_in(name) == name.rpartition("/")[2]
+            # A container of A, and an image that was pulled in A and has layers in common with it
+            if device.podman("container", "exists", "kept", check=False).returncode == 0:
+                started = device.podman("start", "--attach", "kept", check=False)
+                assert (started.stdout == "app:1\nmine\n") == kept
+                assert device.name_in(online) == "online:1"
+
+        first = sysroot.deploy("a", composition(packages, tmp_path, packages.v1))
+        boot(first, names=both, kept=False)
+        device.podman("pull", "--quiet", online)
+        made = ("create", "--name=kept", *RUN, one, "sh", "-c", "cat /name; cat /mine")
+        device.podman(*made)
+        device.run(["sh", "-euc", "echo mine >$(podman mount kept)/mine; podman umount kept"])
+        keep_etc(device, first)
+        (first / "etc/containers/mine.conf").write_text("mine\n")
+
+        second = sysroot.deploy("b", composition(packages, tmp_path, packages.v2))
+        boot(second, names={two}, kept=False)
+        assert (second / "etc/containers/mine.conf").exists()
+        keep_etc(device, second)
+        (second / "etc/containers/lost.conf").write_text("of B\n")
+
+        sysroot.roll_back()
+        boot(first, names=both, kept=True)
+        keep_etc(device, first)
+
+        shared = with_shared_layers(packages, tmp_path / "paack")
+        third = sysroot.deploy("c", composition(packages, tmp_path, *shared))
+        boot(third, names=both, kept=True)
+        assert len(device.mounts()) == len(shared)
+        assert len(device.crio_log()[-1].split()) == 1 + len(shared)
+        assert (third / "etc/containers/mine.conf").exists()
+        assert not (third / "etc/containers/lost.conf").exists()
+
+
+def test_soft_reboot(packages: Packages, tmp_path: Path) -> None:
+    """systemd unmounts the store, also while a container runs, and mounts that of the next root."""
+    second = composition(packages, tmp_path, packages.v2)
+    (second / "usr/etc").rename(second / "etc")
+    lower = debian13.root()
+    with Device("debian13", packages, shared=[tmp_path, lower]) as device:
+        device.rpm("--install", packages.v1)
+        device.podman("run", "--detach", *RUN, packages.image("app:1"), "sleep", "infinity")
+        device.run(["sh", "-euc", NEXT_ROOT, str(second), str(lower)])
+        device.soft_reboot()
+        count = ["systemctl", "show", "--property=SoftRebootsCount", "--value"]
+        assert device.run(count).stdout == "1\n"
+        assert device.mounts() == [f"/run/paack/{APP}"]
+        assert device.names() == {packages.image("app:2")}
+        assert device.name_in(packages.image("app:2")) == "app:2"
+
+
+def with_shared_layers(packages: Packages, home: Path) -> list[str]:
+    """Build a release of APP with the images of its first one; return it, its layers before it."""
+    home.mkdir()
+    paack = Paack(home, packages.registry.registries_conf)
+    images = [packages.image(name) for name in ("app:1", "common:1")]
+    text = definition_text(APP, images, version="'4.0'", layers="shared")
+    built = map(str, paack.build(paack.define(text)))
+    return sorted(built, key=lambda rpm: GROUP not in rpm)
+
+
+def composition(packages: Packages, home: Path, *rpms: str) -> Path:
+    """Return a tree for a commit that has packages."""
+    tree = Path(mkdtemp(dir=home))
+    with composing(packages, *rpms) as device:
+        shutil.copytree(device.written / "usr", tree / "usr", symlinks=True)
+        for directory in ("crio", "containers"):
+            source, etc = device.written / "etc" / directory, tree / "usr/etc" / directory
+            shutil.copytree(source, etc, symlinks=True)
+    return tree
+
+
+def keep_etc(device: Device, deployment: Path) -> None:
+    """Switch off, and write what the system wrote below /etc into its deployment."""
+    device.switch_off()
+    for directory in ("crio", "containers"):
+        for path in (device.written / "etc" / directory).rglob("*"):
+            target = deployment / path.relative_to(device.written)
+            if path.is_char_device():
+                target.unlink()  # a whiteout of overlayfs
+            elif path.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
 
 
 class Sysroot:
     """A root filesystem of ostree that is not booted; /etc is merged as on a booted one."""
 
-    def __init__(self, composed: Device, home: Path) -> None:
-        self._composed = composed
+    def __init__(self, home: Path) -> None:
         self._home = home
         self._sysroot = home / "sysroot"
         self._sysroot.mkdir()
@@ -194,27 +315,37 @@ class Sysroot:
         repository = f"--repo={self._sysroot}/ostree/repo"
         run(["ostree", repository, "config", "set", "core.fsync", "false"])
 
-    def deploy(self, name: str, *, package: bool) -> Path:
-        """Commit and deploy a tree with the files of the package or without; return its /etc."""
-        tree = self._home / name
+    def deploy(self, name: str, tree: Path) -> Path:
+        """Commit and deploy a tree, with a kernel; return the deployment."""
         modules = tree / "usr/lib/modules/1"
         modules.mkdir(parents=True)
         for file in ("vmlinuz", "initramfs.img"):
             (modules / file).write_text(file)
         (tree / "usr/lib/os-release").write_text("ID=device\n")
-        (tree / "usr/etc/containers").mkdir(parents=True)
-        if package:
-            for directory in ("crio", "containers"):
-                source = self._composed.written / "etc" / directory
-                etc = tree / "usr/etc" / directory
-                shutil.copytree(source, etc, symlinks=True, dirs_exist_ok=True)
-        else:
-            (tree / "usr/etc/containers/storage.conf").write_text(ORIGINAL)
         ostree = ["ostree", f"--repo={self._sysroot}/ostree/repo", "commit"]
         commit = run([*ostree, f"--branch={name}", f"--subject={name}", f"--tree=dir={tree}"])
         self._admin("deploy", "--os=device", name)
         deployed = self._sysroot / "ostree/deploy/device/deploy"
-        return deployed / f"{commit.stdout.strip()}.0/etc"
+        return deployed / f"{commit.stdout.strip()}.0"
+
+    def deploy_etc(self, name: str, etc: Path | None) -> Path:
+        """Deploy a tree with these files in /etc, or with none of a package; return its /etc."""
+        tree = self._home / name
+        (tree / "usr/etc").mkdir(parents=True)
+        if etc:
+            for directory in ("crio", "containers"):
+                shutil.copytree(etc / directory, tree / "usr/etc" / directory, symlinks=True)
+        else:
+            (tree / "usr/etc/containers").mkdir()
+            (tree / "usr/etc/containers/storage.conf").write_text(ORIGINAL)
+        return self.deploy(name, tree) / "etc"
+
+    def roll_back(self) -> None:
+        """Let the deployment before the newest be the one that boots, and that is merged from.
+
+        rpm-ostree and bootc keep the newest, for another change of mind; this ostree cannot.
+        """
+        self._admin("undeploy", "0")
 
     def _admin(self, command: str, *arguments: str) -> None:
         # Nothing may be immutable, or pytest cannot remove it
