@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import PurePosixPath
 
-from paack.helpers.errors import DefinitionError
+from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes.objects import ImageUse, images_of, read_objects
 from paack.helpers.quadlet.unit_file import Assignment
 from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below
@@ -28,12 +28,15 @@ class UnitImage:
     """A use of an image by a unit.
 
     ``how`` is what podman does with it: "run", "pull" (.image), "volume" (Driver=image), "mount"
-    (Mount=type=image), "build" (made on the device), "artifact", "infra" or "kube".
+    (Mount=type=image), "build" (made on the device), "artifact", "infra" or "kube". ``policy`` is
+    what the unit says of when to pull, "" for podman's default; ``policy_place`` is where.
     """
 
     unit: Unit
     how: str
     use: ImageUse
+    policy: str = ""
+    policy_place: Place | None = None
 
 
 def unit_images(tree: UnitTree, directory: str) -> Iterator[UnitImage]:
@@ -48,9 +51,11 @@ def unit_images(tree: UnitTree, directory: str) -> Iterator[UnitImage]:
         elif group == "Build":
             yield from _named(unit, _first(unit.file.of(group, "ImageTag")), "build", units)
         elif group == "Image":
-            yield from _named(unit, unit.file.last(group, "Image"), "pull", units)
+            policy = _policy(unit, "Policy", "--policy")
+            yield from _named(unit, unit.file.last(group, "Image"), "pull", units, policy)
         elif group == "Container":
-            yield from _named(unit, unit.file.last(group, "Image"), "run", units)
+            policy = _policy(unit, "Pull", "--pull")
+            yield from _named(unit, unit.file.last(group, "Image"), "run", units, policy)
             for mount in unit.file.arguments(group, "Mount"):
                 yield from _named(unit, mounted_image(mount), "mount", units)
         elif group == "Volume" and unit.file.text(group, "Driver") == "image":
@@ -112,8 +117,18 @@ def _first(found: list[Assignment]) -> Assignment | None:
     return found[0] if found else None
 
 
+def _policy(unit: Unit, key: str, name: str) -> Assignment | None:
+    """Return what says when to pull: of podman's options the last one, after the key's."""
+    given = unit.file.last(unit.kind.group, key)
+    return (option(unit, name) or [given if given and given.value else None])[-1]
+
+
 def _named(
-    unit: Unit, named: Assignment | None, how: str, units: Mapping[str, Unit]
+    unit: Unit,
+    named: Assignment | None,
+    how: str,
+    units: Mapping[str, Unit],
+    policy: Assignment | None = None,
 ) -> Iterator[UnitImage]:
     """Yield the use of an image that a key names; nothing where podman refuses the unit."""
     if named is None or not named.value:
@@ -123,7 +138,10 @@ def _named(
         return
     where = f"{unit.name} {named.key}={named.value if image != named.value else ''}"
     use = ImageUse(expanded(image, unit), named.place, where.rstrip("="))
-    yield UnitImage(unit, how, use)
+    if policy:
+        yield UnitImage(unit, how, use, policy.value, policy.place)
+    else:
+        yield UnitImage(unit, how, use)
 
 
 def _kube(unit: Unit, tree: UnitTree, directory: str) -> Iterator[UnitImage]:

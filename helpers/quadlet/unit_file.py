@@ -22,7 +22,9 @@ from paack.helpers.quadlet.words import WordsProblem, escaped_words, plain_words
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-_KEY_SPACE = b"\t\n\v\f\r \x85\xa0"  # of a key's end podman looks at bytes
+# Around the "=" podman looks at bytes.
+_KEY_SPACE = b"\t\n\v\f\r \x85\xa0"
+_VALUE_SPACE = "\t\n\v\f\r "
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TRUE = frozenset({"1", "yes", "true", "on"})
 
@@ -147,7 +149,7 @@ def parse_unit(text: str, file: Path) -> UnitFile:
         key = name.encode("utf-8", "surrogateescape").rstrip(_KEY_SPACE).decode("utf-8", "replace")
         if not key:
             raise SyntaxProblem(f"{line!r} has no key", place)
-        assignments.append(Assignment(group, key, value.lstrip(_SPACE), place))
+        assignments.append(Assignment(group, key, value.lstrip(_VALUE_SPACE), place))
     return UnitFile(file.name, Place(file), tuple(groups), tuple(assignments))
 
 

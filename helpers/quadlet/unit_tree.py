@@ -96,7 +96,8 @@ def read_units(entries: Sequence[Path], directory: str) -> UnitTree:
             try:
                 parsed[name] = parse_unit(path.read_text("utf-8"), path)
             except SyntaxProblem as problem:
-                message = f"podman makes nothing of this file: {problem.message}"
+                which = "all units of this directory" if kind_of(name) else "this file"
+                message = f"podman makes nothing of {which}: {problem.message}"
                 hint = "see podman-systemd.unit(5) for what may stand there"
                 problems.append(DefinitionError(message, place=problem.place, hint=hint))
                 refused.append(name)
@@ -104,7 +105,9 @@ def read_units(entries: Sequence[Path], directory: str) -> UnitTree:
                 message, hint = f"cannot be read: {error}", "save it as UTF-8"
                 problems.append(DefinitionError(message, place=Place(path), hint=hint))
                 refused.append(name)
-    units = tuple(_units(parsed))
+    # Podman reads no other unit of a directory that has such a file.
+    unread = {PurePosixPath(name).parent for name in refused if kind_of(name)}
+    units = tuple(each for each in _units(parsed) if PurePosixPath(each.path).parent not in unread)
     for unit in units:
         _add_named(unit, directory, files, problems)
     if entries and not units and not problems:

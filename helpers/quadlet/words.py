@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 #: What separates words.
 BLANKS = " \t\n\r"
@@ -37,13 +36,12 @@ def escaped_words(text: str) -> list[str]:
 def plain_words(text: str) -> list[str]:
     """Return the words of a value like that of ``WantedBy=``: unquoted, a backslash stays.
 
-    Podman keeps the words before a quote that is not closed.
+    Podman ignores all of a value with a quote that is not closed.
     """
-    found: list[str] = []
-    with suppress(WordsProblem):
-        for word in _words(text, escapes=False):
-            found.append(word)
-    return found
+    try:
+        return list(_words(text, escapes=False))
+    except WordsProblem:
+        return []
 
 
 def _words(text: str, *, escapes: bool) -> Iterator[str]:

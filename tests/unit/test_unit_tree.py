@@ -105,7 +105,7 @@ BAD = {
     "line": (
         {"a.container": "[Container]\nImage"},
         "a.container",
-        "a.container:2: podman makes no",
+        "a.container:2: podman makes nothing of all units of this directory",
     ),
     "drop-in": (
         {"u/a.container": "", "u/a.container.d/x.conf": "A=1"},
