@@ -18,16 +18,18 @@ from paack.helpers.check.layers import group_findings
 from paack.helpers.check.licenses import license_findings
 from paack.helpers.check.lock import lock_problems
 from paack.helpers.check.shelf import Shelf, wanted_name
+from paack.helpers.check.units import unit_findings
 from paack.helpers.definition.definition import Definition, Image, read_definition
 from paack.helpers.definition.edit import Addition, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.kustomize_paths import unapplied
-from paack.helpers.kubernetes.needs import Need, Needs, needs_of
+from paack.helpers.kubernetes.needs import Need, Needs
 from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.lock import Lock, lock_path, read_lock
 from paack.helpers.progress import count
+from paack.helpers.quadlet.needs import needs_of
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
 
@@ -99,7 +101,7 @@ class Report:
             known = sorted({need.use.image for need in self.needs})
             raise UsageError(
                 f"nothing needs {image}",
-                hint=f"what is needed: {', '.join(known)}" if known else "there are no manifests",
+                hint=f"what is needed: {', '.join(known)}" if known else "there is no manifest",
             )
         return "\n".join(dict.fromkeys(lines))
 
@@ -135,6 +137,7 @@ def check_contents(definition: Definition, lock: Lock, needs: Needs) -> Report:
     findings = [Finding("manifest", error) for error in needs.problems]
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += client_findings(definition, lock, default_cache())
+    findings += unit_findings(definition)
     report = Report(definition, lock, tuple(needs.found), ())
     findings += _missing(report)
     for need in report.needs:
@@ -208,7 +211,10 @@ def _unused(report: Report) -> Iterator[Finding]:
         for arch in need.arches
     }
     with_manifests = {
-        arch.name for each in report.definition.packages for arch in each.arches if arch.manifests
+        arch.name
+        for each in report.definition.packages
+        for arch in each.arches
+        if arch.manifests or arch.units
     }
     unused: dict[int, tuple[Image, list[str]]] = {}
     for arch, image in report.definition.images():
@@ -217,7 +223,8 @@ def _unused(report: Report) -> Iterator[Finding]:
             unused.setdefault(image.line, (image, []))[1].append(arch)
     for image, arches in unused.values():
         message = (
-            f"{image.source.text} is packaged for {', '.join(arches)}, but no manifest names it"
+            f"{image.source.text} is packaged for {', '.join(arches)}, "
+            "but no manifest or unit names it"
         )
         error = DefinitionError(message, place=Place(report.file, image.line))
         yield Finding("unused", error, warning=True)

@@ -20,7 +20,7 @@ from paack.helpers.oci.reference import parse_reference
 #: podman-auto-update(1): a label of containers and images, an annotation for podman-kube-play(1)
 AUTO_UPDATE = "io.containers.autoupdate"
 #: Its values that ask for updates
-_UPDATES = ("registry", "image", "local")
+UPDATES = ("registry", "image", "local")
 
 
 def client_findings(definition: Definition, lock: Lock, cache: Cache) -> Iterator[Finding]:
@@ -77,8 +77,8 @@ def _labelled(definition: Definition, lock: Lock, cache: Cache) -> Iterator[Find
             continue
         with suppress(OSError, PaackError):
             facts = read_facts(cache.read(locked.config), len(locked.layers))
-            if facts.labels.get(AUTO_UPDATE) in _UPDATES:
-                yield _auto_update(
+            if facts.labels.get(AUTO_UPDATE) in UPDATES:
+                yield auto_update(
                     f"{image.source.text} has the label {AUTO_UPDATE}",
                     Place(definition.file, image.line),
                     f"run it with --label {AUTO_UPDATE}=disabled",
@@ -93,7 +93,7 @@ def _annotated(definition: Definition) -> Iterator[Finding]:
                 text = file.read_text("utf-8")
                 for item in read_objects(text, file) if AUTO_UPDATE in text else ():
                     for line in _annotations(item):
-                        yield _auto_update(
+                        yield auto_update(
                             f"the annotation {AUTO_UPDATE}", Place(file, line), "remove it"
                         )
 
@@ -106,12 +106,13 @@ def _annotations(item: Located) -> Iterator[int]:
     elif isinstance(item.value, dict):
         for key, value in item.value.items():
             # For all containers of a pod, or NAME/CONTAINER for one.
-            if key.partition("/")[0] == AUTO_UPDATE and value.value in _UPDATES:
+            if key.partition("/")[0] == AUTO_UPDATE and value.value in UPDATES:
                 yield value.line
             yield from _annotations(value)
 
 
-def _auto_update(what: str, place: Place, hint: str) -> Finding:
+def auto_update(what: str, place: Place, hint: str) -> Finding:
+    """Return the warning that ``what`` asks for podman auto-update."""
     message = f"{what}: podman auto-update fails while a container of a packaged image has it"
     hint = f"{hint}; an update of the package updates its images"
     return Finding("auto-update", DefinitionError(message, place=place, hint=hint), warning=True)

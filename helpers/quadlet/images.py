@@ -119,8 +119,10 @@ def _first(found: list[Assignment]) -> Assignment | None:
 
 def _policy(unit: Unit, key: str, name: str) -> Assignment | None:
     """Return what says when to pull: of podman's options the last one, after the key's."""
+    if options := option(unit, name):
+        return options[-1]
     given = unit.file.last(unit.kind.group, key)
-    return (option(unit, name) or [given if given and given.value else None])[-1]
+    return given if given and given.value else None
 
 
 def _named(
