@@ -12,7 +12,7 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-thorough test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-thorough test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean cache-prune distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -50,6 +50,7 @@ takes.format :=
 takes.bench := SCALE REPEAT FILES OUTPUT
 takes.clean := OUTPUT CACHE DRY_RUN $(talk)
 takes.distclean := OUTPUT CACHE DRY_RUN $(talk)
+takes.cache-prune := DAYS DRY_RUN $(talk)
 
 targets := $(patsubst takes.%,%,$(filter takes.%,$(.VARIABLES)))
 goals := $(or $(MAKECMDGOALS),$(.DEFAULT_GOAL))
@@ -171,6 +172,9 @@ format: deps ## let ruff format the code
 
 clean: ## remove _output (DRY_RUN=1: only say what can go, and where the bytes are; CACHE=1: the cache, too)
 	@if [ -x $(PAACK) ]; then PAACK_MAKE='clean' PAACK_PWD=$(call quoted,$(PWD)) $(PAACK) clean $(values); else rm -rf _output; fi
+
+cache-prune: deps ## remove from the cache what no build has used for DAYS=30 (DRY_RUN=1: only say what can go)
+	$(call paack,cache.prune)
 
 distclean: clean ## remove _output and .venv
 	$(if $(DRY_RUN),,rm -rf $(VENV) *.egg-info)

@@ -1,12 +1,14 @@
 """The blob cache: content-addressed files that images, arches and definitions share.
 
 ``$XDG_CACHE_HOME/paack/blobs/sha256/HEX``. A blob appears by rename, whole or not at all, so two
-builds at once only cost a download. Whoever reads a blob checks its digest again.
+builds at once only cost a download. Whoever reads a blob checks its digest again. What is made of
+blobs stands beside them. A file's time of modification is when a build last used it.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,11 @@ class Cache:
         file.chmod(0o644)
         file.rename(target)
 
+    def use(self, file: Path) -> None:
+        """Note that a file of the cache was used now; nothing happens when it is not there."""
+        with suppress(OSError):
+            os.utime(file)
+
     def admit(self, where: str, manifest: str) -> None:
         """Note that the signature policy admits the image ``manifest`` from ``where``."""
         mark = self._mark(where, manifest)
@@ -73,7 +80,9 @@ class Cache:
 
     def is_admitted(self, where: str, manifest: str) -> bool:
         """Tell whether the signature policy admitted it, when it came."""
-        return self._mark(where, manifest).exists()
+        mark = self._mark(where, manifest)
+        self.use(mark)
+        return mark.exists()
 
     def _mark(self, where: str, manifest: str) -> Path:
         name = digest_of(f"{where}@{manifest}".encode()).removeprefix("sha256:")

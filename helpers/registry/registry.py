@@ -85,6 +85,8 @@ class Registry:
             cached = len(layers) - len(lacking)
             layer_count = count(len(layers), "layer")
             meter.note(f"{layer_count}, {cached} cached, {human(total)} fetched")
+        for digest in (*layers, *metadata):
+            self.cache.use(self.cache.path(digest))
 
     def check(self, image: LockedImage, source: Source) -> None:
         """Raise RegistryError for what an older paack locked, and devices could not use."""

@@ -71,7 +71,9 @@ class Compiler:
         """
         target = self._path(locked)
         with suppress(FileNotFoundError, Damaged):
-            return open_compiled(target)
+            found = open_compiled(target)
+            self.cache.use(target)
+            return found
         with workspace(self.cache.scratch()) as work:
             blob = self.cache.path(locked.digest)
             layer = layers.read(blob, locked.digest, locked.diff_id, work)

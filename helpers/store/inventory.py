@@ -87,8 +87,11 @@ def record(cache: Cache, layer: Layer, scratch: Path) -> LayerPackages:
 
 def recorded(cache: Cache, layer: LockedLayer) -> LayerPackages | None:
     """Return what the cache has of a layer's packages."""
+    path = _path(cache, layer.diff_id)
     with suppress(OSError, ValueError):
-        return load(_path(cache, layer.diff_id).read_bytes())
+        found = load(path.read_bytes())
+        cache.use(path)
+        return found
     return None
 
 

@@ -24,6 +24,7 @@ TARGETS = {
     "publish": ("repo", "publish"),
     "carrier": ("repo", "carrier"),
     "repo-verify": ("repo.verify",),
+    "cache-prune": ("cache.prune",),
 }
 #: Variables that are not the option in capitals.
 VARIABLES = {"rpm": "RPMS"}

@@ -1,4 +1,4 @@
-"""The task that removes what was made."""
+"""The tasks that remove what was made."""
 
 from __future__ import annotations
 
@@ -30,3 +30,31 @@ def clean(_: Any, cache: bool = False, dry_run: bool = False, output: str | None
         remove(directory, gone)
     word = "can go" if dry_run else "removed"
     print(f"{human(sum(part.size for part in gone)):>10}  {word}")
+
+
+@command(
+    help={
+        "days": "What no build has used for so many days can go (default: 30)",
+        "dry-run": "Only say what can go, and how many bytes that is",
+    }
+)
+def cache_prune(_: Any, days: int = 30, dry_run: bool = False) -> None:
+    """Remove what no build has used for a while from the cache; say how much there is of what."""
+    import time
+
+    from paack.helpers.blobs.cache import default_cache
+    from paack.helpers.blobs.prune import remove, unused
+    from paack.helpers.errors import UsageError
+    from paack.helpers.progress import count, human
+
+    if days < 0:
+        raise UsageError(f"--days {days}: not a number of days", hint="--days 30")
+    cache = default_cache()
+    kinds = unused(cache, time.time() - days * 86_400)
+    for kind in kinds:
+        stay = f"{count(kind.stay, 'file')} stay ({human(kind.stay_size)})"
+        print(f"{human(kind.gone_size):>10}  {kind.what}: {len(kind.gone)} can go, {stay}")
+    if not dry_run:
+        remove(kinds)
+    word = "can go" if dry_run else "removed"
+    print(f"{human(sum(kind.gone_size for kind in kinds)):>10}  {word} from {cache.root}")

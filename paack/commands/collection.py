@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 
 from paack.commands.building import build, demo, lock, schema, srpm
-from paack.commands.cleaning import clean
+from paack.commands.cleaning import cache_prune, clean
 from paack.commands.farm import copr
 from paack.commands.microshift import (
     microshift_build,
@@ -27,6 +27,8 @@ microshift_tasks.add_task(microshift_repo, name="repo")
 repo_tasks = Collection("repo")
 repo_tasks.add_task(repo_build, name="build", default=True)
 repo_tasks.add_task(repo_verify, name="verify")
+cache_tasks = Collection("cache")
+cache_tasks.add_task(cache_prune, name="prune", default=True)
 ns = Collection(
     lock,
     check,
@@ -45,4 +47,5 @@ ns = Collection(
     carrier,
     blueprint,
     clean,
+    cache_tasks,
 )
