@@ -65,17 +65,17 @@ class Build:
         """Lock, fetch and build; nothing is there yet."""
         return self.warm()
 
+    def lock_again(self) -> None:
+        """Resolve all tags anew."""
+        self._run("lock", "--update")
+
+    def forget(self) -> None:
+        """Remove the RPMs, but keep what they are made from."""
+        shutil.rmtree(self.home / "out", ignore_errors=True)
+
     def warm(self) -> dict[str, int]:
         """Build again: all is there."""
-        command = [sys.executable, "-c", _PROGRAM, "build", "--def", str(self._definition)]
-        subprocess.run(
-            [*command, "--output", str(self.home / "out")],
-            env=self._environment,
-            cwd=self.home,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=True,
-        )
+        self._run("build", "--output", str(self.home / "out"))
         return {
             "peak": int(self._peak.read_text()) * 1024,
             "rpm": sum(rpm.stat().st_size for rpm in self.rpms()),
@@ -84,8 +84,19 @@ class Build:
 
     def relink(self) -> dict[str, int]:
         """Build again without any output: layers are in the cache, compiled."""
-        shutil.rmtree(self.home / "out", ignore_errors=True)
+        self.forget()
         return self.warm()
+
+    def _run(self, task: str, *options: str) -> None:
+        command = [sys.executable, "-c", _PROGRAM, task, "--def", str(self._definition), *options]
+        subprocess.run(
+            command,
+            env=self._environment,
+            cwd=self.home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=True,
+        )
 
     def rpms(self) -> list[Path]:
         """Return the RPMs."""

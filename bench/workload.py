@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,12 +34,13 @@ _TINY: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Workload:
-    """Images by package, with the unique layers of all of them."""
+    """Images by package, with the unique layers of all of them; ``stacks`` are those of each."""
 
     name: str
     blobs: Blobs
     packages: tuple[tuple[str, ...], ...]
     layers: tuple[Blob, ...]
+    stacks: Mapping[str, Sequence[Blob]]
 
     @property
     def images(self) -> list[str]:
@@ -121,4 +122,4 @@ def _kept(where: Path, make: Callable[[Blobs], Iterator[tuple[str, list[Blob]]]]
     per_package = _COPIES_PER_PACKAGE * max(1, len({name.rsplit("-", 1)[0] for name in images}))
     ordered = list(images)
     packages = [ordered[at : at + per_package] for at in range(0, len(ordered), per_package)]
-    return Workload(where.name, blobs, tuple(map(tuple, packages)), layers)
+    return Workload(where.name, blobs, tuple(map(tuple, packages)), layers, images)

@@ -260,10 +260,12 @@ def test_soft_reboot(packages: Packages, tmp_path: Path) -> None:
     with Device("debian13", packages, shared=[tmp_path, lower]) as device:
         device.rpm("--install", packages.v1)
         device.podman("run", "--detach", *RUN, packages.image("app:1"), "sleep", "infinity")
+        process = device.podman("inspect", "--latest", "--format={{.State.Pid}}").stdout.strip()
         device.run(["sh", "-euc", NEXT_ROOT, str(second), str(lower)])
         device.soft_reboot()
         count = ["systemctl", "show", "--property=SoftRebootsCount", "--value"]
         assert device.run(count).stdout == "1\n"
+        assert device.run(["test", "-e", f"/proc/{process}"], check=False).returncode == 1
         assert device.mounts() == [f"/run/paack/{APP}"]
         assert device.names() == {packages.image("app:2")}
         assert device.name_in(packages.image("app:2")) == "app:2"
