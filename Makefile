@@ -12,7 +12,7 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report test test-thorough test-crio bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean cache-prune distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report sbom test test-thorough test-crio test-scanner bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean cache-prune distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -28,6 +28,7 @@ takes.srpm := DEF ARCH OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
 takes.rpm := DEF ARCH TARGET CONFIGDIR TIMEOUT OUTPUT AUTHFILE FROZEN NO_CHECK JSON $(talk)
 takes.verify := RPMS RUN KEY AGAINST BASE OUTPUT AUTHFILE JSON $(talk)
 takes.diff := OLD NEW FILES MARKDOWN JSON OUTPUT $(talk)
+takes.sbom := RPMS DEF ARCH NAME FORMAT OUTPUT AUTHFILE $(talk)
 takes.report := RPMS DEF BUDGET JSON OUTPUT $(talk)
 takes.copr := DEF PROJECT CHROOTS CREATE NOWAIT PER_ARCH REDISTRIBUTE MAX_UPLOAD INTERVAL TIMEOUT CONFIG \
   OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
@@ -45,6 +46,7 @@ takes.schema :=
 takes.test := PYTEST JOBS
 takes.test-thorough := PYTEST JOBS
 takes.test-crio :=
+takes.test-scanner :=
 takes.lint :=
 takes.format :=
 takes.bench := SCALE REPEAT FILES OUTPUT
@@ -112,6 +114,9 @@ diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE
 report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and where the bytes are (BUDGET=300MB)
 	$(call paack,report)
 
+sbom: deps ## print the bill of materials of RPM, or of DEF (FORMAT=cyclonedx)
+	$(call paack,sbom)
+
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
 	$(call paack,copr)
 
@@ -154,6 +159,9 @@ test-thorough: test-deps ## all tests with every shell and awk, and kills at eve
 
 test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO: where crio and crictl are)
 	$(VENV)/bin/pytest -m crio tests/crio
+
+test-scanner: test-deps ## what is found in images, beside what syft finds (PAACK_TEST_SYFT: where it is)
+	$(VENV)/bin/pytest -m scanner tests/scanner
 
 lint: test-deps ## ruff, mypy --strict, shellcheck
 	$(VENV)/bin/ruff check .

@@ -144,6 +144,12 @@ class Builder:
                 ]
             )
 
+    def specs(self, what: Path | Definition, arches: Sequence[str]) -> list[tuple[Spec, Contents]]:
+        """Return the spec and contents of each RPM of a definition, for ``arches`` (none: all)."""
+        definition, lock = self._locked(what)
+        check_arches(definition, arches)
+        return list(specs(definition, lock, arches))
+
     def rpms(
         self, what: Path | Definition, arches: Sequence[str] = (), *, only: Collection[str] = ()
     ) -> list[Path]:

@@ -6,10 +6,11 @@ Each side is an RPM, a lock, a definition (its lock counts), or REVISION:FILE of
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from paack.helpers.diff.packages import PackageChange, package_changes
 from paack.helpers.diff.side import Side
 from paack.helpers.lock.lock import LockedGroup
 from paack.helpers.oci.locked import LockedImage
@@ -24,6 +25,7 @@ class Change:
 
     ``added`` are digests of its layers that no image of the old side has, ``removed`` of those
     that none of the new side has: a layer that images share is fetched and dropped once.
+    ``packages`` are None where one side does not know its own, or neither has any.
     """
 
     old: LockedImage | None
@@ -31,11 +33,22 @@ class Change:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     files: tuple[str, ...] | None = None
+    packages: tuple[PackageChange, ...] | None = None
 
     @property
     def kind(self) -> str:
         """Added, removed or changed."""
         return "added" if self.old is None else "removed" if self.new is None else "changed"
+
+    @property
+    def summary(self) -> str:
+        """How many packages are changed, added and removed."""
+        if self.packages is None:
+            return "not known"
+        signs = Counter(each.sign for each in self.packages)
+        words = {"~": "changed", "+": "added", "-": "removed"}
+        parts = [f"{signs[sign]} {word}" for sign, word in words.items() if signs[sign]]
+        return ", ".join(parts) or "the same"
 
     @property
     def title(self) -> str:
@@ -82,7 +95,10 @@ class Diff:
         for change in self.changes:
             sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
             layers = f"{count(len(change.added), 'layer')} new, {len(change.removed)} gone"
-            yield f"{sign} {change.title}: {layers}"
+            packages = f"; packages: {change.summary}" if change.packages is not None else ""
+            yield f"{sign} {change.title}: {layers}{packages}"
+            if change.kind == "changed":
+                yield from (f"    {each}" for each in change.packages or ())
             for line in change.files or ():
                 yield f"    {line}"
         yield self.total()
@@ -94,17 +110,18 @@ class Diff:
         if not self.changes:
             return "No image changes."
         rows = [
-            f"| {each.kind} | `{each.title}` | {len(each.added)} | {len(each.removed)} |"
+            f"| {each.kind} | `{each.title}` | {len(each.added)} | {len(each.removed)} "
+            f"| {each.summary} |"
             for each in self.changes
         ]
-        text = "| | image | layers new | layers gone |\n| --- | --- | ---: | ---: |\n"
+        text = "| | image | layers new | layers gone | packages |\n"
+        text += "| --- | --- | ---: | ---: | --- |\n"
         text += "\n".join(rows) + f"\n\n{self.total()}\n{self.sizes()}\n"
         for each in self.changes:
+            if each.packages and each.kind == "changed":
+                text += _details(f"packages of {each.title}", map(str, each.packages))
             if each.files:
-                lines = "\n".join(each.files)
-                fence = "````"
-                text += f"\n<details><summary>files of {each.title}</summary>\n\n"
-                text += f"{fence}diff\n{lines}\n{fence}\n\n</details>\n"
+                text += _details(f"files of {each.title}", each.files)
         return text.rstrip("\n")
 
     def as_json(self) -> str:
@@ -117,6 +134,7 @@ class Diff:
                 "new": list(each.new.names) if each.new else None,
                 "layersAdded": list(each.added),
                 "layersRemoved": list(each.removed),
+                "packages": _as_json(each.packages),
                 **({"files": list(each.files)} if each.files is not None else {}),
             }
             for each in self.changes
@@ -171,7 +189,26 @@ def diff(old: Side, new: Side, *, files: bool = False) -> Diff:
             )
             for each in changes
         ]
-    return Diff(old, new, tuple(changes))
+    return Diff(old, new, tuple(_with_packages(each, old, new) for each in changes))
+
+
+def _details(title: str, lines: Iterable[str]) -> str:
+    fence = "````"
+    shown = "\n".join(lines)
+    head = f"\n<details><summary>{title}</summary>\n\n"
+    return f"{head}{fence}diff\n{shown}\n{fence}\n\n</details>\n"
+
+
+def _as_json(packages: Sequence[PackageChange] | None) -> list[dict[str, object]] | None:
+    return None if packages is None else [each.as_json() for each in packages]
+
+
+def _with_packages(change: Change, old: Side, new: Side) -> Change:
+    before = old.packages(change.old) if change.old else ()
+    after = new.packages(change.new) if change.new else ()
+    if before is None or after is None or not (before or after):
+        return change
+    return replace(change, packages=package_changes(before, after))
 
 
 def _changes(old: Side, new: Side) -> Iterator[Change]:

@@ -6,15 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from paack.helpers.blobs.cache import Cache
+from paack.helpers.diff.packages import listed
 from paack.helpers.errors import LockError, Place, UsageError
 from paack.helpers.hint import command
 from paack.helpers.lock.group import layers_of
 from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, read_lock
 from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
+from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import check_is_rpm
-from paack.helpers.rpm.unpacked import unpack
+from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
 from paack.helpers.run import run
 from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.inventory import packages_of, recorded
 from paack.helpers.store.rootfs import Rootfs
 from paack.helpers.store.table import Table
 from paack.helpers.verify.verify import Verifier
@@ -27,7 +32,8 @@ class Side:
     """One of two things to compare: its images; ``rootfs`` reads their files (slow).
 
     ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
-    ``groups`` are the packages of layers, each with the bytes of its layers' blobs.
+    ``groups`` are the packages of layers, each with the bytes of its layers' blobs. ``packages``
+    gives those in an image: an RPM's bill has them, or the cache; None where neither has.
     """
 
     name: str
@@ -36,6 +42,9 @@ class Side:
     download: int | None = None
     disk: int | None = None
     groups: Mapping[LockedGroup, int] = field(default_factory=dict)
+    packages: Callable[[LockedImage], Sequence[ListedPackage] | None] = field(
+        default=lambda _: None
+    )
 
     def layers(self) -> dict[str, int]:
         """Return the size of each layer's blob by its digest."""
@@ -61,10 +70,11 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         images = tuple(lock.images.values())
         if lock.groups:
             rootfs = _fetched(images, verifier, work)
-            return Side(text, images, rootfs, download, groups=_groups(lock))
+            return Side(text, images, rootfs, download, None, _groups(lock), _listed(package))
         store, filesystem = package.store, package.filesystem
         disk = store.stat().st_size
-        return Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
+        side = Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
+        return replace(side, packages=_listed(package))
     revision, colon, name = text.partition(":")
     if colon and not path.exists():
         path = Path(name)
@@ -79,7 +89,29 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     images = tuple(lock.images.values())
     # Sources that are relative paths start at the definition.
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
-    return Side(text, images, _fetched(images, there, work), groups=_groups(lock))
+    found = _in_cache(there.cache)
+    return Side(text, images, _fetched(images, there, work), groups=_groups(lock), packages=found)
+
+
+def _listed(package: UnpackedRpm) -> Callable[[LockedImage], Sequence[ListedPackage] | None]:
+    """Return the way to the packages of a bill; one that is no bill knows none."""
+    bill = next((each for each in package.sboms if each.name == FILES["spdx"]), None)
+    try:
+        found = read_bill(bill) if bill and bill.exists() else {}
+    except (ValueError, OSError):
+        found = {}
+    return lambda image: found.get(image.manifest)
+
+
+def _in_cache(cache: Cache) -> Callable[[LockedImage], Sequence[ListedPackage] | None]:
+    """Return the way to packages of images whose layers were read before: nothing is now."""
+
+    def packages(image: LockedImage) -> Sequence[ListedPackage] | None:
+        if not all(recorded(cache, layer) for layer in image.layers):
+            return None
+        return [listed(each) for each in packages_of(cache, [image])[image.manifest].packages]
+
+    return packages
 
 
 def _fetched(images: Sequence[LockedImage], verifier: Verifier, work: Path) -> Callable[[], Rootfs]:

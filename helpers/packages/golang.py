@@ -19,6 +19,7 @@ _TEXT_LIMIT = 1 << 23
 _PARTS_LIMIT = 4096  # sections, segments
 _SEARCHED = 1 << 20
 _LOAD, _WRITABLE = 1, 2
+_UNNAMED = "command-line-arguments"
 _WRAPPED = 16  # bytes of a mark before and after the text of modules
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z")
 
@@ -107,7 +108,9 @@ def modules(file: IO[bytes]) -> Iterator[Package]:
     settings: dict[str, str] = {}
     for line in text.split("\n"):
         kind, *words = line.split("\t")
-        if kind == "mod" and len(words) >= 2:
+        if kind == "path" and words and words[0] != _UNNAMED:
+            main = words[0], ""  # built without modules, as Debian does
+        elif kind == "mod" and len(words) >= 2:
             main = words[0], words[1]
         elif kind == "dep" and len(words) >= 2:
             dependencies.append((words[0], words[1]))

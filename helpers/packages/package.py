@@ -76,7 +76,7 @@ def _names(package: Package, distribution: Distribution) -> tuple[str, str]:
         default = {"deb": "debian", "apk": "alpine"}.get(package.kind, "")
         return (distribution.id or default).lower(), name
     if package.kind == "maven":
-        return package.group, name
+        return package.group or name, name  # as many old ones have it, and scanners guess
     if package.kind == "pypi":
         return "", name.lower().replace("_", "-")
     if package.kind == "golang":

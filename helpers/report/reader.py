@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from paack.helpers.definition.definition import Definition
@@ -29,6 +29,7 @@ from paack.helpers.report.report import (
     ReportedManifest,
     ReportedRpm,
 )
+from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
 from paack.helpers.rpm.layer_package_name import is_group_file
 from paack.helpers.rpm.partial_store import KnownLayers
 from paack.helpers.rpm.rpm_file import RpmContents, RpmFacts, unpack_contents
@@ -89,7 +90,8 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
         )
         store, lock = _store(rpm, contents), _lock(rpm, contents)
         packages = _layer_packages(rpm, lock, contents)
-    images = _images(rpm, lock, store) if store and contents.lock else ()
+        inside = _bill(rpm, contents)
+    images = _images(rpm, lock, store, inside) if store and contents.lock else ()
     return ReportedRpm(
         facts=facts,
         filesystem=contents.filesystem,
@@ -124,6 +126,13 @@ def _lock(rpm: Path, contents: RpmContents) -> Lock:
         raise VerificationError(f"{rpm}: its lock {error.message}", hint=_VERIFY) from error
 
 
+def _bill(rpm: Path, contents: RpmContents) -> dict[str, tuple[ListedPackage, ...]]:
+    try:
+        return read_bill(contents.bill) if contents.bill else {}
+    except (ValueError, OSError) as error:
+        raise VerificationError(f"{rpm}: its bill of materials: {error}", hint=_VERIFY) from error
+
+
 def _layer_packages(rpm: Path, lock: Lock, contents: RpmContents) -> tuple[LayerPackage, ...]:
     """Return the packages of layers that an RPM needs, in the order of its lock."""
     known = KnownLayers()
@@ -138,7 +147,9 @@ def _layer_packages(rpm: Path, lock: Lock, contents: RpmContents) -> tuple[Layer
     )
 
 
-def _images(rpm: Path, lock: Lock, store: StoreContents) -> tuple[ReportedImage, ...]:
+def _images(
+    rpm: Path, lock: Lock, store: StoreContents, inside: Mapping[str, tuple[ListedPackage, ...]]
+) -> tuple[ReportedImage, ...]:
     """Return the images, the biggest first."""
     locked = sorted(lock.images.values(), key=lambda image: (image.names, image.source))
     users = _users(locked)
@@ -156,7 +167,8 @@ def _images(rpm: Path, lock: Lock, store: StoreContents) -> tuple[ReportedImage,
         if config is None:
             raise VerificationError(f"{rpm}: {image.names[0]} has no config", hint=_VERIFY)
         facts = read_facts(config, len(image.layers))
-        found.append(ReportedImage(image, facts, own[number], shared[number]))
+        packages = inside.get(image.manifest, ())
+        found.append(ReportedImage(image, facts, own[number], shared[number], packages))
     return tuple(sorted(found, key=lambda image: (-image.size, image.name, image.locked.source)))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.oci.chain import StoredLayer, stored_layers
 from paack.helpers.oci.image_facts import ImageFacts
 from paack.helpers.oci.locked import LockedImage
+from paack.helpers.rpm.bill_reader import ListedPackage
 from paack.helpers.rpm.rpm_file import RpmFacts
 from paack.helpers.store.usage import LayerFiles, StoreUsage
 
@@ -35,12 +37,22 @@ class ReportedLayer:
 
 @dataclass(frozen=True, slots=True)
 class ReportedImage:
-    """An image: ``own`` are the bytes in the store that no other image has, ``shared`` others."""
+    """An image: ``own`` are the bytes in the store that no other image has, ``shared`` others.
+
+    ``packages`` are those that the RPM's bill of materials lists.
+    """
 
     locked: LockedImage
     facts: ImageFacts
     own: int
     shared: int
+    packages: tuple[ListedPackage, ...] = ()
+
+    @property
+    def kinds(self) -> str:
+        """How many packages there are, by kind."""
+        counts = Counter(each.kind for each in self.packages)
+        return ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts))
 
     @property
     def name(self) -> str:

@@ -50,6 +50,14 @@ def _rpm_lines(rpm: ReportedRpm) -> Iterator[str]:
             ("layer", "unpacked", "files", "", "digest", "of image #"),
             [_layer_row(layer, most) for layer in rpm.layers],
         )
+        yield from _table(
+            ("packages", "of image #", "which"),
+            [
+                (str(len(image.packages)), str(number), image.kinds)
+                for number, image in enumerate(rpm.images, 1)
+                if image.packages
+            ],
+        )
     if rpm.layer_packages:
         yield from _table(
             ("layers", "in a registry", "package of layers"),
@@ -129,6 +137,7 @@ def _image_json(image: ReportedImage) -> dict[str, Any]:
         "shared": image.shared,
         "layers": [layer.digest for layer in image.locked.layers],
         "labels": dict(image.facts.labels),
+        "packages": [each.as_json() for each in image.packages],
     }
 
 

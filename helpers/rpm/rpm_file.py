@@ -11,6 +11,7 @@ from typing import IO
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
 from paack.helpers.hint import command
+from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.run import run
@@ -69,7 +70,7 @@ class RpmContents:
 
     ``files`` are all regular files that it holds, by path, with their sizes in bytes;
     ``manifests`` those of them that may be Kubernetes manifests. ``layers`` names the packages
-    with further layers of its images; it need not be there.
+    with further layers of its images, ``bill`` is SPDX's; these need not be there.
     """
 
     files: dict[str, int]
@@ -78,6 +79,7 @@ class RpmContents:
     lock: Path | None
     manifests: dict[str, Path]
     layers: Path
+    bill: Path | None = None
 
 
 def read_facts(rpm: Path) -> RpmFacts:
@@ -139,11 +141,11 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
     files: dict[str, int] = {}
     taken: dict[str, Path] = {}
     shared = f"/usr/share/paack/{name}"
-    lock, listed = f"{shared}/lock.yaml", f"{shared}/layers"
+    lock, listed, bill = (f"{shared}/{each}" for each in ("lock.yaml", "layers", FILES["spdx"]))
     for file in packed_files(rpm):
         files[file.path] = file.size
         if (
-            file.path in (lock, listed)
+            file.path in (lock, listed, bill)
             or _is_store(file.path)
             or _is_manifest(file.path, file.size)
         ):
@@ -161,8 +163,11 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
         store=taken[stores[0]] if stores else None,
         filesystem=PurePosixPath(stores[0]).suffix[1:] if stores else "",
         lock=taken.get(lock),
-        manifests={path: taken[path] for path in sorted(taken.keys() - {lock, listed, *stores})},
+        manifests={
+            path: taken[path] for path in sorted(taken.keys() - {lock, listed, bill, *stores})
+        },
         layers=taken.get(listed, work / "none"),
+        bill=taken.get(bill),
     )
 
 

@@ -15,7 +15,7 @@ from paack.commands.microshift import (
     microshift_repo,
 )
 from paack.commands.os_images import blueprint, carrier
-from paack.commands.proof import check, diff, report, verify
+from paack.commands.proof import check, diff, report, sbom, verify
 from paack.commands.publishing import publish, publish_job, repo_build, repo_verify
 
 microshift_tasks = Collection("microshift")
@@ -38,6 +38,7 @@ ns = Collection(
     verify,
     diff,
     report,
+    sbom,
     demo,
     schema,
     microshift_tasks,

@@ -1,4 +1,4 @@
-"""Tasks that prove and show: check, verify, diff, report."""
+"""Tasks that prove and show: check, verify, diff, report, sbom."""
 
 from __future__ import annotations
 
@@ -154,3 +154,43 @@ def report(
         print("\n".join(line for each, page in pages for line in report_lines(each, page)))
     if limit:
         limit.check(reports)
+
+
+@command(
+    iterable=["rpm"],
+    help={
+        "rpm": "An RPM that paack made; its bill is printed as it is",
+        "def": "A definition, whose lock counts: what a build would write (one package, one arch)",
+        "arch": "RPM architecture, where the definition has several",
+        "name": "Name of the package, where the definition has several",
+        "format": "spdx or cyclonedx",
+        "output": OUTPUT,
+        "authfile": AUTHFILE,
+    },
+)
+def sbom(
+    _: Any,
+    rpm: list[str] | None = None,
+    def_: str | None = None,
+    arch: str | None = None,
+    name: str | None = None,
+    format: str = "spdx",  # noqa: A002 the option
+    output: str | None = None,
+    authfile: str | None = None,
+) -> None:
+    """Print the bill of materials of an RPM, or of a definition."""
+    from paack.helpers.bill import bill_of_definition, bill_of_rpm, check_format
+    from paack.helpers.errors import UsageError
+    from paack.helpers.workspace import workspace
+
+    check_format(format)
+    builder = builder_of(output, authfile)
+    if len(rpm or ()) + bool(def_) != 1:
+        raise UsageError("one RPM or definition is needed", hint="paack sbom --rpm RPM")
+    if rpm:
+        (builder.output / "work").mkdir(parents=True, exist_ok=True)
+        with workspace(builder.output / "work") as work:
+            text = bill_of_rpm(Path(rpm[0]), format, work)
+    else:
+        text = bill_of_definition(builder, definition_of(def_), format, arch=arch, name=name)
+    sys.stdout.buffer.write(text)

@@ -236,6 +236,7 @@ def test_a_real_go_binary() -> None:
     assert said
     found = named(read("go", Path("/usr/bin/skopeo").read_bytes()))
     assert found[0].startswith("stdlib 1.")
+    assert found[1].startswith("github.com/containers/skopeo")
     assert named(read("go", Path("/bin/sh").read_bytes())) == []
 
 
@@ -268,6 +269,7 @@ def test_os_release(text: str, says: tuple[str, str]) -> None:
         (Package("pypi", "A_b", "1+x"), "pkg:pypi/a-b@1%2Bx"),
         (Package("golang", "github.com/a/b/v2", "v2"), "pkg:golang/github.com/a/b/v2@v2"),
         (Package("maven", "a", "1", group="org.x"), "pkg:maven/org.x/a@1"),
+        (Package("maven", "a", "1"), "pkg:maven/a/a@1"),
     ],
 )
 def test_package_urls(package: Package, wanted: str) -> None:

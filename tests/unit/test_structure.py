@@ -72,7 +72,8 @@ ORDER = [
     "workspace", "run", "located", "document", "schema", "product", "clean",
     "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
     "quadlet", "lock", "rpm",
-    "check", "plan", "verify", "report", "diff", "build", "demo", "farm", "microshift", "repo",
+    "check", "plan", "verify", "report", "diff", "build", "bill", "demo", "farm", "microshift",
+    "repo",
 ]  # fmt: skip
 STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}
 STARTING = ("system", "popen", "exec", "spawn", "posix_spawn", "fork", "startfile")
