@@ -24,10 +24,14 @@ QUOTE = "quote texts that hold : # { } [ ] & * ! | > or %"
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A YAML value and the line it stands on: a str, a list of Located or a dict of them."""
+    """A YAML value and the line it stands on: a str, a list of Located or a dict of them.
+
+    ``is_block`` tells of a text whose lines are those of the file below it (``|``).
+    """
 
     value: str | list[Located] | dict[str, Located] | None
     line: int
+    is_block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class _Builder:
         if is_null and not self._wants_key():
             done = Located(None, line)
         else:
-            done = Located(event.value, line)
+            done = Located(event.value, line, event.style == "|")
         if event.anchor:
             self.anchors[event.anchor] = done, 1
         return done
@@ -149,7 +153,7 @@ class _Builder:
                 raise self._error(done.line, f"{home.key!r} comes twice", "remove one of them")
         else:
             # A problem with a value is shown at its key, where the eye looks first.
-            home.value[home.key] = Located(done.value, home.key_line)
+            home.value[home.key] = Located(done.value, home.key_line, done.is_block)
             home.key = None
 
     def _add(self, values: int, line: int) -> None:

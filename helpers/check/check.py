@@ -17,6 +17,7 @@ from paack.helpers.check.findings import Finding, as_findings, place_json, use_f
 from paack.helpers.check.layers import group_findings
 from paack.helpers.check.licenses import license_findings
 from paack.helpers.check.lock import lock_problems
+from paack.helpers.check.others import described, other_findings, unless
 from paack.helpers.check.shelf import Shelf, wanted_name
 from paack.helpers.check.units import unit_findings
 from paack.helpers.definition.definition import Definition, Image, read_definition
@@ -36,12 +37,16 @@ _GRAVEST = (DefinitionError, ToolError, LockError)
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: all problems, and all that the manifests need."""
+    """What was found: all problems, and all that the manifests need.
+
+    ``others`` only look like images, or cannot be known to be one.
+    """
 
     definition: Definition
     lock: Lock
     needs: tuple[Need, ...]
     findings: tuple[Finding, ...]
+    others: tuple[Need, ...] = ()
 
     @cached_property
     def shelf(self) -> Shelf:
@@ -56,7 +61,9 @@ class Report:
         findings = [each.as_json() for each in self.findings]
         needs = [
             {"image": need.use.image, "package": need.package, "arches": list(need.arches)}
-            | {"where": need.use.where, **place_json(need.use.place)}
+            | {"where": need.use.where, **place_json(need.use.place), "level": need.use.level}
+            | ({"reason": need.use.reason} if need.use.reason else {})
+            | ({"ignored": need.ignored.reason} if need.ignored else {})
             for need in self.needs
         ]
         return json.dumps({"problems": findings, "needs": needs}, indent=2)
@@ -78,7 +85,7 @@ class Report:
         found: dict[tuple[str, str], tuple[Need, list[str]]] = {}
         for need in self.needs:
             reference = full_name(need.use.image)
-            if reference is None:
+            if reference is None or need.ignored:
                 continue
             lacking = self.shelf.lacking(reference, need.arches)
             if lacking:
@@ -94,7 +101,7 @@ class Report:
         """
         lines = [
             f"{need.use.place}: {need.use.where} ({', '.join(need.arches)}): {need.use.image}"
-            for need in self.needs
+            for need in (*self.needs, *self.others)
             if _is_named(need.use.image, image)
         ]
         if not lines:
@@ -106,10 +113,11 @@ class Report:
         return "\n".join(dict.fromkeys(lines))
 
 
-def check(file: Path) -> Report:
+def check(file: Path, *, everything: bool = False) -> Report:
     """Check a definition; what cannot be read is a finding, too.
 
-    While the definition itself has problems, what may follow from them is left out.
+    ``everything``: also tell what only looks like an image. While the definition itself has
+    problems, what may follow from them is left out.
     """
     definition = Definition(file, ())
     try:
@@ -122,26 +130,30 @@ def check(file: Path) -> Report:
         findings += [Finding("manifest", error) for error in needs.problems]
         return Report(definition, Lock(), tuple(needs.found), _ordered(findings))
     lock, damage = _lock(definition)
-    report = check_contents(definition, lock, needs_of(definition))
+    report = check_contents(definition, lock, needs_of(definition), everything=everything)
     findings = [*report.findings, *(Finding("lock", error) for error in damage)]
     if not damage:
         findings += group_findings(chosen(definition, lock), lock)
     return replace(report, findings=_ordered(findings))
 
 
-def check_contents(definition: Definition, lock: Lock, needs: Needs) -> Report:
+def check_contents(
+    definition: Definition, lock: Lock, needs: Needs, *, everything: bool = False
+) -> Report:
     """Check what a definition packages against what its manifests need; not the lock itself.
 
-    Images that ``lock`` does not have may have any digest.
+    Images that ``lock`` does not have may have any digest. ``everything``: also tell what only
+    looks like an image.
     """
     findings = [Finding("manifest", error) for error in needs.problems]
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
     findings += client_findings(definition, lock, default_cache())
     findings += unit_findings(definition)
-    report = Report(definition, lock, tuple(needs.found), ())
+    report = Report(definition, lock, tuple(needs.found), (), tuple(needs.others))
     findings += _missing(report)
     for need in report.needs:
         findings += use_findings(need)
+    findings += other_findings(definition, report.shelf, needs, everything=everything)
     if needs.are_known:
         findings += _unused(report)
     findings += _by_arch(report)
@@ -196,9 +208,9 @@ def _missing(report: Report) -> Iterator[Finding]:
         yield Finding(
             "missing",
             DefinitionError(
-                f"{need.use.image} is not packaged for {', '.join(arches)} ({need.use.where})",
+                f"{need.use.image} is not packaged for {', '.join(arches)} ({described(need)})",
                 place=need.use.place,
-                hint=f"{other}{command('check', def_=report.file, add=True)}",
+                hint=f"{other}{command('check', def_=report.file, add=True)}{unless(need)}",
             ),
         )
 
@@ -206,7 +218,7 @@ def _missing(report: Report) -> Iterator[Finding]:
 def _unused(report: Report) -> Iterator[Finding]:
     needed = {
         (arch, wanted_name(reference))
-        for need in report.needs
+        for need in (*report.needs, *report.others)
         if (reference := full_name(need.use.image))
         for arch in need.arches
     }

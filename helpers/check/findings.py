@@ -58,6 +58,8 @@ def as_findings(kind: str, error: DefinitionError) -> list[Finding]:
 def use_findings(need: Need) -> Iterator[Finding]:
     """Yield what is wrong with one use, whatever is packaged."""
     use = need.use
+    if need.ignored:
+        return
     reference = full_name(use.image)
     if reference is None:
         message = f"{use.image!r} is not the name of an image ({use.where})"

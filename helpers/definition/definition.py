@@ -18,6 +18,7 @@ from paack.helpers.definition.yaml_format import (
     SBOM_FORMATS,
     ArchDocument,
     DefinitionDocument,
+    IgnoredImage,
     ImageDocument,
     ImagePathDocument,
     PackageDocument,
@@ -84,6 +85,7 @@ class Package:
     unit_path: str = DEFAULT_UNIT_PATH
     start_units: str = "boot"
     sbom: tuple[str, ...] = ("spdx",)
+    ignore_images: tuple[IgnoredImage, ...] = ()
 
     @property
     def has_images(self) -> bool:
@@ -196,6 +198,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         ),
         start_units=document.start_units,
         sbom=tuple(each for each in SBOM_FORMATS if each == "spdx" or each in document.sbom),
+        ignore_images=document.ignore_images,
     )
 
 

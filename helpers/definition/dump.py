@@ -57,6 +57,15 @@ def _package(package: Package) -> dict[str, Any]:
             if package.image_paths
             else {}
         ),
+        **(
+            {
+                "ignoreImages": [
+                    {"image": e.image, "reason": e.reason} for e in package.ignore_images
+                ]
+            }
+            if package.ignore_images
+            else {}
+        ),
         "arch": [_arch(arch) for arch in package.arches],
     }
 

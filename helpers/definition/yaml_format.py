@@ -77,6 +77,20 @@ class ImagePathDocument:
 
 
 @dataclass(frozen=True)
+class IgnoredImage:
+    """What ``paack check`` takes for an image that is needed, and is not."""
+
+    image: str = key(
+        "The image: a name, with or without a tag, or as it is written; * is any text",
+        required=True, example="quay.io/acme/debug", default="",
+    )  # fmt: skip
+    reason: str = key(
+        "Why it is not needed", required=True, example="only for its tests", default=""
+    )
+    line: int = 0
+
+
+@dataclass(frozen=True)
 class ArchDocument:
     """One entry of a package's ``arch`` list."""
 
@@ -176,6 +190,10 @@ class PackageDocument:
         "Where custom resources name images, for paack check", name="imagePaths",
         pattern=rf"\S+: +{_IMAGE_PATH}", hint='"KIND: PATH", in quotes, or {kind: …, path: …}',
         default=(), example=["Kafka: spec.kafka.image"],
+    )  # fmt: skip
+    ignore_images: tuple[IgnoredImage, ...] = key(
+        "Images that manifests name and the device does not need, for paack check",
+        name="ignoreImages", default=(),
     )  # fmt: skip
     arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
     arches: tuple[str, ...] = key(

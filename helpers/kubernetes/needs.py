@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
 from paack.helpers.definition.definition import Definition
+from paack.helpers.definition.yaml_format import IgnoredImage
 from paack.helpers.errors import DefinitionError, PaackError, Place
+from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
 from paack.helpers.kubernetes.kustomize import (
     Kustomization,
     kustomization_file,
@@ -18,7 +22,7 @@ from paack.helpers.kubernetes.kustomize import (
     transformed,
 )
 from paack.helpers.kubernetes.manifests import manifest_problems
-from paack.helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
+from paack.helpers.kubernetes.objects import ImageUse, all_images_of, full_name, read_objects
 from paack.helpers.kubernetes.slim import slim_copy
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -28,21 +32,27 @@ ImagePaths = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A use of an image in the manifests of a package, for these RPM arches."""
+    """A use of an image in the manifests of a package, for these RPM arches.
+
+    ``ignored`` is what the definition says why it does not count, None when it does.
+    """
 
     package: str
     arches: tuple[str, ...]
     use: ImageUse
+    ignored: IgnoredImage | None = None
 
 
 @dataclass
 class Needs:
     """What all manifests of a definition need, and what is wrong with them.
 
-    ``absent`` are directories that are not there: problems of the definition.
+    ``others`` are texts that only look like images, or cannot be known to be one. ``absent`` are
+    directories that are not there: problems of the definition.
     """
 
     found: list[Need] = field(default_factory=list)
+    others: list[Need] = field(default_factory=list)
     problems: list[PaackError] = field(default_factory=list)
     absent: set[Path] = field(default_factory=set)
 
@@ -64,7 +74,9 @@ class Sources:
         if key not in self._uses:
             try:
                 objects = read_objects(file.read_text("utf-8"), file)
-                self._uses[key] = [use for item in objects for use in images_of(item, file, more)]
+                self._uses[key] = [
+                    use for item in objects for use in all_images_of(item, file, more)
+                ]
             except (DefinitionError, OSError, ValueError) as error:
                 self._uses[key] = _problem(error, file)
         found = self._uses[key]
@@ -87,8 +99,23 @@ def needs_of(definition: Definition) -> Needs:
         for directory, names in arches.items():
             needs.problems += manifest_problems(directory)
             for use in uses_in(directory, needs.problems, package.image_paths, sources):
-                needs.found.append(Need(package.name, tuple(names), use))
+                is_need = use.level in (NEEDED, PROBABLE)
+                found = needs.found if is_need else needs.others
+                ignored = _ignored(use.image, package.ignore_images)
+                found.append(Need(package.name, tuple(names), use, ignored))
     return needs
+
+
+def _ignored(image: str, entries: Iterable[IgnoredImage]) -> IgnoredImage | None:
+    name = full_name(image)
+    for entry in entries:
+        if fnmatchcase(image, entry.image):
+            return entry
+        wanted = full_name(entry.image)
+        has_version = re.search("[:@]", entry.image.rpartition("/")[2])
+        if name and wanted and (name == wanted if has_version else name.repo == wanted.repo):
+            return entry
+    return None
 
 
 def uses_in(
@@ -97,7 +124,7 @@ def uses_in(
     more: ImagePaths = (),
     sources: Sources | None = None,
 ) -> Iterator[ImageUse]:
-    """Yield the images that the manifests below ``directory`` name; note what cannot be read.
+    """Yield all texts that are images, or may be, below ``directory``; note what cannot be read.
 
     Kustomizations are rendered, but for those that others build on; files outside of any are
     taken as they are.
@@ -175,7 +202,7 @@ class _Rendering:
             return
         places = _Places(parts, self.more, self.sources)
         for item in objects:
-            for use in images_of(item, kustomization.file, self.more):
+            for use in all_images_of(item, kustomization.file, self.more):
                 yield replace(use, place=places.of(use) or Place(kustomization.file))
 
     def _render(self, kustomization: Kustomization, parts: list[Kustomization]) -> str:

@@ -13,32 +13,13 @@ from pathlib import Path
 
 from paack.helpers.document import Located, load_all
 from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE, candidates
 from paack.helpers.kubernetes.crds import without_schemas
+from paack.helpers.kubernetes.custom_resources import CUSTOM_RESOURCES
 from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_reference
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _RELATED_IMAGE = "RELATED_IMAGE_"  # the convention of operators built with operator-sdk
-
-#: (kind, path of an image in it); ``*`` is every item of a list or every value of a mapping.
-CUSTOM_PATHS = (
-    ("Alertmanager", "spec.image"),
-    ("CatalogSource", "spec.image"),
-    ("ClusterServiceVersion", "spec.relatedImages.*.image"),
-    ("Cluster", "spec.imageName"),
-    ("Elasticsearch", "spec.image"),
-    ("Kafka", "spec.*.image"),
-    ("Kafka", "spec.entityOperator.*.image"),
-    ("KafkaConnect", "spec.image"),
-    ("Kibana", "spec.image"),
-    ("Prometheus", "spec.image"),
-    ("Prometheus", "spec.thanos.image"),
-    ("ThanosRuler", "spec.image"),
-    ("Task", "spec.steps.*.image"),
-    ("Task", "spec.sidecars.*.image"),
-    ("Workflow", "spec.templates.*.container.image"),
-    ("Workflow", "spec.templates.*.script.image"),
-    ("WorkflowTemplate", "spec.templates.*.container.image"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +27,16 @@ class ImageUse:
     """An image that an object names: the text, its place, and ``where``: ``KIND/NAME path``.
 
     ``policy`` is the pull policy, "" when none is written, None where there can be none.
+    ``level`` says how sure it is: NEEDED, PROBABLE, POSSIBLE (it only looks like one), or
+    UNFINDABLE for a text that is put together when it is used; ``reason`` why, but for NEEDED.
     """
 
     image: str
     place: Place
     where: str
     policy: str | None = None
+    level: str = NEEDED
+    reason: str = ""
 
 
 def read_objects(text: str, file: Path) -> list[Located]:
@@ -91,7 +76,14 @@ def title_of(item: Located) -> str:
 def images_of(
     item: Located, file: Path, more: Sequence[tuple[str, str]] = ()
 ) -> Iterator[ImageUse]:
-    """Yield every use of an image in an object; ``more`` extends CUSTOM_PATHS."""
+    """Yield the images that an object needs, or probably does; ``more``: (kind, path) of others."""
+    return (use for use in all_images_of(item, file, more) if use.level in (NEEDED, PROBABLE))
+
+
+def all_images_of(
+    item: Located, file: Path, more: Sequence[tuple[str, str]] = ()
+) -> Iterator[ImageUse]:
+    """Yield every text of an object that is an image, looks like one, or will be made one."""
     kind, title = _text(item, "kind"), title_of(item)
     if kind == "CustomResourceDefinition":
         return  # describes containers, has none
@@ -100,13 +92,18 @@ def images_of(
         if isinstance(found.value, str):
             seen.add((found.value, found.line))
             yield ImageUse(found.value, Place(file, found.line), f"{title} {path}", policy)
-    for wanted, pattern in (*CUSTOM_PATHS, *more):
-        if wanted == kind:
-            for path, found in _select(item, pattern.split("."), ""):
-                value = found.value
-                if isinstance(value, str) and (value, found.line) not in seen:
-                    seen.add((value, found.line))
-                    yield ImageUse(value, Place(file, found.line), f"{title} {path}")
+    paths = [*((each[0], each[1]) for each in CUSTOM_RESOURCES), *more]
+    for pattern in (path for wanted, path in paths if wanted == kind):
+        for path, found in _select(item, pattern.split("."), ""):
+            value = found.value
+            if isinstance(value, str) and (value, found.line) not in seen:
+                seen.add((value, found.line))
+                yield ImageUse(value, Place(file, found.line), f"{title} {path}")
+    for each in candidates(item):
+        if (each.text, each.line) not in seen:
+            seen.add((each.text, each.line))
+            place, where = Place(file, each.line), f"{title} {each.path}"
+            yield ImageUse(each.text, place, where, None, each.level, each.reason)
 
 
 def _walk(item: Located, path: str) -> Iterator[tuple[str, Located, str | None]]:
@@ -137,34 +134,13 @@ def _container(container: Located, path: str) -> Iterator[tuple[str, Located, st
     for number, variable in enumerate(_list(container, "env")):
         for found in _in_variable(variable):
             yield f"{path}.env[{number}].value", found, None
-    # Operators are told so which images their pods get.
-    for words in ("command", "args"):
-        for number, word in enumerate(_list(container, words)):
-            flag, equals, value = str(word.value).partition("=")
-            if flag.startswith("--") and equals and _is_image(value):
-                yield f"{path}.{words}[{number}]", Located(value, word.line), None
 
 
 def _in_variable(variable: Located) -> Iterator[Located]:
-    """Yield the images in an environment variable: one, or VERSION=IMAGE on each line."""
-    name, value = _text(variable, "name") or "", _text(variable, "value") or ""
-    line = (_get(variable, "value") or variable).line
-    if name.startswith(_RELATED_IMAGE) and value:
-        yield Located(value, line)
-    elif "IMAGE" in name:
-        for word in value.split():
-            image = word.rpartition("=")[2]
-            if _is_image(image):
-                yield Located(image, line)
-
-
-def _is_image(text: str) -> bool:
-    """Tell whether a text that could be anything is an image: written in full, with a version."""
-    try:
-        reference = parse_reference(text)
-    except ReferenceProblem:
-        return False
-    return "." in reference.registry and text != reference.repo
+    """Yield the image in an environment variable of operator-sdk's convention."""
+    value = _text(variable, "value")
+    if value and (_text(variable, "name") or "").startswith(_RELATED_IMAGE):
+        yield Located(value, (_get(variable, "value") or variable).line)
 
 
 def _select(item: Located, parts: Sequence[str], path: str) -> Iterator[tuple[str, Located]]:

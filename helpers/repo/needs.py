@@ -12,6 +12,7 @@ from paack.helpers.definition.definition import load_definition
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import PaackError, PublishError, ToolError
 from paack.helpers.hint import command
+from paack.helpers.kubernetes.candidates import NEEDED
 from paack.helpers.kubernetes.needs import uses_in
 from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.repo.repodata import SOURCE, Entry
@@ -135,7 +136,8 @@ def _lacking(rpm: Path, file: str, there: set[str], work: Path) -> Iterator[str]
         top = _unpack(rpm, directory)
         problems: list[PaackError] = []
         for use in uses_in(top, problems):
-            reference = full_name(use.image)
+            # What is only probable was settled by the definition, which is not here.
+            reference = full_name(use.image) if use.level == NEEDED else None
             if reference is not None and wanted_name(reference) not in there:
                 yield f"{file}: {use.where} needs {use.image}, which is not packaged"
         for problem in problems:

@@ -14,11 +14,17 @@ from paack.commands.command import AUTHFILE, DEF, JSON, OUTPUT, builder_of, comm
         "def": DEF,
         "why": "Only say which manifests need this image, and where",
         "add": "Write images that are missing into the definition first",
+        "all": "Also say what only looks like an image",
         "json": "Print the problems, and all that is needed, as JSON",
     }
 )
 def check(
-    _: Any, def_: str | None = None, why: str | None = None, add: bool = False, json: bool = False
+    _: Any,
+    def_: str | None = None,
+    why: str | None = None,
+    add: bool = False,
+    all_: bool = False,
+    json: bool = False,
 ) -> None:
     """Check definition, manifests and lock, all problems at once, with no network."""
     from paack.helpers.check.check import add_missing
@@ -27,7 +33,7 @@ def check(
     definition = definition_of(def_)
     if add:
         print("\n".join(add_missing(definition)), file=sys.stderr)
-    report = check_definition(definition)
+    report = check_definition(definition, everything=all_)
     if why:
         print(report.why(why))
         return

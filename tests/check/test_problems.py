@@ -293,6 +293,40 @@ def not_text(project: Project) -> None:
     (project.manifests / "binary.yaml").write_bytes(b"\xff\xfe")
 
 
+OPTION = ("    args:", "    - --debug-image", "    - quay.io/acme/debug:2")
+
+
+def not_packaged_probably(project: Project) -> None:
+    good(project)
+    project.pod(IMAGE, *OPTION)
+
+
+def ignored(project: Project) -> None:
+    good(project)
+    project.define(IMAGE, more="  ignoreImages: [{image: quay.io/acme/debug, reason: no tests}]")
+    project.pod(IMAGE, *OPTION)
+
+
+def ignored_and_not_there(project: Project) -> None:
+    good(project)
+    project.define(IMAGE, more="  ignoreImages: [{image: 'quay.io/acme/d*', reason: no tests}]")
+
+
+def ignored_without_a_reason(project: Project) -> None:
+    good(project)
+    project.define(IMAGE, more="  ignoreImages: [{image: quay.io/acme/debug}]")
+
+
+def put_together(project: Project) -> None:
+    good(project)
+    project.manifest("kind: Mesh\nspec:\n  hub: quay.io/acme\n  tag: v1\n", "mesh.yaml")
+
+
+def looks_like_one(project: Project) -> None:
+    good(project)
+    project.manifest("kind: Mesh\nspec:\n  a: quay.io/acme/debug:2\n  b: x\n", "mesh.yaml")
+
+
 def a_link(project: Project) -> None:
     good(project)
     (project.manifests / "link.yaml").symlink_to("app.yaml")
@@ -402,6 +436,12 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
         (label_against_auto_update, 0, []),
         (annotation_of_auto_update, 0, [("warning", "auto-update", MANIFEST, 5)]),
         (not_an_image, 3, [("error", "name", "manifests/other.yaml", 6)]),
+        (not_packaged_probably, 3, [("error", "missing", MANIFEST, 9)]),
+        (ignored, 0, []),
+        (ignored_and_not_there, 0, [("warning", "ignored", APP, 9)]),
+        (ignored_without_a_reason, 3, [("error", "definition", APP, 9)]),
+        (put_together, 0, [("warning", "unfindable", "manifests/mesh.yaml", 2)]),
+        (looks_like_one, 0, []),
         (template, 3, [("error", "manifest", "manifests/template.yaml", 3)]),
         (not_text, 3, [("error", "manifest", "manifests/binary.yaml", 0)]),
         (a_link, 3, [("error", "manifest", "manifests/link.yaml", 0)]),
@@ -452,6 +492,15 @@ def test_problems(
 ) -> None:
     arrange(project)
     assert project.check() == (status, expected)
+
+
+def test_what_only_looks_like_an_image(project: Project) -> None:
+    looks_like_one(project)
+    assert project.check("--all") == (0, [("warning", "possible", "manifests/mesh.yaml", 3)])
+    assert "mesh.yaml:3" in project.paack.call("check", "app.yaml", "--why", "debug").stdout
+    project.define(IMAGE, "quay.io/acme/debug:2")
+    project.lock(*both(IMAGE), *both("quay.io/acme/debug:2"))
+    assert project.check("--all") == (0, [])
 
 
 def test_all_at_once_for_people(project: Project) -> None:

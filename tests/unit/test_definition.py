@@ -22,6 +22,7 @@ from paack.helpers.definition.definition import (
 from paack.helpers.definition.yaml_format import (
     ArchDocument,
     DefinitionDocument,
+    IgnoredImage,
     ImageDocument,
     ImagePathDocument,
     PackageDocument,
@@ -447,6 +448,7 @@ def test_every_key_is_documented() -> None:
         "An image": ImageDocument,
         "An entry of arch": ArchDocument,
         "An entry of imagePaths": ImagePathDocument,
+        "An entry of ignoreImages": IgnoredImage,
     }
     assert tables.keys() == documents.keys()
     for heading, document in documents.items():
