@@ -14,7 +14,7 @@ from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache, default_cache
 from paack.helpers.check.gate import Gate
-from paack.helpers.definition.definition import Definition, Package, load_definition
+from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.jobs import Lanes, run_jobs
@@ -37,6 +37,7 @@ from paack.helpers.plan.contents import check_arches, group_packages, source_spe
 from paack.helpers.plan.depth import deep_images
 from paack.helpers.product import Product, Products, digest_of_text, group_identity
 from paack.helpers.progress import Reporter
+from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.registry.fetch import fetch_images, to_fetch
 from paack.helpers.registry.registry import Registry
 from paack.helpers.rpm.bills import MAKERS, maker_of

@@ -20,7 +20,7 @@ from paack.helpers.check.lock import lock_problems
 from paack.helpers.check.others import described, other_findings, unless
 from paack.helpers.check.shelf import Shelf, wanted_name
 from paack.helpers.check.units import unit_findings
-from paack.helpers.definition.definition import Definition, Image, read_definition
+from paack.helpers.definition.definition import Definition, Image
 from paack.helpers.definition.edit import Addition, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
 from paack.helpers.hint import command
@@ -30,6 +30,7 @@ from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.lock import Lock, lock_path, read_lock
 from paack.helpers.progress import count
+from paack.helpers.quadlet.complete import read_definition
 from paack.helpers.quadlet.needs import needs_of
 
 _GRAVEST = (DefinitionError, ToolError, LockError)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from paack.helpers.arch import oci_arch
+from paack.helpers.definition.derived import DERIVED, as_lists, check_words, with_words
 from paack.helpers.definition.kind import check_kind, check_twin
 from paack.helpers.definition.paths import clean_path, manifests_of, units_of
 from paack.helpers.definition.yaml_format import (
@@ -46,13 +47,15 @@ class Image:
 class PackageArch:
     """What a package holds for one RPM architecture.
 
-    ``units`` are files and directories of Quadlet units.
+    ``units`` are files and directories of Quadlet units. ``derived`` are words of DERIVED that
+    stand for more images, each with its line.
     """
 
     name: str
     images: tuple[Image, ...]
     manifests: Path | None
     units: tuple[Path, ...] = ()
+    derived: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
     problems = Problems(file)
     check_kind(file)
     check_twin(file, problems)
-    document = bind(DefinitionDocument, _with_packages(load(file)), problems)
+    document = bind(DefinitionDocument, as_lists(_with_packages(load(file))), problems)
     packages = document.packages if document else ()
     loaded = tuple(
         _package(package, f"packages[{number}]", problems)
@@ -150,8 +153,8 @@ def definition_schema() -> dict[str, Any]:
         "title": "paack definition",
         # As _with_packages does.
         "if": {"required": ["name"], "not": {"required": ["packages"]}},
-        "then": json_schema(PackageDocument),
-        "else": json_schema(DefinitionDocument),
+        "then": with_words(json_schema(PackageDocument)),
+        "else": with_words(json_schema(DefinitionDocument)),
     }
 
 
@@ -179,7 +182,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         release=document.release,
         license=document.license,
         summary=document.summary or f"Container images of {name}",
-        description=_description(document),
+        description=document.full_description(),
         url=document.url,
         path=clean_path(document.path or f"{DEFAULT_PATH}/{name}", path, document.line, problems),
         filesystem=document.filesystem,
@@ -239,14 +242,6 @@ def _image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
     return kind, path.strip()
 
 
-def _description(document: PackageDocument) -> str:
-    if document.description:
-        return document.description.rstrip("\n")  # a block of YAML ends with one
-    if document.summary and document.summary[0] not in "%#":
-        return document.summary
-    return f"Container images of {document.name}."
-
-
 def _package_arch(document: ArchDocument, path: str, problems: Problems) -> PackageArch:
     expected = oci_arch(document.name) if document.name else None
     if document.image_arch and expected and document.image_arch not in (expected, document.name):
@@ -257,7 +252,10 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
         )
     images: list[Image] = []
     names: dict[str, int] = {}
+    derived = [(str(each), each.line) for each in document.images if each in DERIVED]
     for number, entry in enumerate(document.images):
+        if entry in DERIVED:
+            continue
         image = _image(entry, f"{path}.images[{number}]", problems)
         if image is None:
             continue
@@ -274,11 +272,12 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
         images.append(image)
     manifests = manifests_of(document, path, problems)
     units = units_of(document, path, problems)
+    check_words(derived, (units, manifests), f"{path}.images", problems)
     is_told = any(problems.has(f"{path}.{key}") for key in ("images", "manifests", "units"))
     if not (images or manifests or units or document.images or is_told):
         message = f"{path}: neither images nor manifests nor units"
         problems.add(document.line, message, "add one of them")
-    return PackageArch(document.name, tuple(images), manifests, units)
+    return PackageArch(document.name, tuple(images), manifests, units, tuple(derived))
 
 
 def _image(entry: Text | ImageDocument, path: str, problems: Problems) -> Image | None:

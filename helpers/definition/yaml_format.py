@@ -207,6 +207,14 @@ class PackageDocument:
     )
     line: int = 0
 
+    def full_description(self) -> str:
+        """Return the description, or what stands for it."""
+        if self.description:
+            return self.description.rstrip("\n")  # a block of YAML ends with one
+        if self.summary and self.summary[0] not in "%#":
+            return self.summary
+        return f"Container images of {self.name}."
+
 
 @dataclass(frozen=True)
 class DefinitionDocument:

@@ -19,6 +19,8 @@ from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below
 
 #: Units that stand for an image in ``Image=``, and their keys with its name; the first one counts.
 NAMING = {".image": ("ImageTag", "Image"), ".build": ("ImageTag",)}
+#: What podman does with images that no package brings.
+MADE_HERE = ("build", "artifact")
 _SPECIFIER = re.compile(r"%(.)")
 _INFRA = "--infra-image"
 

@@ -11,11 +11,8 @@ from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes.needs import Need, Needs
 from paack.helpers.kubernetes.needs import needs_of as needs_of_manifests
 from paack.helpers.kubernetes.objects import read_objects
-from paack.helpers.quadlet.images import UnitImage, unit_images
+from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, below, read_units
-
-#: What podman makes or fetches on the device, whatever is packaged.
-_NOT_NEEDED = ("build", "artifact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ def needs_of(definition: Definition) -> Needs:
     for units in units_of(definition):
         needs.problems += [*units.tree.problems, *yaml_problems(units)]
         for each in units.images():
-            if each.how not in _NOT_NEEDED and not _is_built(each, units):
+            if not _is_made_here(each, units):
                 needs.found.append(Need(units.package.name, units.arches, each.use))
     return needs
 
@@ -79,7 +76,6 @@ def yaml_problems(units: PackagedUnits) -> Iterator[DefinitionError]:
                     yield DefinitionError(message, place=Place(file), hint="save it as UTF-8")
 
 
-def _is_built(image: UnitImage, units: PackagedUnits) -> bool:
-    """Tell whether an image is one that a .build unit of the package makes."""
-    built = {each.use.image for each in units.images() if each.how == "build"}
-    return image.use.image in built
+def _is_made_here(image: UnitImage, units: PackagedUnits) -> bool:
+    """Tell whether an image is one that a .build unit of the package makes, or an artifact."""
+    return image.use.image in {each.use.image for each in units.images() if each.how in MADE_HERE}

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from paack.helpers.definition.definition import load_definition
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
 from paack.helpers.oci.layout import ImageSpec, put_image, write_index
 from paack.helpers.progress import Reporter
+from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.repo.carrier_layer import Member, put_layer
 from paack.helpers.repo.needs import check_layers, missing_packages
 from paack.helpers.repo.publish import Offer, built_offers

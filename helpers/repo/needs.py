@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from paack.helpers.check.shelf import wanted_name
-from paack.helpers.definition.definition import load_definition
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import PaackError, PublishError, ToolError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.candidates import NEEDED
 from paack.helpers.kubernetes.needs import uses_in
 from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.repo.repodata import SOURCE, Entry
 from paack.helpers.repo.retention import newest
 from paack.helpers.repo.site import File

@@ -22,6 +22,7 @@ from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.group import check_groups, layers_of
 from paack.helpers.lock.lock import Lock, check_lock, lock_path, read_lock
 from paack.helpers.plan.contents import contents_of, group_packages
+from paack.helpers.quadlet.unit_tree import read_units
 from paack.helpers.repo.generation import State
 from paack.helpers.repo.publish import (
     Offer,
@@ -258,8 +259,17 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
         "images": images,
         "provides": provides,
         "manifests": hashlib.sha256(manifests).hexdigest(),
+        **_units_input(package, arch),
         **({"layers": _own_groups(arch, lock, grouped)} if grouped else {}),
     }
+
+
+def _units_input(package: Package, arch: PackageArch) -> dict[str, object]:
+    if not arch.units:
+        return {}
+    archive = read_units(arch.units, package.unit_path).archive
+    where = [package.unit_path, package.start_units]
+    return {"units": [*where, hashlib.sha256(archive).hexdigest()]}
 
 
 def _own_groups(arch: PackageArch, lock: Lock, groups: list[tuple[str, ...]]) -> list[list[str]]:

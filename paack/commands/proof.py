@@ -142,7 +142,7 @@ def report(
     output: str | None = None,
 ) -> None:
     """Show what is in RPMs and where their bytes are, here and as a page in _output/reports."""
-    from paack.helpers.definition.definition import load_definition
+    from paack.helpers.quadlet.complete import load_definition
     from paack.helpers.report.budget import parse_budget
     from paack.helpers.report.page import write_page
     from paack.helpers.report.reader import built_rpms, read_reports

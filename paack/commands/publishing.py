@@ -229,7 +229,7 @@ def publish_job(
     json: bool = False,
 ) -> dict[str, Any]:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
-    from paack.helpers.definition.definition import load_definition
+    from paack.helpers.quadlet.complete import load_definition
     from paack.helpers.repo.publish_job import publish_job as run_job
 
     definition, site = load_definition(definition_of(def_)), site_at(to)

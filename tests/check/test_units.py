@@ -10,6 +10,8 @@ import pytest
 
 from paack.helpers.check.check import Report, add_missing, check
 from paack.helpers.check.findings import Finding
+from paack.helpers.errors import DefinitionError
+from paack.helpers.quadlet.complete import load_definition
 
 WEB = "quay.io/me/web:1"
 _IMAGE = f"[Container]\nImage={WEB}\n"
@@ -271,3 +273,50 @@ def test_add_writes_what_units_need(tmp_path: Path) -> None:
     assert add_missing(tmp_path / "app.yaml") == ["added quay.io/me/db:16 to app"]
     report = check(tmp_path / "app.yaml")
     assert [each for each in report.findings if each.kind == "missing"] == []
+
+
+FROM = {
+    "web.container": f"{_IMAGE}Volume=data.volume:/a\n",
+    "by-build.container": "[Container]\nImage=own.build\n",
+    "own.build": "[Build]\nImageTag=localhost/own:1\nFile=/a\n",
+    "data.volume": "[Volume]\nDriver=image\nImage=busybox\n",
+    "kube.kube": "[Kube]\nYaml=pod.yaml\n",
+    "pod.yaml": f"{_POD}image: quay.io/me/kube:1}}]}}",
+    "bad.container": "[Container]\nImage=quay.io/me/$TAG\n",
+    "elsewhere.container": "[Container]\nImage=quay.io/me/elsewhere:1\n",
+}
+
+
+@pytest.mark.parametrize("images", ["from-units", "[from-units]", f"[{WEB}, from-units]"])
+def test_images_from_units(images: str, tmp_path: Path) -> None:
+    checked(tmp_path, FROM, [WEB], ", container-image(quay.io/me/elsewhere:1)")
+    file = tmp_path / "app.yaml"
+    file.write_text(
+        file.read_text().replace(f"[{WEB}]", images).replace("x86_64", "x86_64, aarch64")
+    )
+    found = [
+        (arch, image.source.text, image.line) for arch, image in load_definition(file).images()
+    ]
+    names = [WEB, "docker.io/library/busybox:latest", "quay.io/me/kube:1"]
+    assert sorted(found) == sorted(
+        (arch, name, 4) for arch in ("x86_64", "aarch64") for name in names
+    )
+    kinds = {each.kind for each in check(file).findings}
+    assert kinds == {"lock", "name", "build", "short-name", "latest", "network-online"}
+
+
+def test_images_from_manifests(tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/pod.yaml").write_text(FROM["pod.yaml"])
+    file = tmp_path / "app.yaml"
+    head = "name: app\nversion: '1'\narches: [x86_64]\n"
+    file.write_text(f"{head}manifests: manifests\nimages: from-manifests\n")
+    assert [image.source.text for _, image in load_definition(file).images()] == [
+        "quay.io/me/kube:1"
+    ]
+    (tmp_path / "manifests/bad.yaml").write_text("a: [")
+    with pytest.raises(DefinitionError, match=r"bad\.yaml"):
+        load_definition(file)
+    file.write_text(f"{head}manifests: manifests\nimages: from-units\n")
+    with pytest.raises(DefinitionError, match="from-units, and there are no units"):
+        load_definition(file)
