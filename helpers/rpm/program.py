@@ -24,7 +24,7 @@ _GREENBOOT = "/usr/lib/greenboot/check/wanted.d"
 _LIBRARY = ("toml", "common", "storage-conf", "settings", "listing", "pinned-images", "scriptlets")
 _DOCTOR = (
     *("doctor", "json", "records", "repair", "names", "checks", "images", "breakers", "layers"),
-    *("updates", "policy", "kubelet", "lists", "main"),
+    *("updates", "units", "policy", "kubelet", "lists", "main"),
 )
 _COMMENT = re.compile(r"^ *#(?! shellcheck (?:disable|source)|!)( .*)?\n", re.MULTILINE)
 #: Stands for the program's directory and for its name.

@@ -80,6 +80,7 @@ read_configuration
     ! is_here crio || check_crio
     check_images
     ! is_here podman || check_updates
+    ! is_here podman || check_units
     ! is_here crio || {
         check_policies
         check_kubelet
@@ -87,6 +88,7 @@ read_configuration
 }
 [ -z "$repair" ] || mend_names
 check_records
+[ -z "$repair" ] || [ -z "$elected" ] || wake_podman
 if [ -n "$json" ]; then
     [ "$failed" = 0 ] && ok=true || ok=false
     what="\"package\":\"$packages\""

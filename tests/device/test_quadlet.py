@@ -19,6 +19,8 @@ from tests.support.product import Paack
 NAME = "shop-containers"
 MOUNT = "run-paack-shop"
 ALWAYS = ("web", "shop-pod", "db", "crate", "data-volume")
+DOCTOR = f"/usr/libexec/paack/{NAME}/doctor"
+QUADLET = "(/usr/libexec/podman/quadlet -dryrun says why)"
 #: Devices have no generators of the machine's.
 GENERATOR = "/etc/systemd/system-generators/podman-system-generator"
 # After a power cut the first call of podman 5.4 may crash, whichever unit it is of.
@@ -105,6 +107,15 @@ def test_life(kind: Kind, packages: Packages, shop: list[str]) -> None:
         comes(device, {*ALWAYS, "old"})
         assert "MINE=1" in inside(device, "web", "env")
 
+        assert device.run([DOCTOR, "--quiet"]).stdout == ""
+        mount = "/run/containers/systemd/db.container"
+        device.write(mount, "[Container]\nNo=1\n")
+        device.run(["systemctl", "daemon-reload"])
+        said = device.run([DOCTOR, "--quiet"], check=False)
+        assert said.stdout == f"FAIL  units: podman makes no db.service of db.container {QUADLET}\n"
+        device.run(["rm", mount])
+        device.run(["systemctl", "daemon-reload"])
+
         # What goes is stopped, what comes waits, what changed goes on
         crate = started(device, "crate")
         device.rpm("--upgrade", second)
@@ -127,6 +138,15 @@ def test_life(kind: Kind, packages: Packages, shop: list[str]) -> None:
         device.restart()
         comes(device, {*ALWAYS, "new"})
         assert "MINE=1" in inside(device, "web", "env")
+        missing = packages.image("gone:1")
+        units_of = f"/usr/share/paack/{NAME}/units"
+        device.run(["sed", "-i", f"s|{packages.image('common:1')}|{missing}|", units_of])
+        said = device.run([DOCTOR, "--quiet"], check=False)
+        assert said.stdout.splitlines() == [
+            f"FAIL  units: {unit}.container of {NAME} needs {missing}, which is not there "
+            f"(dnf install 'container-image({missing})')"
+            for unit in ("db", "new")
+        ]
         device.rpm("--erase", NAME)
         assert active(device) == set()
         assert device.podman("ps", "--quiet").stdout == ""
