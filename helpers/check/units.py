@@ -21,6 +21,7 @@ _FIRST: Version = (4, 4)
 #: Of the option --policy of `podman image pull`, and so of Policy=
 _POLICY_SINCE: Version = (5, 6)
 _REQUIRED = re.compile(r"podman (?:>=|=|>) (?:[0-9]+:)?([0-9]+)\.([0-9]+)")
+_STORAGE = ("--storage-opt", "--storage-driver", "--root", "--imagestore")
 _ONLINE = "network-online.target"
 _LOCAL = ("missing", "never", "ifnotpresent", "ifmissing")
 
@@ -35,6 +36,7 @@ def unit_findings(definition: Definition) -> Iterator[Finding]:
                 message = f"podman makes no service of {unit.name}: {found.message}"
                 yield _error("unit", message, found.place, found.hint)
             yield from _updates(unit)
+            yield from _other_storage(unit)
         images = each.images()
         for image in images:
             yield from _image(image)
@@ -89,6 +91,14 @@ def _updates(unit: Unit) -> Iterator[Finding]:
         asked = [each for each in words if each.value.rpartition("/")[2] in UPDATES]
     for each in asked:
         yield auto_update(f"{each.key}={each.value} of {unit.name}", each.place, "remove it")
+
+
+def _other_storage(unit: Unit) -> Iterator[Finding]:
+    """Yield options with which podman looks into no store of a package."""
+    for each in unit.file.arguments(unit.kind.group, "GlobalArgs"):
+        if each.value.partition("=")[0] in _STORAGE:
+            message = f"{unit.name}: with {each.value} podman knows no store of a package"
+            yield _error("storage", message, each.place, "remove it")
 
 
 def _version(units: PackagedUnits, images: Iterable[UnitImage]) -> Iterator[Finding]:

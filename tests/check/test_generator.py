@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from paack.helpers.check.check import check
 from paack.helpers.quadlet.generator import refusal
 from paack.helpers.quadlet.images import UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 from paack.helpers.quadlet.words import escaped_words
 from tests.check.generators import VERSIONS, Generator, generator
 from tests.support.podman import Kind
+from tests.support.product import REPOSITORY
 
 _IMAGE = "Image=quay.io/me/web:1\n"
 _WEB = f"[Container]\n{_IMAGE}"
@@ -239,3 +242,15 @@ def _after(words: list[str], name: str) -> str:
         elif word.startswith(f"{name}="):
             found = word.partition("=")[2]
     return found
+
+
+def test_the_example(real: Generator, tmp_path: Path) -> None:
+    """Nothing is wrong with it but that it has no lock, and podman makes all services of it."""
+    shutil.copytree(REPOSITORY / "images/example-quadlet", tmp_path / "example-quadlet")
+    report = check(tmp_path / "example-quadlet/example-quadlet.yaml")
+    assert {each.kind for each in report.findings} <= {"lock"}
+    images = {image.source.text for _, image in report.definition.images()}
+    assert images == {"docker.io/library/nginx:1.21.6", "docker.io/library/busybox:1.36"}
+    said = real.run(tmp_path / "example-quadlet/units")
+    names = ["page-volume", "report", "shop-pod", "web"]
+    assert sorted(said.services) == [f"{name}.service" for name in names], said.complaints

@@ -88,6 +88,9 @@ CASES = {
     "mount": container(
         f"Mount=type=image,src={WEB},dst=/a", "mount", f"mounts {WEB} from a store", "Driver=image"
     ),
+    "storage": container(
+        "GlobalArgs=--storage-opt=additionalimagestore=/a", "storage", "knows no store", "remove it"
+    ),
     "update": container(
         "AutoUpdate=registry", "auto-update", "auto-update", "remove", warning=True
     ),
