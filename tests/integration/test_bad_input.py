@@ -292,7 +292,7 @@ def situation(tmp_path: Path) -> Situation:
 
 
 #: The cache: blobs, and marks that the signature policy admitted them.
-KEPT = ("cache/paack/blobs/", "cache/paack/admitted/", "cache/paack/layers/")
+KEPT = tuple(f"cache/paack/{each}/" for each in ("blobs", "admitted", "layers", "packages"))
 
 
 def files_below(directory: Path) -> set[str]:
