@@ -1,6 +1,6 @@
 """What an update of one container image costs a bootc host: the new layers of the OS image.
 
-    python3 -m bench.os_layers [--output DIR]
+    python3 -m bench.os_layers [--few] [--output DIR]
 
 chunkah and `rpm-ostree compose build-chunked-oci` put the files of a source RPM into layers, large
 ones alone; files that no RPM has are one layer (chunkah), or those of the Containerfile's lines.
@@ -19,12 +19,11 @@ from pathlib import Path
 from bench.layers import Salted, debian_layer
 from bench.paack import Build
 from bench.registry import Blob, Blobs, StaticRegistry
-from bench.workload import Workload, scaled
+from bench.workload import Workload, few, scaled
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.run import run
 
 _CHUNK = 1 << 20
-_PACKAGES = 4
 _CHANGED = "nginx"
 Stacks = Mapping[str, Sequence[Blob]]
 
@@ -64,7 +63,7 @@ def _layer(rpms: Sequence[Path]) -> OsLayer:
 
 
 class Releases:
-    """Images of the workload at 1x, as three releases: the first, another layer, another base."""
+    """Images of a workload, as three releases: the first, another layer, another base."""
 
     def __init__(self, workload: Workload, blobs: Blobs) -> None:
         self._blobs = blobs
@@ -90,9 +89,8 @@ class Releases:
         }
 
 
-def rows(home: Path) -> Iterator[str]:
+def rows(home: Path, workload: Workload) -> Iterator[str]:
     """Yield the table; all is made below ``home``."""
-    workload = scaled(home / "workloads", 1)
     work = home / "work"
     shutil.rmtree(work, ignore_errors=True)
     blobs = Blobs(work / "blobs")
@@ -107,7 +105,7 @@ def rows(home: Path) -> Iterator[str]:
     own = sum(copies[image] for image in of_layer)
     yield _row("`dir:` copies, a RUN for each image", every, own, every, copied)
     with StaticRegistry(blobs) as registry:
-        for layers, packages in (("bundled", 1), ("shared", 1), ("shared", _PACKAGES)):
+        for layers, packages in (("bundled", 1), ("shared", 1), ("shared", len(workload.images))):
             dealt = tuple(tuple(workload.images[at::packages]) for at in range(packages))
             several = replace(workload, blobs=blobs, packages=dealt)
             build = Build(work / f"{layers}-{packages}", several, registry, layers=layers)
@@ -139,7 +137,14 @@ def main() -> None:
     """Parse the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("_output"))
-    for row in rows(parser.parse_args().output.resolve() / "bench"):
+    parser.add_argument("--few", action="store_true", help="three images instead of the six")
+    options = parser.parse_args()
+    home = options.output.resolve() / "bench"
+    where = home / "workloads"
+    workload = few(where) if options.few else scaled(where, 1)
+    facts = (len(workload.images), len(workload.layers), _mb(workload.compressed))
+    print("{} images, {} layers, {} in the registry\n".format(*facts))
+    for row in rows(home, workload):
         print(row, flush=True)
 
 

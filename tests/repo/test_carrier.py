@@ -164,7 +164,9 @@ def test_the_index_goes_last_and_what_is_there_is_not_sent_again(
     assert [each.path for each in again if "/blobs/" in each.path] == []
 
 
-def test_the_same_packages_give_the_same_digest(mine: Publisher, pinned: str) -> None:
+def test_the_same_packages_give_the_same_digest(
+    mine: Publisher, pinned: str, registry: Registry
+) -> None:
     """In another place, by another call; whatever else the repository has got meanwhile."""
     mine.build(Tiny("more", "1"))
     mine.paack.call(*mine.repo_words())
@@ -178,7 +180,14 @@ def test_the_same_packages_give_the_same_digest(mine: Publisher, pinned: str) ->
     assert document["result"] == {"where": f"oci:{to}", "digest": digest, "packages": CARRIED}
     assert {path.name for path in to.iterdir()} == {"blobs", "index.json", "oci-layout"}
     assert list(mine.paack.home.glob(".layout*")) == []
-    seen = json.loads(run(["skopeo", "inspect", "--raw", f"oci:{to}:{TAG}"]).stdout)
+    later = [
+        *registry.skopeo_options("dest"),
+        f"oci:{to}:{TAG}",
+        f"docker://{registry.host}/later:1",
+    ]
+    run(["skopeo", "copy", "--all", "--quiet", *later])
+    inspect = ["skopeo", "inspect", "--raw", "--tls-verify=false"]
+    seen = json.loads(run([*inspect, f"docker://{registry.host}/later@{digest}"]).stdout)
     assert [each["platform"]["architecture"] for each in seen["manifests"]] == ["arm64", "amd64"]
 
 
