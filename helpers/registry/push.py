@@ -39,12 +39,12 @@ class Destination:
 
 def parse_destination(text: str) -> Destination:
     """Parse ``docker://REFERENCE`` or ``oci:DIR``; raise UsageError."""
-    transport, colon, rest = text.partition(":")
+    transport, _, rest = text.partition(":")
     if transport == "oci" and rest:
         if ":" in rest or "@" in rest:
             raise UsageError(f"{text!r}: the directory has no ':' and no '@'", hint="oci:DIR")
         return Destination(text, directory=Path(rest))
-    if not colon or transport != "docker" or not rest.startswith("//"):
+    if transport != "docker" or not rest.startswith("//"):
         raise UsageError(f"{text!r} is no place for an image", hint=DESTINATION)
     try:
         reference = parse_reference(rest[2:])

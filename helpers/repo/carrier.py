@@ -17,7 +17,7 @@ from pathlib import Path
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
 from paack.helpers.oci.layout import ImageSpec, put_image, write_index
-from paack.helpers.progress import Reporter
+from paack.helpers.progress import Reporter, count
 from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.repo.carrier_layer import Member, put_layer
 from paack.helpers.repo.needs import check_layers, missing_packages
@@ -86,7 +86,7 @@ def write_carrier(carrier: Carrier, layout: Path, work: Path, reporter: Reporter
     manifests = []
     for arch, offers in carrier.arches.items():
         size = sum(offer.entry.size for offer in offers.values())
-        with reporter.step(f"carry   {len(offers)} packages ({arch})", size) as meter:
+        with reporter.step(f"carry   {count(len(offers), 'package')} ({arch})", size) as meter:
             done, layers = 0, []
             for some in _layers(offers):
                 packages = [Member(each.entry.href, each.path, each.entry.sha256) for each in some]

@@ -72,6 +72,9 @@ def built(packages: Packages, rpms: list[str]) -> list[str]:
         define = ["--define", "_dbpath /dev/shm/rpm"]
         host.run(["rpm", *define, "--nodeps", "--install", *rpms])
         told = host.run(["sh", "-euc", _NEW]).stdout.splitlines()
+        # As in an image that is built from one with an older version
+        host.run(["rpm", *define, "--nodeps", "--upgrade", packages.v2])
+        assert host.run(["find", "/run", "-mindepth", "1"]).stdout == ""
         # What docs/image-mode.md says of a podman in the same build
         assert host.run(["podman", "images"], check=False).returncode != 0
         host.run(["systemd-tmpfiles", "--create", "--prefix=/run/paack"])

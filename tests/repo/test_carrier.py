@@ -14,6 +14,8 @@ from paack.helpers.errors import PaackError, PublishError, UsageError
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.push import Destination, deliver, new_layout, parse_destination
 from paack.helpers.repo.carrier import TAG, Carrier, choose, write_carrier
+from paack.helpers.repo.publish import Settings
+from paack.helpers.repo.repo import make_repo
 from tests.repo.conftest import NewDnf
 from tests.repo.publisher import Publisher, flip
 from tests.support import debian_sid
@@ -67,6 +69,14 @@ def pinned(mine: Publisher, registry: Registry) -> str:
     words = ["carrier", "app.yaml", "--output", str(mine.output)]
     done = mine.paack.call(*words, "--to", f"docker://{registry.host}/carrier:1")
     return done.stdout.strip()
+
+
+def carry(to: Destination, carrier: Carrier, output: Path) -> str:
+    """Do what the task does, without its start; return the digest."""
+    with new_layout(to, TAG, output) as layout:
+        digest = write_carrier(carrier, layout, layout.with_name("metadata"), Reporter())
+        deliver(layout, TAG, to, None)
+    return digest
 
 
 class Builder:
@@ -153,13 +163,19 @@ def test_the_other_arch(
 
 
 def test_the_index_goes_last_and_what_is_there_is_not_sent_again(
-    mine: Publisher, pinned: str, registry: Registry
+    mine: Publisher,
+    registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pinned: str,
 ) -> None:
     puts = [each.path for each in registry.requests() if each.method == "PUT"]
     assert puts[-1] == "/v2/carrier/manifests/1"
     before = len(registry.requests())
-    words = ["carrier", "app.yaml", "--output", str(mine.output)]
-    mine.paack.call(*words, "--to", f"docker://{registry.host}/carrier:2")
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(registry.registries_conf))
+    to = parse_destination(f"docker://{registry.host}/carrier:2")
+    chosen = choose(mine.output / "repo", "paack", [mine.paack.home / "app.yaml"])
+    assert to.pinned(carry(to, chosen, tmp_path)) == pinned
     again = [each for each in registry.requests()[before:] if each.method in ("PUT", "POST")]
     assert [each.path for each in again if "/blobs/" in each.path] == []
 
@@ -168,12 +184,13 @@ def test_the_same_packages_give_the_same_digest(
     mine: Publisher, pinned: str, registry: Registry
 ) -> None:
     """In another place, by another call; whatever else the repository has got meanwhile."""
-    mine.build(Tiny("more", "1"))
+    mine.build(Tiny("more", "1", arches=["x86_64"]))
     mine.paack.call(*mine.repo_words())
     to = mine.paack.home / "layout"
+    carry(parse_destination(f"oci:{to}"), choose(mine.output / "repo", "paack", []), mine.output)
+    # It replaces that one.
     words = ["carrier", "app.yaml", "--output", str(mine.output), "--to", f"oci:{to}", "--json"]
-    for _ in range(2):  # the second replaces the first
-        document = json.loads(mine.paack.call(*words).stdout)
+    document = json.loads(mine.paack.call(*words).stdout)
     schema = json.loads((REPOSITORY / "schema/answer.schema.json").read_text("utf-8"))
     jsonschema.validate(document, schema)
     digest = pinned.partition("@")[2]
@@ -211,11 +228,10 @@ def test_packages_that_are_not_there(mine: Publisher, tmp_path: Path) -> None:
         choose(tmp_path, "paack", [definition])
     with pytest.raises(PublishError, match="RPM-GPG-KEY-mine: the public keys are not there"):
         choose(mine.output / "repo", "mine", [])
-    lone = Publisher(tmp_path / "lone", mine.gpg, mine.key, "")
-    lone.build(Tiny("app-containers", "1", arches=["x86_64"], requires=[LAYERS]))
-    lone.paack.call(*lone.repo_words(sign=False))
+    Tiny("app-containers", "1", arches=["x86_64"], requires=[LAYERS]).build(tmp_path)
+    make_repo(tmp_path, Settings(), Reporter())
     with pytest.raises(PublishError, match=f"needs {LAYERS}, which is not there"):
-        choose(lone.output / "repo", "paack", [])
+        choose(tmp_path / "repo", "paack", [])
 
 
 def test_a_key_that_is_lacking(mine: Publisher, tmp_path: Path, other_key: Key) -> None:
@@ -237,13 +253,6 @@ def test_a_package_that_was_changed(mine: Publisher, tmp_path: Path) -> None:
     with pytest.raises(PublishError, match=r"has sha256 .* as its metadata says"):
         carry(to, carrier, tmp_path)
     assert not (tmp_path / "carrier").exists()
-
-
-def carry(to: Destination, carrier: Carrier, output: Path) -> None:
-    """Do what the task does."""
-    with new_layout(to, TAG, output) as layout:
-        write_carrier(carrier, layout, layout.with_name("metadata"), Reporter())
-        deliver(layout, TAG, to, None)
 
 
 @pytest.mark.parametrize("there", ["file", "index.json", "oci-layout"])
