@@ -19,7 +19,7 @@ from paack.helpers.check.licenses import license_findings
 from paack.helpers.check.lock import lock_problems
 from paack.helpers.check.others import described, other_findings, unless
 from paack.helpers.check.shelf import Shelf, wanted_name
-from paack.helpers.check.units import unit_findings
+from paack.helpers.check.units import stray_units, unit_findings
 from paack.helpers.definition.definition import Definition, Image
 from paack.helpers.definition.edit import Addition, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
@@ -148,6 +148,8 @@ def check_contents(
     """
     findings = [Finding("manifest", error) for error in needs.problems]
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]
+    findings += [Finding("kustomize", each, warning=True) for each in needs.warnings]
+    findings += stray_units(definition)
     findings += client_findings(definition, lock, default_cache())
     findings += unit_findings(definition)
     report = Report(definition, lock, tuple(needs.found), (), tuple(needs.others))

@@ -87,7 +87,7 @@ def _labelled(definition: Definition, lock: Lock, cache: Cache) -> Iterator[Find
 
 def _annotated(definition: Definition) -> Iterator[Finding]:
     directories = {arch.manifests for each in definition.packages for arch in each.arches}
-    for directory in sorted(each for each in directories if each and each.is_dir()):
+    for directory in sorted(each for each in directories if each and each.exists()):
         for file in manifest_files(directory):
             with suppress(OSError, ValueError, PaackError):
                 text = file.read_text("utf-8")

@@ -12,7 +12,13 @@ from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.quadlet.generator import NeededVersion, needed_version, refusal
 from paack.helpers.quadlet.images import UnitImage
-from paack.helpers.quadlet.kinds import DIRECTORIES_SINCE, DROP_INS_SINCE, Version, version_text
+from paack.helpers.quadlet.kinds import (
+    DIRECTORIES_SINCE,
+    DROP_INS_SINCE,
+    Version,
+    kind_of,
+    version_text,
+)
 from paack.helpers.quadlet.needs import PackagedUnits, units_of
 from paack.helpers.quadlet.unit_file import Assignment
 from paack.helpers.quadlet.unit_tree import Unit
@@ -43,6 +49,18 @@ def unit_findings(definition: Definition) -> Iterator[Finding]:
         yield from _version(each, images)
         yield from _online(each)
     yield from _doubles(packaged)
+
+
+def stray_units(definition: Definition) -> Iterator[Finding]:
+    """Yield the units that are among manifests, where podman does not look."""
+    sources = {arch.manifests for each in definition.packages for arch in each.arches}
+    for directory in sorted(each for each in sources if each and each.is_dir()):
+        for file in sorted(directory.rglob("*")):
+            if file.is_file() and kind_of(file.name):
+                message = "is a Quadlet unit: among manifests podman does not look for it"
+                hint = "put it elsewhere, and name it in units:"
+                error = DefinitionError(message, place=Place(file), hint=hint)
+                yield Finding("stray-unit", error, warning=True)
 
 
 def _image(image: UnitImage) -> Iterator[Finding]:

@@ -7,19 +7,24 @@ from pathlib import Path
 from paack.helpers.definition.yaml_format import PATH_HINT, ArchDocument
 from paack.helpers.document import Problems
 
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+
 
 def manifests_of(document: ArchDocument, path: str, problems: Problems) -> Path | None:
-    """Return the directory of manifests; note when it is none."""
+    """Return the directory of manifests, or the file; note when it is neither."""
     if document.manifests is None:
         return None
-    directory = problems.file.parent / document.manifests
-    if not directory.is_dir():
-        problems.add(
-            document.manifests.line,
-            f"{path}.manifests: {document.manifests!r} is no directory",
-            f"it is looked for beside the definition: {directory}",
-        )
-    return directory
+    source = problems.file.parent / document.manifests
+    line, name = document.manifests.line, f"{path}.manifests: {document.manifests!r}"
+    if source.is_file():
+        if source.suffix not in MANIFEST_SUFFIXES:
+            problems.add(line, f"{name} is no .yaml, .yml or .json file", "give it such a name")
+        elif source.stem == "kustomization":
+            problems.add(line, f"{name} is a kustomization", "name its directory")
+    elif not source.is_dir():
+        hint = f"it is looked for beside the definition: {source}"
+        problems.add(line, f"{name} is no directory and no file", hint)
+    return source
 
 
 def units_of(document: ArchDocument, path: str, problems: Problems) -> tuple[Path, ...]:

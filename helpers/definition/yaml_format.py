@@ -100,7 +100,7 @@ class ArchDocument:
     )  # fmt: skip
     image_arch: str | None = key("The image's word for it; derived when left out", example="amd64")
     images: tuple[Text | ImageDocument, ...] = key("Images to package", default=())
-    manifests: Text | None = key("Directory of Kubernetes manifests, relative to this file")
+    manifests: Text | None = key("Directory or file of Kubernetes manifests, relative to this file")
     units: tuple[Text, ...] = key(
         "Files and directories of Quadlet units, relative to this file", default=()
     )
@@ -201,7 +201,7 @@ class PackageDocument:
         example=["x86_64"], default=(),
     )  # fmt: skip
     images: tuple[Text | ImageDocument, ...] = key("Images, for all arches", default=())
-    manifests: Text | None = key("Directory of Kubernetes manifests, for all arches")
+    manifests: Text | None = key("Directory or file of Kubernetes manifests, for all arches")
     units: tuple[Text, ...] = key(
         "Files and directories of Quadlet units, for all arches", default=(), example=["units"]
     )

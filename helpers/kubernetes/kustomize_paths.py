@@ -26,8 +26,16 @@ def unapplied(definition: Definition) -> Iterator[DefinitionError]:
     """Yield, for each directory of manifests that MicroShift would pass over, what to do."""
     for package in definition.packages:
         paths = {arch.manifests for arch in package.arches if arch.manifests}
-        for directory in sorted(path for path in paths if path.is_dir()):
-            yield from _unapplied(directory, package.manifest_path, package.name)
+        for source in sorted(paths):
+            if source.is_dir():
+                yield from _unapplied(source, package.manifest_path, package.name)
+            elif _BELOW.fullmatch(f"{package.manifest_path}/{source.name}"):
+                yield DefinitionError(
+                    "MicroShift would not apply it without a kustomization.yaml beside it",
+                    place=Place(source),
+                    hint="put it into a directory with a kustomization.yaml that says: "
+                    f"resources: [{source.name}]; and name that directory",
+                )
 
 
 def _unapplied(directory: Path, manifest_path: str, name: str) -> Iterator[DefinitionError]:

@@ -24,14 +24,16 @@ class Manifests:
 
 
 def read_manifests(directory: Path) -> Manifests:
-    """Read every file below ``directory``; owners, modes and times do not matter.
+    """Read every file below ``directory``, or it if it is a file.
+
+    Owners, modes and times do not matter.
 
     Raises DefinitionError for what cannot be shipped: links, odd names, nothing at all.
     """
     files = _files(directory)
     for problem in manifest_problems(directory):
         raise problem
-    named = {path.relative_to(directory).as_posix(): path for path in files}
+    named = {_name(path, directory): path for path in files}
     return Manifests(tuple(named), tar_of(named))
 
 
@@ -54,11 +56,17 @@ def manifest_problems(directory: Path) -> Iterator[DefinitionError]:
     if not files:
         yield DefinitionError("holds no manifest", place=Place(directory), hint="add a .yaml file")
     for path in files:
-        if problem := file_problem(path, path.relative_to(directory).as_posix()):
+        if problem := file_problem(path, _name(path, directory)):
             yield problem
 
 
+def _name(path: Path, directory: Path) -> str:
+    return path.name if path == directory else path.relative_to(directory).as_posix()
+
+
 def _files(directory: Path) -> list[Path]:
+    if directory.is_file():
+        return [directory]
     return sorted(path for path in directory.rglob("*") if not path.is_dir() or path.is_symlink())
 
 

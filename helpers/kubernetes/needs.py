@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from paack.helpers.definition.definition import Definition
+from paack.helpers.definition.paths import MANIFEST_SUFFIXES
 from paack.helpers.definition.yaml_format import IgnoredImage
 from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
@@ -21,11 +22,10 @@ from paack.helpers.kubernetes.kustomize import (
     render,
     transformed,
 )
+from paack.helpers.kubernetes.kustomize_versions import version_warnings
 from paack.helpers.kubernetes.manifests import manifest_problems
 from paack.helpers.kubernetes.objects import ImageUse, all_images_of, full_name, read_objects
 from paack.helpers.kubernetes.slim import slim_copy
-
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 ImagePaths = tuple[tuple[str, str], ...]
 
@@ -54,6 +54,7 @@ class Needs:
     found: list[Need] = field(default_factory=list)
     others: list[Need] = field(default_factory=list)
     problems: list[PaackError] = field(default_factory=list)
+    warnings: list[DefinitionError] = field(default_factory=list)
     absent: set[Path] = field(default_factory=set)
 
     @property
@@ -85,6 +86,19 @@ class Sources:
         return found
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How manifests are read: ``more`` places of images; ``warnings`` take what versions name."""
+
+    sources: Sources = field(default_factory=Sources)
+    more: ImagePaths = ()
+    warnings: list[DefinitionError] = field(default_factory=list)
+
+    def uses(self, file: Path) -> list[ImageUse]:
+        """Return the images that a file names; raise PaackError when it cannot be read."""
+        return self.sources.uses(file, self.more)
+
+
 def needs_of(definition: Definition) -> Needs:
     """Read the manifests of all packages, each directory once, with no network."""
     needs = Needs()
@@ -92,21 +106,23 @@ def needs_of(definition: Definition) -> Needs:
     for package in definition.packages:
         arches: dict[Path, list[str]] = {}
         for arch in package.arches:
-            if arch.manifests and arch.manifests.is_dir():
+            if arch.manifests and arch.manifests.exists():
                 arches.setdefault(arch.manifests, []).append(arch.name)
             elif arch.manifests:
                 needs.absent.add(arch.manifests)
         for directory, names in arches.items():
             needs.problems += manifest_problems(directory)
-            for use in uses_in(directory, needs.problems, package.image_paths, sources):
+            reading = Reading(sources, package.image_paths, needs.warnings)
+            for use in uses_in(directory, needs.problems, reading):
                 is_need = use.level in (NEEDED, PROBABLE)
                 found = needs.found if is_need else needs.others
-                ignored = _ignored(use.image, package.ignore_images)
+                ignored = ignored_by(use.image, package.ignore_images)
                 found.append(Need(package.name, tuple(names), use, ignored))
     return needs
 
 
-def _ignored(image: str, entries: Iterable[IgnoredImage]) -> IgnoredImage | None:
+def ignored_by(image: str, entries: Iterable[IgnoredImage]) -> IgnoredImage | None:
+    """Return the entry of ``ignoreImages`` that settles an image, if one does."""
     name = full_name(image)
     for entry in entries:
         if fnmatchcase(image, entry.image):
@@ -121,15 +137,14 @@ def _ignored(image: str, entries: Iterable[IgnoredImage]) -> IgnoredImage | None
 def uses_in(
     directory: Path,
     problems: list[PaackError],
-    more: ImagePaths = (),
-    sources: Sources | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[ImageUse]:
     """Yield all texts that are images, or may be, below ``directory``; note what cannot be read.
 
     Kustomizations are rendered, but for those that others build on; files outside of any are
     taken as they are.
     """
-    sources = sources or Sources()
+    reading = reading or Reading()
     kustomizations, broken = _kustomizations(directory, problems)
     files = manifest_files(directory)
     used = {path for each in kustomizations.values() for path in each.uses}
@@ -142,14 +157,14 @@ def uses_in(
     ]
     if tops:
         with slim_copy(directory, files) as copy:
-            rendering = _Rendering(directory, copy, kustomizations, more, sources)
+            rendering = _Rendering(directory, copy, kustomizations, reading)
             for kustomization in tops:
                 yield from rendering.uses(kustomization, problems)
     owners = broken | kustomizations.keys()
     for file in files:
         if not owners & {file.parent.resolve(), *file.resolve().parents}:
             try:
-                yield from sources.uses(file, more)
+                yield from reading.uses(file)
             except PaackError as error:
                 problems.append(error)
 
@@ -171,10 +186,9 @@ def _kustomizations(
 
 
 def manifest_files(directory: Path) -> list[Path]:
-    """Return the files below ``directory`` that may hold objects, sorted."""
-    return sorted(
-        path for path in directory.rglob("*") if path.suffix in _SUFFIXES and path.is_file()
-    )
+    """Return the files below ``directory``, or itself, that may hold objects, sorted."""
+    paths = [directory] if directory.is_file() else directory.rglob("*")
+    return sorted(path for path in paths if path.suffix in MANIFEST_SUFFIXES and path.is_file())
 
 
 @dataclass
@@ -184,8 +198,7 @@ class _Rendering:
     directory: Path
     copy: Path | None
     others: dict[Path, Kustomization]
-    more: ImagePaths
-    sources: Sources
+    reading: Reading
 
     def uses(self, kustomization: Kustomization, problems: list[PaackError]) -> Iterator[ImageUse]:
         """Yield the images that the objects of a kustomization name."""
@@ -200,9 +213,12 @@ class _Rendering:
         except PaackError as error:
             problems.append(error)
             return
-        places = _Places(parts, self.more, self.sources)
+        places = _Places(parts, self.reading)
+        for part in parts:
+            if "images" in (part.document.value or ()):
+                self.reading.warnings.extend(version_warnings(part, places.uses))
         for item in objects:
-            for use in all_images_of(item, kustomization.file, self.more):
+            for use in all_images_of(item, kustomization.file, self.reading.more):
                 yield replace(use, place=places.of(use) or Place(kustomization.file))
 
     def _render(self, kustomization: Kustomization, parts: list[Kustomization]) -> str:
@@ -234,10 +250,9 @@ def _closure(top: Kustomization, others: dict[Path, Kustomization]) -> list[Kust
 class _Places:
     """Tells which line of the sources of a kustomization an image of the outcome is from."""
 
-    def __init__(self, parts: list[Kustomization], more: ImagePaths, sources: Sources):
+    def __init__(self, parts: list[Kustomization], reading: Reading):
         self._parts = parts
-        self._more = more
-        self._sources = sources
+        self._reading = reading
 
     @cached_property
     def _transformed(self) -> list[tuple[Place, str, str | None, str | None]]:
@@ -248,14 +263,21 @@ class _Places:
         ]
 
     @cached_property
-    def _written(self) -> dict[tuple[str, str], Place]:
-        written: dict[tuple[str, str], Place] = {}
+    def uses(self) -> list[ImageUse]:
+        """What the files say, before anything is rendered."""
+        found: list[ImageUse] = []
         files = (file for part in self._parts for file in manifest_files(part.directory))
         for file in dict.fromkeys(files):
             with suppress(PaackError):
-                for use in self._sources.uses(file, self._more):
-                    written.setdefault((use.image, use.where), use.place)
-                    written.setdefault((use.image, ""), use.place)
+                found += self._reading.uses(file)
+        return found
+
+    @cached_property
+    def _written(self) -> dict[tuple[str, str], Place]:
+        written: dict[tuple[str, str], Place] = {}
+        for use in self.uses:
+            written.setdefault((use.image, use.where), use.place)
+            written.setdefault((use.image, ""), use.place)
         return written
 
     def of(self, use: ImageUse) -> Place | None:

@@ -11,7 +11,8 @@ from paack.helpers.definition.definition import Definition, Image, Package, Pack
 from paack.helpers.definition.derived import FROM_UNITS
 from paack.helpers.document import Problems
 from paack.helpers.errors import DefinitionError, PaackError
-from paack.helpers.kubernetes.needs import uses_in
+from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
+from paack.helpers.kubernetes.needs import Reading, ignored_by, uses_in
 from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.quadlet.images import MADE_HERE, unit_images
@@ -75,7 +76,10 @@ def _names(package: Package, arch: PackageArch, word: str, problems: Problems) -
         made = {each.use.image for each in images if each.how in MADE_HERE}
         yield from (each.use.image for each in images if each.use.image not in made)
     elif arch.manifests:
-        yield from (use.image for use in uses_in(arch.manifests, found, package.image_paths))
+        for use in uses_in(arch.manifests, found, Reading(more=package.image_paths)):
+            is_need = use.level in (NEEDED, PROBABLE)
+            if is_need and not ignored_by(use.image, package.ignore_images):
+                yield use.image
     for problem in found:
         if not isinstance(problem, DefinitionError):
             raise problem

@@ -327,6 +327,37 @@ def looks_like_one(project: Project) -> None:
     project.manifest("kind: Mesh\nspec:\n  a: quay.io/acme/debug:2\n  b: x\n", "mesh.yaml")
 
 
+def one_file(project: Project) -> None:
+    good(project)
+    project.define(IMAGE)
+    definition = project.paack.home / APP
+    definition.write_text(definition.read_text().replace(": manifests\n", f": {MANIFEST}\n"))
+    project.pod("quay.io/acme/other:1", name="other.yaml")
+
+
+def one_file_for_microshift(project: Project) -> None:
+    one_file(project)
+    definition = project.paack.home / APP
+    definition.write_text(definition.read_text().replace("/usr/lib/app", "/usr/lib/microshift"))
+
+
+def unit_among_manifests(project: Project) -> None:
+    good(project)
+    project.manifest("[Container]\nImage=a\n", "units/app.container")
+
+
+def kustomized_volume(project: Project) -> None:
+    source = "quay.io/acme/model:1"
+    project.define(source)
+    project.lock(*both(source))
+    project.manifest(
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n"
+        f"spec: {{volumes: [{{name: m, image: {{reference: '{source}'}}}}]}}\n"
+    )
+    images = "images:\n- {name: quay.io/acme/model, newTag: '1'}\n- {name: x, tagSuffix: -x}\n"
+    project.manifest(f"resources: [app.yaml]\n{images}", "kustomization.yaml")
+
+
 def a_link(project: Project) -> None:
     good(project)
     (project.manifests / "link.yaml").symlink_to("app.yaml")
@@ -436,6 +467,14 @@ APP, LOCK = "app.yaml", "app.lock.yaml"
         (label_against_auto_update, 0, []),
         (annotation_of_auto_update, 0, [("warning", "auto-update", MANIFEST, 5)]),
         (not_an_image, 3, [("error", "name", "manifests/other.yaml", 6)]),
+        (one_file, 0, []),
+        (one_file_for_microshift, 0, [("warning", "kustomization", MANIFEST, 0)]),
+        (unit_among_manifests, 0, [("warning", "stray-unit", "manifests/units/app.container", 0)]),
+        (
+            kustomized_volume,
+            0,
+            [("warning", "kustomize", "manifests/kustomization.yaml", line) for line in (3, 4)],
+        ),
         (not_packaged_probably, 3, [("error", "missing", MANIFEST, 9)]),
         (ignored, 0, []),
         (ignored_and_not_there, 0, [("warning", "ignored", APP, 9)]),

@@ -54,7 +54,8 @@ EditorLoader.yaml_implicit_resolvers = {
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     (tmp_path / "manifests").mkdir()
-    (tmp_path / "manifests" / "a.yaml").write_text("a: b\n")
+    for name in ("a.yaml", "a.txt", "kustomization.yaml"):
+        (tmp_path / "manifests" / name).write_text("a: b\n")
     return tmp_path / "app.yaml"
 
 
@@ -259,9 +260,13 @@ WRONG = {
         HEAD + "manifests: nowhere\n" + TAIL,
         ["3: packages[0].manifests: 'nowhere' is no directory"],
     ),
-    "manifests is a file": (
-        HEAD + "manifests: manifests/a.yaml\n" + TAIL,
-        ["3: packages[0].manifests: 'manifests/a.yaml' is no directory"],
+    "manifests is a file of another kind": (
+        HEAD + "manifests: manifests/a.txt\n" + TAIL,
+        ["3: packages[0].manifests: 'manifests/a.txt' is no .yaml, .yml or .json file"],
+    ),
+    "manifests is a kustomization": (
+        HEAD + "manifests: manifests/kustomization.yaml\n" + TAIL,
+        ["3: packages[0].manifests: 'manifests/kustomization.yaml' is a kustomization"],
     ),
     "no such manifests, two arches": (
         HEAD + "arches: [x86_64, aarch64]\nimages: [nginx]\nmanifests: nowhere\n",
