@@ -47,4 +47,7 @@ def clean_path(value: str, path: str, line: int, problems: Problems) -> str:
     parts = [part for part in value.split("/") if part]
     if ".." in parts or "." in parts or len(parts) < 2:
         problems.add(line, f"{path}: {value!r} is not a plain path below /usr", PATH_HINT)
+    elif parts[1] == "etc":
+        message = f"{path}: {value!r} is where ostree keeps /etc; bootc refuses such an image"
+        problems.add(line, message, "another directory: /usr/lib/NAME")
     return "/" + "/".join(parts)

@@ -323,6 +323,10 @@ WRONG = {
         HEAD + "path: /usr/lib/../../etc\n" + TAIL,
         ["1: packages[0]: '/usr/lib/../../etc'"],
     ),
+    "path of ostree's /etc": (
+        HEAD + "path: /usr//etc/x\n" + TAIL,
+        ["1: packages[0]: '/usr//etc/x' is where ostree keeps /etc"],
+    ),
     "no package": ("packages: []\n", ["1: no package"]),
     "package twice": (
         "packages:\n"
