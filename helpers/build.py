@@ -44,6 +44,7 @@ from paack.helpers.rpm.bills import MAKERS, maker_of
 from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from paack.helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
 from paack.helpers.rpm.spec import Contents, Spec
+from paack.helpers.rpm.verity import verity_sources
 from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
 from paack.helpers.store.needs import filesystems_of
 from paack.helpers.workspace import sweep
@@ -237,6 +238,8 @@ class Builder:
         for source in spec.sources_of(contents.arch):
             if source.content is not None:
                 sources[source.name] = source.content
+            elif source.kind == "verity":
+                sources |= verity_sources(spec, contents.arch, sources)
             elif source.kind == "sbom":
                 make = MAKERS[maker_of(source.name)]
                 registry = self.registry(definition)

@@ -8,6 +8,8 @@ from typing import Any
 
 from paack.helpers.document import kinds, yaml_fields
 
+_BOOLEANS = ("true", "false")  # YAML has values of their own for these
+
 
 def json_schema(cls: type) -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a document of ``cls``, without the $schema line."""
@@ -43,7 +45,8 @@ def _schema(hint: Any, field: dataclasses.Field[Any]) -> dict[str, Any]:
         else:
             text: dict[str, Any] = {"type": ["string", "number", "boolean"]}
             if field.metadata["choices"]:
-                text = {"enum": list(field.metadata["choices"])}
+                choices = list(field.metadata["choices"])
+                text = {"enum": choices + [each == "true" for each in choices if each in _BOOLEANS]}
             elif field.metadata["pattern"]:
                 text["pattern"] = f"^(?:{field.metadata['pattern']})$"
             if field.metadata["refused"]:

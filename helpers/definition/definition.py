@@ -15,6 +15,7 @@ from paack.helpers.arch import oci_arch
 from paack.helpers.definition.derived import DERIVED, as_lists, check_words, with_words
 from paack.helpers.definition.kind import check_kind, check_twin
 from paack.helpers.definition.paths import clean_path, manifests_of, units_of
+from paack.helpers.definition.verity import is_verified
 from paack.helpers.definition.yaml_format import (
     SBOM_FORMATS,
     ArchDocument,
@@ -89,6 +90,7 @@ class Package:
     start_units: str = "boot"
     sbom: tuple[str, ...] = ("spdx",)
     ignore_images: tuple[IgnoredImage, ...] = ()
+    verity: bool = False
 
     @property
     def has_images(self) -> bool:
@@ -175,7 +177,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
             "use either the list 'arch', or 'arches' with 'images', 'manifests' and 'units'",
         )
     arches = _package_arches(document, path, problems)
-    name = document.name
+    name, units = document.name, document.unit_path or DEFAULT_UNIT_PATH
     return Package(
         name=name,
         version=document.version,
@@ -196,12 +198,11 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         obsoletes=document.obsoletes,
         image_paths=tuple(map(_image_path, document.image_paths)),
         layers=document.layers,
-        unit_path=clean_path(
-            document.unit_path or DEFAULT_UNIT_PATH, path, document.line, problems
-        ),
+        unit_path=clean_path(units, path, document.line, problems),
         start_units=document.start_units,
         sbom=tuple(each for each in SBOM_FORMATS if each == "spdx" or each in document.sbom),
         ignore_images=document.ignore_images,
+        verity=is_verified(document, path, problems),
     )
 
 

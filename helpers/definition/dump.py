@@ -46,6 +46,8 @@ def _package(package: Package) -> dict[str, Any]:
         "path": package.path,
         "filesystem": package.filesystem,
         **({"layers": package.layers} if package.layers != "bundled" else {}),
+        **({"sbom": list(package.sbom)} if package.sbom != ("spdx",) else {}),
+        **({"verity": "true"} if package.verity else {}),
         "manifestPath": package.manifest_path,
         **({"unitPath": package.unit_path} if package.unit_path != DEFAULT_UNIT_PATH else {}),
         **({"startUnits": package.start_units} if package.start_units != "boot" else {}),

@@ -162,6 +162,10 @@ class PackageDocument:
         "Formats of the bill of materials; spdx is always there", choices=SBOM_FORMATS,
         example=["spdx", "cyclonedx"], default=("spdx",),
     )  # fmt: skip
+    verity: str = key(
+        "Whether the kernel checks each block of the store against the RPM (dm-verity)",
+        choices=("false", "true"), example="true", default="false",
+    )  # fmt: skip
     manifest_path: str | None = key(
         "Where the manifests go", name="manifestPath", pattern=_PATH, hint=PATH_HINT,
         example="/usr/lib/microshift/manifests.d/my-app",

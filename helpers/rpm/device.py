@@ -110,6 +110,16 @@ def device_of(package: Package) -> Device:
     return Device(mount_point, unit, tuple(files), tuple(links), tuple(ghosts), scriptlets)
 
 
+def verity_drop_in(name: str) -> str:
+    """Return where the options of a verified mount stand: they replace those of the unit."""
+    return f"{UNIT_DIRECTORY}/{unit_of(name)}.d/20-verity.conf"
+
+
+def verity_options(store: str, root: str) -> bytes:
+    """Return the drop-in for the store image ``store``, whose tree has the root hash ``root``."""
+    return render("device/verity.conf.j2", store=store, root=root).encode()
+
+
 def shared_directory(name: str) -> str:
     """Return where the package ``name`` says what is inside."""
     return f"/usr/share/paack/{name}"

@@ -18,7 +18,13 @@ from paack.helpers.oci.chain import StoredLayer
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.quadlet.unit_tree import UnitTree
 from paack.helpers.rpm.bills import FILES
-from paack.helpers.rpm.device import Device, DeviceFile, device_of, image_names
+from paack.helpers.rpm.device import (
+    Device,
+    DeviceFile,
+    device_of,
+    image_names,
+    verity_drop_in,
+)
 from paack.helpers.rpm.units import ListedUnit, unit_scriptlets
 from paack.helpers.templates import render
 
@@ -65,7 +71,7 @@ class Contents:
 class Source:
     """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
 
-    ``kind`` is "store" or "sbom" (``content`` is made later), "tree" (a tar to unpack),
+    ``kind`` is "store", "sbom" or "verity" (``content`` is made later), "tree" (a tar to unpack),
     "shared" (a file that other packages have, too) or "file".
     """
 
@@ -161,13 +167,14 @@ def _sources(
         if each.has_store:
             store = f"{package.path}.{package.filesystem}"
             add(f"{base}.{package.filesystem}", each.arch, "store", store, None)
+            if package.verity:
+                add(f"{base}.verity", each.arch, "verity", f"{store}.verity", None)
+                add(f"{base}.verity.conf", each.arch, "verity", verity_drop_in(package.name), None)
         if each.images:
             images = {(image.source, image.arch): image for image in each.images}
-            lock = Lock(images, each.groups)
-            lock_text = dump(lock).encode()
+            lock_text = dump(Lock(images, each.groups)).encode()
             add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
-            names = "".join(f"{name}\n" for name in image_names(each.images)).encode()
-            add(f"{base}.images", each.arch, "file", f"{shared}/images", names)
+            add(f"{base}.images", each.arch, "file", f"{shared}/images", _listed(each))
             for bill in (FILES[name] for name in package.sbom):
                 add(f"{base}.{bill}", each.arch, "sbom", f"{shared}/{bill}", None)
         for file in each.files:
@@ -183,6 +190,10 @@ def _sources(
         kind = "shared" if file.shared else "file"
         add(file.source, None, kind, file.path, file.content.encode(), file.mode)
     return tuple(found)
+
+
+def _listed(contents: Contents) -> bytes:
+    return "".join(f"{name}\n" for name in image_names(contents.images)).encode()
 
 
 def _scriptlets(

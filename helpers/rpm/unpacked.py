@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,8 +23,10 @@ class UnpackedRpm:
     """An unpacked RPM: who it is, what it provides and requires, its store image, lock and list.
 
     ``sboms`` (of any format), ``layers`` (the packages with the layers of the images) and
-    ``drop_in`` (of its mount, with theirs) need not be there. A package of layers has
-    ``layers_json`` instead of lock and list. What it requires is as ``rpm --requires`` shows it.
+    ``drop_in`` (of its mount, with theirs), ``tree`` (of dm-verity) and ``options`` (of a verified
+    mount) need not be there. ``store_path`` is that of the store image on a device. A package of
+    layers has ``layers_json`` instead of lock and list. What it requires is as ``rpm --requires``
+    shows it.
     """
 
     subject: Subject
@@ -36,7 +39,10 @@ class UnpackedRpm:
     sboms: tuple[Path, ...]
     layers: Path
     layers_json: Path
+    tree: Path
+    options: Path
     drop_in: Path
+    store_path: str
 
     @property
     def name(self) -> str:
@@ -55,37 +61,46 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     Raises VerificationError when it has only some of what belongs together.
     """
     subject, provides, requires = _ask(rpm)
-    shared = f"/usr/share/paack/{subject.name}"
-    wanted = {f"{shared}/{name}": work / name for name in ("lock.yaml", "images")}
+    wanted = [work / "lock.yaml", work / "images"]
     sboms = tuple(work / name for name in FILES.values())
     more = [work / name for name in ("layers", "layers.json")]
-    targets = {**wanted, **{f"{shared}/{each.name}": each for each in (*sboms, *more)}}
-    more.append(work / "10-layers.conf")
-    targets[f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{more[-1].name}"] = more[-1]
-    stores: list[Path] = []
+    drop_ins = [work / name for name in ("20-verity.conf", "10-layers.conf")]
+    targets = {
+        **{f"/usr/share/paack/{subject.name}/{e.name}": e for e in (*wanted, *sboms, *more)},
+        **{f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{e.name}": e for e in drop_ins},
+    }
+    stores, where = list[Path](), ""
     for file in packed_files(rpm):
         target = targets.get(file.path)
         suffix = PurePosixPath(file.path).suffix[1:]
         if target is None and suffix in FILESYSTEMS:
             target = work / f"{len(stores)}.{suffix}"
             stores.append(target)
+            where = file.path
+        elif target is None and suffix == "verity":
+            target = work / "tree.verity"
         if target:
             file.copy(target)
     claims = any(each.startswith(PROVIDED) for each in provides)
-    if not stores and not claims and not any(each.exists() for each in wanted.values()):
+    if not stores and not claims and not any(each.exists() for each in wanted):
         return None
     has_layers = (work / "layers.json").exists()
-    described = not claims if has_layers else all(map(Path.exists, wanted.values()))
+    described = not claims if has_layers else all(map(Path.exists, wanted))
     if len(stores) != 1 or not described:
-        raise VerificationError(
-            f"{rpm}: holds {count(len(stores), 'store image')}, "
-            f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
-            f"{'a' if (work / 'images').exists() else 'no'} list of images",
-            hint="only RPMs that paack made, with images inside, can be verified",
-        )
-    who, (store,) = (subject, provides, requires), stores
-    files = (work / "lock.yaml", work / "images", sboms)
-    return UnpackedRpm(*who, store, store.suffix[1:], *files, *more)
+        raise _incomplete(rpm, stores, work)
+    return UnpackedRpm(
+        subject, provides, requires, stores[0], stores[0].suffix[1:], wanted[0], wanted[1], sboms,
+        more[0], more[1], work / "tree.verity", drop_ins[0], drop_ins[1], where,
+    )  # fmt: skip
+
+
+def _incomplete(rpm: Path, stores: Sequence[Path], work: Path) -> VerificationError:
+    return VerificationError(
+        f"{rpm}: holds {count(len(stores), 'store image')}, "
+        f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
+        f"{'a' if (work / 'images').exists() else 'no'} list of images",
+        hint="only RPMs that paack made, with images inside, can be verified",
+    )
 
 
 def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...], tuple[str, ...]]:

@@ -29,6 +29,7 @@ from paack.helpers.rpm.layer_package_name import is_group_file
 from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layers, read_layers
 from paack.helpers.rpm.signature import signature_of
 from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
+from paack.helpers.rpm.verity import verity_problems
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.inventory import look as look_for_packages
 from paack.helpers.store.inventory import packages_of
@@ -167,6 +168,7 @@ class Verifier:
             ]
         seen: dict[str, LayerPackages] = {}
         found += self.verify_store(package.store, package.filesystem, images, work, layers, seen)
+        found += [Difference(name, what) for name, what in verity_problems(package)]
         inside = packages_of(self.cache, images, seen)
         found += sbom_differences(package, images, self.cache, inside)
         if self.demands.against == "registry":

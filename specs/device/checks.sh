@@ -30,13 +30,36 @@ check_kernel() {
     fi
 }
 
+# Sets backing to the file behind the device $source, and verified if dm-verity checks what is read.
+find_backing() {
+    backing=
+    verified=
+    node=${source##*/}
+    case $source in
+    /dev/mapper/*)
+        node=$(readlink "$source") || node=none
+        node=${node##*/}
+        ;;
+    esac
+    if [ -r "/sys/block/$node/dm/uuid" ]; then
+        IFS= read -r uuid <"/sys/block/$node/dm/uuid"
+        case $uuid in CRYPT-VERITY-*) verified=1 ;; esac
+    fi
+    set +f
+    for file in "/sys/block/$node/loop/backing_file" /sys/block/"$node"/slaves/*/loop/backing_file; do
+        [ -r "$file" ] || continue
+        IFS= read -r line <"$file"
+        # The hash tree has a loop device, too.
+        case $line in *.verity) ;; *) backing=$line ;; esac
+    done
+    set -f
+}
+
 check_store() {
     find_source "$mount_point"
     find_real "$path"
     reinstall "$package"
-    backing=
-    ! [ -r "/sys/block/${source##*/}/loop/backing_file" ] ||
-        IFS= read -r backing <"/sys/block/${source##*/}/loop/backing_file"
+    find_backing
     remount="systemctl restart '$unit'"
     if [ ! -f "$store" ]; then
         say FAIL store "$store is missing" "$cure"
@@ -50,9 +73,32 @@ check_store() {
     else
         # On ostree the kernel may know the file by a longer path.
         case ${backing:-$source} in
-        *"$store") say ok store "$store is mounted" ;;
+        *"$store")
+            if [ -n "$verified" ]; then
+                say ok store "$store is mounted, and each block is verified when it is read"
+            elif [ -e "$store.verity" ]; then
+                say WARN store "$store is mounted, but nothing verifies it" "$remount"
+            else
+                say ok store "$store is mounted"
+            fi
+            ;;
         *) say FAIL store "${backing:-$source} is mounted, not $store" "$remount" ;;
         esac
+    fi
+}
+
+# --deep: is the store's file the one that the package brought? All of it is read.
+check_content() {
+    reinstall "$package"
+    wanted=$(rpm -q --qf '[%{FILENAMES} %{FILEDIGESTS}\n]' "$package" 2>/dev/null |
+        awk -v file="$store" '$1 == file { print $2 }')
+    found=$(sha256sum "$store" 2>/dev/null) || found=none
+    if [ -z "$wanted" ]; then
+        say WARN content "rpm does not know $store" "rpm -qf '$store'"
+    elif [ "$wanted" = "${found%% *}" ]; then
+        say ok content "$store is what the package brought"
+    else
+        say FAIL content "$store is not what the package brought" "$cure"
     fi
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What the doctor does, in its order.
 
-json='' quiet='' repair='' keep_containers='' force='' all='' elected='' list='' checks=''
+json='' quiet='' repair='' keep_containers='' force='' all='' deep='' elected='' list='' checks=''
 failed=0
 for option; do
     case $option in
@@ -11,6 +11,7 @@ for option; do
     --keep-containers) keep_containers=1 ;;
     --force) force=1 ;;
     --all) all=1 ;;
+    --deep) deep=1 ;;
     --elected) elected=1 ;;
     --list) list=1 ;;
     *) usage ;;
@@ -70,6 +71,7 @@ read_configuration
         has_line "$filesystems" "$filesystem" || check_kernel
         filesystems=$filesystems$newline$filesystem
         check_store
+        [ -z "$deep" ] || check_content
         [ "$layers" != shared ] || {
             any_layers=1
             check_layers

@@ -481,6 +481,7 @@ def test_the_documented_defaults_are_those_of_the_loader(file: Path) -> None:
         "unitPath": package.unit_path,
         "startUnits": package.start_units,
         "sbom": f"[{', '.join(package.sbom)}]",
+        "verity": str(package.verity).lower(),
     }
     assert {key: f"`{value}`" for key, value in found.items()} == {key: table[key] for key in found}
     others = {default for key, default in table.items() if key not in found}
