@@ -18,6 +18,8 @@ from paack.helpers.oci.reference import parse_reference
 from paack.helpers.progress import count, human
 from paack.helpers.store.rootfs import file_changes
 
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -90,10 +92,23 @@ class Diff:
         known = self.new.layers()
         return {key: size for key, size in self.old.layers().items() if key not in known}
 
+    @property
+    def units(self) -> list[tuple[str, str]]:
+        """Quadlet units that differ, (kind, name): of two RPMs, otherwise nothing is known."""
+        old, new = self.old.units, self.new.units
+        if old is None or new is None:
+            return []
+        kinds = {
+            name: "added" if name not in old else "removed" if name not in new else "changed"
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        }
+        return [(kind, name) for name, kind in kinds.items()]
+
     def lines(self) -> Iterator[str]:
         """Yield the difference for a terminal."""
         for change in self.changes:
-            sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
+            sign = _SIGNS[change.kind]
             layers = f"{count(len(change.added), 'layer')} new, {len(change.removed)} gone"
             packages = f"; packages: {change.summary}" if change.packages is not None else ""
             yield f"{sign} {change.title}: {layers}{packages}"
@@ -101,14 +116,16 @@ class Diff:
                 yield from (f"    {each}" for each in change.packages or ())
             for line in change.files or ():
                 yield f"    {line}"
+        yield from (f"{_SIGNS[kind]} unit {name}" for kind, name in self.units)
         yield self.total()
         if self.changes:
             yield self.sizes()
 
     def markdown(self) -> str:
         """Return the difference for a pull request."""
+        units = "\n".join(f"- unit `{name}` {kind}" for kind, name in self.units)
         if not self.changes:
-            return "No image changes."
+            return "\n\n".join(filter(None, ["No image changes.", units]))
         rows = [
             f"| {each.kind} | `{each.title}` | {len(each.added)} | {len(each.removed)} "
             f"| {each.summary} |"
@@ -122,7 +139,7 @@ class Diff:
                 text += _details(f"packages of {each.title}", map(str, each.packages))
             if each.files:
                 text += _details(f"files of {each.title}", each.files)
-        return text.rstrip("\n")
+        return f"{text}\n{units}".rstrip("\n")
 
     def as_json(self) -> str:
         """Return the difference for programs."""
@@ -142,7 +159,8 @@ class Diff:
         added, removed = sum(self.fetched.values()), sum(self.dropped.values())
         sizes = {"bytesAdded": added, "bytesRemoved": removed, "bytesToDownload": self.download}
         sizes |= {"bytesOnDiskOld": self.old.disk, "bytesOnDiskNew": self.new.disk}
-        return json.dumps({"changes": changes, **sizes}, indent=2)
+        units = [{"kind": kind, "unit": name} for kind, name in self.units]
+        return json.dumps({"changes": changes, "units": units, **sizes}, indent=2)
 
     def total(self) -> str:
         """Return the sum, in a line."""

@@ -16,6 +16,7 @@ from paack.helpers.oci.locked import LockedImage
 from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import check_is_rpm
+from paack.helpers.rpm.units import read_unit_list
 from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
 from paack.helpers.run import run
 from paack.helpers.store.image_reader import read_image
@@ -34,6 +35,7 @@ class Side:
     ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
     ``groups`` are the packages of layers, each with the bytes of its layers' blobs. ``packages``
     gives those in an image: an RPM's bill has them, or the cache; None where neither has.
+    ``units`` are an RPM's Quadlet units, each with a digest of all that it says and runs.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Side:
     packages: Callable[[LockedImage], Sequence[ListedPackage] | None] = field(
         default=lambda _: None
     )
+    units: Mapping[str, str] | None = None
 
     def layers(self) -> dict[str, int]:
         """Return the size of each layer's blob by its digest."""
@@ -62,19 +65,21 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         check_is_rpm(path)
         package = unpack(path, work)
         download = path.stat().st_size
+        units = _units(work / "units")
         if package is None:
-            return Side(text, (), lambda: Rootfs(Table()), download, 0)
+            return Side(text, (), lambda: Rootfs(Table()), download, 0, units=units)
         if package.layers_json.exists():
             raise UsageError(f"{path} has no images", hint="compare packages that need its layers")
         lock = _checked(package.lock, read_lock(package.lock))
         images = tuple(lock.images.values())
         if lock.groups:
             rootfs = _fetched(images, verifier, work)
-            return Side(text, images, rootfs, download, None, _groups(lock), _listed(package))
+            groups = _groups(lock)
+            return Side(text, images, rootfs, download, None, groups, _listed(package), units)
         store, filesystem = package.store, package.filesystem
         disk = store.stat().st_size
         side = Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
-        return replace(side, packages=_listed(package))
+        return replace(side, packages=_listed(package), units=units)
     revision, colon, name = text.partition(":")
     if colon and not path.exists():
         path = Path(name)
@@ -91,6 +96,12 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
     found = _in_cache(there.cache)
     return Side(text, images, _fetched(images, there, work), groups=_groups(lock), packages=found)
+
+
+def _units(file: Path) -> Mapping[str, str]:
+    """Return the digests of the units that an RPM lists."""
+    text = file.read_text("utf-8", "replace") if file.exists() else ""
+    return {each.name: each.digest for each in read_unit_list(text)}
 
 
 def _listed(package: UnpackedRpm) -> Callable[[LockedImage], Sequence[ListedPackage] | None]:

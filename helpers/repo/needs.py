@@ -20,6 +20,7 @@ from paack.helpers.repo.retention import newest
 from paack.helpers.repo.site import File
 from paack.helpers.rpm.layer_package_name import is_group_name
 from paack.helpers.rpm.payload import packed_files
+from paack.helpers.rpm.units import read_unit_list
 from paack.helpers.workspace import workspace
 
 #: No manifests, whatever their names: what paack itself puts on a device.
@@ -107,7 +108,7 @@ def _differing(packages: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
 def check_images(
     directories: Mapping[str, Mapping[str, Entry]], new: Mapping[str, File], work: Path
 ) -> None:
-    """Raise PublishError for new packages with manifests that need what nothing brings.
+    """Raise PublishError for new packages with manifests or units that need what nothing brings.
 
     An image may be in any package of the same directory, or in one that the package requires:
     ``container-image(NAME)``.
@@ -117,12 +118,16 @@ def check_images(
     for path, rpm in new.items():
         directory, file = path.partition("/")[0], path.rpartition("/")[2]
         entry = directories[directory][file]
-        if isinstance(rpm.source, Path) and _has_manifests(entry):
-            # A package without an arch is in all directories, its images need not be.
-            some = brought.values() if _is_noarch(entry) else [brought[directory]]
-            required = {match[1] for each in entry.metadata.requires if (match := _image(each[0]))}
-            there = required.union(*some)
+        if not isinstance(rpm.source, Path):
+            continue
+        # A package without an arch is in all directories, its images need not be.
+        some = brought.values() if _is_noarch(entry) else [brought[directory]]
+        required = {match[1] for each in entry.metadata.requires if (match := _image(each[0]))}
+        there = required.union(*some)
+        if _has_manifests(entry):
             refused |= dict.fromkeys(_lacking(rpm.source, file, there, work))
+        if list_ := _unit_list(entry):
+            refused |= dict.fromkeys(_lacking_of_units(rpm.source, file, there, list_, work))
     if refused:
         raise PublishError(
             "\n".join(refused),
@@ -145,6 +150,27 @@ def _lacking(rpm: Path, file: str, there: set[str], work: Path) -> Iterator[str]
                 raise problem
             place = f"{problem.place}: " if problem.place else ""
             yield f"{file}: {place}{problem.message}".replace(str(directory), "")
+
+
+def _unit_list(entry: Entry) -> str | None:
+    """Return the path of the list of Quadlet units that a package has."""
+    path = f"/usr/share/paack/{entry.metadata.name}/units"
+    return path if path in (f"{each[1]}{each[2]}" for each in entry.metadata.files) else None
+
+
+def _lacking_of_units(
+    rpm: Path, file: str, there: set[str], listed: str, work: Path
+) -> Iterator[str]:
+    with workspace(work) as directory:
+        for packed in packed_files(rpm):
+            if packed.path == listed:
+                packed.copy(directory / "units")
+        text = (directory / "units").read_text("utf-8", "replace")
+    for unit in read_unit_list(text):
+        for image in unit.images:
+            reference = full_name(image)
+            if reference is not None and wanted_name(reference) not in there:
+                yield f"{file}: {unit.name} needs {image}, which is not packaged"
 
 
 def _unpack(rpm: Path, directory: Path) -> Path:

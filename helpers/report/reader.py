@@ -19,6 +19,10 @@ from paack.helpers.lock.lock import Lock, read_lock
 from paack.helpers.oci.chain import chain_ids, layer_id, stored_layers
 from paack.helpers.oci.image_facts import read_facts
 from paack.helpers.oci.locked import LockedImage
+from paack.helpers.quadlet.images import unit_images
+from paack.helpers.quadlet.kinds import kind_of
+from paack.helpers.quadlet.unit_file import SyntaxProblem, parse_unit
+from paack.helpers.quadlet.unit_tree import Unit, UnitTree
 from paack.helpers.report.report import (
     BuildRecord,
     LayerPackage,
@@ -224,7 +228,7 @@ def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> 
             yield Part("Bytes of the filesystem that belong to no file", usage.unused)
     manifests = sum(contents.files[path] for path in contents.manifests)
     whole = sum(contents.files.values())
-    yield Part("Kubernetes manifests", manifests)
+    yield Part("Kubernetes manifests, Quadlet units", manifests)
     others = whole - manifests - (usage.size if usage else 0)
     yield Part("Lock, units, doctor and other files for the device", others)
     yield Part("Archive (cpio): names, links, padding", facts.archive_size - whole)
@@ -234,10 +238,16 @@ def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> 
 
 
 def _manifest(path: str, file: Path, size: int) -> ReportedManifest:
-    """Read a manifest as it is; what is none has no objects."""
+    """Read a manifest or unit as it is; what is none has no objects."""
     try:
+        if kind := kind_of(path):
+            unit = Unit(path, kind, parse_unit(file.read_text("utf-8"), Path(path)))
+            images = unit_images(UnitTree({}, (unit,), ()), "")
+            return ReportedManifest(
+                path, size, (unit.service,), tuple(dict.fromkeys(each.use.image for each in images))
+            )
         objects = read_objects(file.read_text("utf-8"), Path(path))
-    except (PaackError, ValueError):
+    except (PaackError, SyntaxProblem, ValueError):
         return ReportedManifest(path, size, (), ())
     titles = dict.fromkeys(filter(lambda title: title != "?/?", map(title_of, objects)))
     uses = dict.fromkeys(use.image for each in objects for use in images_of(each, Path(path)))

@@ -75,7 +75,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ReportedManifest:
-    """A file that may be a Kubernetes manifest: its objects, and the images that they name."""
+    """A manifest with its objects, or a unit with its service, and the images that they name."""
 
     path: str
     size: int

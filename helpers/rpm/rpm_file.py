@@ -11,6 +11,7 @@ from typing import IO
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
 from paack.helpers.hint import command
+from paack.helpers.quadlet.kinds import kind_of
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files
@@ -69,8 +70,8 @@ class RpmContents:
     """What was taken out of an RPM: the store, the lock and the manifests, in a work directory.
 
     ``files`` are all regular files that it holds, by path, with their sizes in bytes;
-    ``manifests`` those of them that may be Kubernetes manifests. ``layers`` names the packages
-    with further layers of its images, ``bill`` is SPDX's; these need not be there.
+    ``manifests`` those of them that may be Kubernetes manifests or Quadlet units. ``layers`` names
+    the packages with further layers of its images, ``bill`` is SPDX's; these need not be there.
     """
 
     files: dict[str, int]
@@ -191,4 +192,5 @@ def _is_store(path: str) -> bool:
 
 def _is_manifest(path: str, size: int) -> bool:
     ours = path.startswith("/usr/share/paack/")
-    return path.endswith(_MANIFEST_SUFFIXES) and size <= _MANIFEST_LIMIT and not ours
+    named = path.endswith(_MANIFEST_SUFFIXES) or kind_of(path) is not None
+    return named and size <= _MANIFEST_LIMIT and not ours

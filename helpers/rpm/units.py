@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from paack.helpers.definition.definition import Package
 from paack.helpers.oci.locked import LockedImage
-from paack.helpers.quadlet.images import unit_images
+from paack.helpers.quadlet.images import MADE_HERE, unit_images
 from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below, named_files
 from paack.helpers.rpm.device import (
     UNIT_DIRECTORY,
@@ -28,6 +28,7 @@ from paack.helpers.rpm.program import device_program, without_comments
 from paack.helpers.templates import render
 
 _DIGITS = 12
+_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,26 @@ class ListedUnit:
         return " ".join([self.service, self.digest, start, self.name, *self.images])
 
 
+def read_unit_list(text: str) -> tuple[ListedUnit, ...]:
+    """Return the units that ``/usr/share/paack/NAME/units`` lists; what is no such line is none."""
+    lines = [line.split() for line in text.splitlines()]
+    return tuple(
+        ListedUnit(words[3], words[0], words[1], words[2] == "start", tuple(words[4:]))
+        for words in lines
+        if len(words) >= _WORDS
+    )
+
+
 def listed_units(
     package: Package, tree: UnitTree, images: Sequence[LockedImage]
 ) -> tuple[ListedUnit, ...]:
     """Return the units of a package, sorted by their services."""
     needed: dict[str, list[str]] = {}
-    for each in unit_images(tree, package.unit_path):
-        needed.setdefault(each.unit.name, []).append(each.use.image)
+    uses = list(unit_images(tree, package.unit_path))
+    made = {each.use.image for each in uses if each.how in MADE_HERE}
+    for each in uses:
+        if each.use.image not in made:
+            needed.setdefault(each.unit.name, []).append(each.use.image)
     manifests = {name: image.manifest for image in images for name in image_names([image])}
     found = [
         ListedUnit(

@@ -22,11 +22,11 @@ PROVIDED = "container-image("
 class UnpackedRpm:
     """An unpacked RPM: who it is, what it provides and requires, its store image, lock and list.
 
-    ``sboms`` (of any format), ``layers`` (the packages with the layers of the images) and
-    ``drop_in`` (of its mount, with theirs), ``tree`` (of dm-verity) and ``options`` (of a verified
-    mount) need not be there. ``store_path`` is that of the store image on a device. A package of
-    layers has ``layers_json`` instead of lock and list. What it requires is as ``rpm --requires``
-    shows it.
+    ``sboms`` (of any format), ``layers`` (the packages with the layers of the images), ``units``
+    (the list of Quadlet units), ``drop_in`` (of its mount, with the layers), ``tree`` (of
+    dm-verity) and ``options`` (of a verified mount) need not be there. ``store_path`` is that of
+    the store image on a device. A package of layers has ``layers_json`` instead of lock and list.
+    What it requires is as ``rpm --requires`` shows it.
     """
 
     subject: Subject
@@ -39,6 +39,7 @@ class UnpackedRpm:
     sboms: tuple[Path, ...]
     layers: Path
     layers_json: Path
+    units: Path
     tree: Path
     options: Path
     drop_in: Path
@@ -63,7 +64,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     subject, provides, requires = _ask(rpm)
     wanted = [work / "lock.yaml", work / "images"]
     sboms = tuple(work / name for name in FILES.values())
-    more = [work / name for name in ("layers", "layers.json")]
+    more = [work / name for name in ("layers", "layers.json", "units")]
     drop_ins = [work / name for name in ("20-verity.conf", "10-layers.conf")]
     targets = {
         **{f"/usr/share/paack/{subject.name}/{e.name}": e for e in (*wanted, *sboms, *more)},
@@ -90,7 +91,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         raise _incomplete(rpm, stores, work)
     return UnpackedRpm(
         subject, provides, requires, stores[0], stores[0].suffix[1:], wanted[0], wanted[1], sboms,
-        more[0], more[1], work / "tree.verity", drop_ins[0], drop_ins[1], where,
+        *more, work / "tree.verity", drop_ins[0], drop_ins[1], where,
     )  # fmt: skip
 
 

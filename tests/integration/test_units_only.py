@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.support.commands import run
@@ -60,3 +61,28 @@ def test_each_arch_stops_its_own(tmp_path: Path) -> None:
         listed = [each for each in ("more", "web") if f"{each}.service " in scriptlet(rpm, "PREUN")]
         assert listed == [service]
         assert "systemctl try-restart" not in scriptlet(rpm, "POSTTRANS")
+
+
+def test_what_differs_and_what_is_missing(tmp_path: Path) -> None:
+    requires = "requires: [container-image(quay.io/me/web:1)]\n"
+    (first,) = built(tmp_path, "arches: [x86_64]\nunits: [units, more.container]\n")
+    paack = Paack(tmp_path)
+    (tmp_path / "units/web.container").write_text(WEB.replace("web:1", "web:2"))
+    (tmp_path / "new.volume").write_text("[Volume]\n")
+    head = f"name: app\nversion: '2'\narches: [x86_64]\n{requires}"
+    file = paack.define(f"{head}units: [units, new.volume]\n")
+    assert paack.call("build", str(file), check=False).returncode == 3
+    paack.call("build", str(file), "--no-check", "--output", str(paack.output))
+    second = first.with_name(first.name.replace("-1-1", "-2-1"))
+    said = paack.call("diff", str(first), str(second)).stdout.splitlines()
+    assert said[:-1] == ["- unit more.container", "+ unit new.volume", "~ unit web.container"]
+    (report,) = json.loads(paack.call("report", str(second), "--json").stdout)
+    manifests = {each["path"]: each for each in report["rpms"][0]["manifests"]}
+    unit = manifests[f"{PATH}/web.container"]
+    assert (unit["objects"], unit["images"]) == (["web.service"], ["quay.io/me/web:2"])
+    refused = paack.call("repo", "--output", str(paack.output), check=False)
+    assert refused.returncode == 20
+    assert f"{second.name}: web.container needs quay.io/me/web:2, which is not packaged" in (
+        refused.stderr
+    )
+    assert f"error: {first.name}" not in refused.stderr
