@@ -26,6 +26,8 @@ _FILES = (("Kube", "Yaml"), ("Kube", "ConfigMap"))
 _ARGUMENT_FILES = (("Container", "EnvironmentFile"),)
 _VOLUMES = ("Container", "Pod")
 _DROP_IN = ".d"
+#: bootc's directory of links to units whose images it pulls
+_BOUND = "bound-images.d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,34 @@ def _entries(
     """Yield each file with its path below ``unitPath``; a directory of drop-ins keeps its name."""
     seen: dict[str, Path] = {}
     for entry in entries:
-        top = entry.parent if not entry.is_dir() or entry.name.endswith(_DROP_IN) else entry
+        alone = not entry.is_dir() or (entry.name.endswith(_DROP_IN) and entry.name != _BOUND)
+        top = entry.parent if alone else entry
         inside = entry.rglob("*") if entry.is_dir() and not entry.is_symlink() else [entry]
-        for path in sorted(inside):
-            if path.is_dir() and not path.is_symlink():
+        for link in sorted(inside):
+            if link.is_dir() and not link.is_symlink():
                 continue
-            name = path.relative_to(top).as_posix()
+            name = link.relative_to(top).as_posix()
+            path = _bound(link) if entry.name == _BOUND and link.is_symlink() else link
             if seen.setdefault(name, path) != path:
                 message = f"{name} comes twice: {seen[name]} is another one"
                 problems.append(
                     DefinitionError(message, place=Place(path), hint="rename one of them")
                 )
             yield name, path
+
+
+def _bound(link: Path) -> Path:
+    """Return the unit that a link in bound-images.d leads to, in the same tree of an OS image.
+
+    bootc has the directory at /usr/lib/bootc/bound-images.d; where the tree begins, the paths in
+    the links do, too. A link that leads out of it stays as it is, and is refused.
+    """
+    root = link.parent.parent.parent.parent.parent
+    target = Path(os.path.normpath(link.parent / os.readlink(link)))  # noqa: PTH115 - as it stands
+    if os.readlink(link).startswith("/"):  # noqa: PTH115
+        target = Path(os.path.normpath(f"{root}/{os.readlink(link)}"))  # noqa: PTH115
+    inside = target.is_file() and target.resolve().is_relative_to(root.resolve())
+    return target if inside and not target.is_symlink() else link
 
 
 def _units(parsed: Mapping[str, UnitFile]) -> Iterator[Unit]:

@@ -147,3 +147,25 @@ def test_drop_in_directories() -> None:
         "a-.container.d",
         "container.d",
     ]
+
+
+def test_bound_images(tmp_path: Path) -> None:
+    """bootc's links, in the tree of an OS image, and what is refused of them."""
+    bound = tmp_path / "root/usr/lib/bootc/bound-images.d"
+    bound.mkdir(parents=True)
+    units = tmp_path / "root/usr/share/containers/systemd"
+    units.mkdir(parents=True)
+    for name in ("a.container", "b.container"):
+        (units / name).write_text(f"[Container]\nImage=quay.io/me/{name}\nEnvironmentFile=env\n")
+    (units / "env").write_text("A=1\n")
+    (bound / "a.container").symlink_to("/usr/share/containers/systemd/a.container")
+    (bound / "b.container").symlink_to("../../../share/containers/systemd/b.container")
+    read = read_units([bound], DIRECTORY).check()
+    assert list(read.files) == ["a.container", "b.container", "env"]
+    assert read.files["a.container"] == units / "a.container"
+    (tmp_path / "secret.container").write_text("[Container]\n")
+    for target in ("../../../../../secret.container", "/../secret.container", "/etc/passwd"):
+        (bound / "c.container").symlink_to(target)
+        (problem,) = read_units([bound], DIRECTORY).problems
+        assert str(problem).startswith(f"{bound}/c.container: is not a regular file")
+        (bound / "c.container").unlink()
