@@ -74,11 +74,9 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
         images = tuple(lock.images.values())
         if lock.groups:
             rootfs = _fetched(images, verifier, work)
-            groups = _groups(lock)
-            return Side(text, images, rootfs, download, None, groups, _listed(package), units)
-        store, filesystem = package.store, package.filesystem
-        disk = store.stat().st_size
-        side = Side(text, images, lambda: Rootfs(read_image(store, filesystem)), download, disk)
+            side = Side(text, images, rootfs, download, None, _groups(lock))
+        else:
+            side = Side(text, images, _stored(package), download, package.store.stat().st_size)
         return replace(side, packages=_listed(package), units=units)
     revision, colon, name = text.partition(":")
     if colon and not path.exists():
@@ -96,6 +94,10 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
     found = _in_cache(there.cache)
     return Side(text, images, _fetched(images, there, work), groups=_groups(lock), packages=found)
+
+
+def _stored(package: UnpackedRpm) -> Callable[[], Rootfs]:
+    return lambda: Rootfs(read_image(package.store, package.filesystem))
 
 
 def _units(file: Path) -> Mapping[str, str]:
