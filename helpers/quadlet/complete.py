@@ -62,7 +62,8 @@ def _images(package: Package, arch: PackageArch, problems: Problems) -> Iterator
     for word, line in arch.derived:
         for name in _names(package, arch, word, problems):
             reference = full_name(name)
-            if reference and str(reference) not in seen:
+            is_ignored = ignored_by(name, package.ignore_images) is not None
+            if reference and str(reference) not in seen and not is_ignored:
                 seen.add(str(reference))
                 yield Image(parse_source(str(reference)), line)
 
@@ -77,8 +78,7 @@ def _names(package: Package, arch: PackageArch, word: str, problems: Problems) -
         yield from (each.use.image for each in images if each.use.image not in made)
     elif arch.manifests:
         for use in uses_in(arch.manifests, found, Reading(more=package.image_paths)):
-            is_need = use.level in (NEEDED, PROBABLE)
-            if is_need and not ignored_by(use.image, package.ignore_images):
+            if use.level in (NEEDED, PROBABLE):
                 yield use.image
     for problem in found:
         if not isinstance(problem, DefinitionError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.kubernetes.needs import Need, Needs
+from paack.helpers.kubernetes.needs import Need, Needs, ignored_by
 from paack.helpers.kubernetes.needs import needs_of as needs_of_manifests
 from paack.helpers.kubernetes.objects import read_objects
 from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
@@ -55,7 +55,8 @@ def needs_of(definition: Definition) -> Needs:
         needs.problems += [*units.tree.problems, *yaml_problems(units)]
         for each in units.images():
             if not _is_made_here(each, units):
-                needs.found.append(Need(units.package.name, units.arches, each.use))
+                ignored = ignored_by(each.use.image, units.package.ignore_images)
+                needs.found.append(Need(units.package.name, units.arches, each.use, ignored))
     return needs
 
 

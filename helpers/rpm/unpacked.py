@@ -91,7 +91,7 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         raise _incomplete(rpm, stores, work)
     return UnpackedRpm(
         subject, provides, requires, stores[0], stores[0].suffix[1:], wanted[0], wanted[1], sboms,
-        *more, work / "tree.verity", drop_ins[0], drop_ins[1], where,
+        more[0], more[1], more[2], work / "tree.verity", drop_ins[0], drop_ins[1], where,
     )  # fmt: skip
 
 
