@@ -14,10 +14,11 @@ from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache, default_cache
 from paack.helpers.check.gate import Gate
-from paack.helpers.definition.definition import Definition, Package
+from paack.helpers.definition.definition import Definition, Package, read_definition
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.jobs import Lanes, run_jobs
+from paack.helpers.kubernetes.charts import chart_problems, render_charts
 from paack.helpers.lock.changes import changes
 from paack.helpers.lock.filesystem import chosen, with_filesystems
 from paack.helpers.lock.group import check_groups, with_groups
@@ -92,6 +93,7 @@ class Builder:
         With ``update`` every image is resolved anew; with ``regroup`` shared layers are grouped
         as if for the first time. With ``dry_run`` nothing is written.
         """
+        rendered = [] if dry_run else self._render(what, update=update)
         definition = _load(what)
         self._tidy(definition.file)
         path = lock_path(definition.file)
@@ -100,7 +102,16 @@ class Builder:
         new = self._make_lock(definition, kept)
         if not dry_run:
             write_lock(new, path)
-        return path, changes(old, new)
+        return path, [*rendered, *changes(old, new)]
+
+    def _render(self, what: Path | Definition, *, update: bool) -> list[str]:
+        """Render charts, which images may be taken from."""
+        if isinstance(what, Definition):
+            definition = what
+        else:
+            definition, problems = read_definition(what)
+            problems.check()
+        return render_charts(definition, update=update, say=self.reporter.say)
 
     def _make_lock(self, definition: Definition, old: Lock) -> Lock:
         registry = self.registry(definition)
@@ -171,10 +182,14 @@ class Builder:
             )
 
     def _locked(self, what: Path | Definition) -> tuple[Definition, Lock]:
+        if isinstance(what, Path) and not self.frozen and not lock_path(what).exists():
+            self._render(what, update=False)
         definition = _load(what)
         self._tidy(definition.file)
         path = lock_path(definition.file)
         lock = read_lock(path)
+        for problem in chart_problems(definition):
+            raise problem
         self.gate.check(definition, lock, self.reporter)
         if lock is None:
             if self.frozen:

@@ -24,6 +24,7 @@ from paack.helpers.definition.definition import Definition, Image
 from paack.helpers.definition.edit import Addition, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
 from paack.helpers.hint import command
+from paack.helpers.kubernetes.charts import chart_problems
 from paack.helpers.kubernetes.kustomize_paths import unapplied
 from paack.helpers.kubernetes.needs import Need, Needs
 from paack.helpers.kubernetes.objects import full_name
@@ -133,6 +134,7 @@ def check(file: Path, *, everything: bool = False) -> Report:
     lock, damage = _lock(definition)
     report = check_contents(definition, lock, needs_of(definition), everything=everything)
     findings = [*report.findings, *(Finding("lock", error) for error in damage)]
+    findings += [Finding("lock", error) for error in chart_problems(definition)]
     if not damage:
         findings += group_findings(chosen(definition, lock), lock)
     return replace(report, findings=_ordered(findings))

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from paack.helpers.arch import oci_arch
+from paack.helpers.definition.charts import with_charts
 from paack.helpers.definition.derived import DERIVED, as_lists, check_words, with_words
 from paack.helpers.definition.kind import check_kind, check_twin
-from paack.helpers.definition.paths import clean_path, manifests_of, units_of
+from paack.helpers.definition.paths import clean_path, image_path, manifests_of, units_of
 from paack.helpers.definition.verity import is_verified
 from paack.helpers.definition.yaml_format import (
     SBOM_FORMATS,
     ArchDocument,
+    ChartDocument,
     DefinitionDocument,
     IgnoredImage,
     ImageDocument,
-    ImagePathDocument,
     PackageDocument,
 )
 from paack.helpers.document import Located, Problems, Text, bind, load
@@ -91,6 +92,7 @@ class Package:
     sbom: tuple[str, ...] = ("spdx",)
     ignore_images: tuple[IgnoredImage, ...] = ()
     verity: bool = False
+    charts: tuple[ChartDocument, ...] = ()
 
     @property
     def has_images(self) -> bool:
@@ -169,6 +171,7 @@ def _with_packages(document: Located) -> Located:
 
 
 def _package(document: PackageDocument, path: str, problems: Problems) -> Package:
+    document = with_charts(document, path, problems)
     shared = (document.arches, document.images, document.manifests, document.units)
     if document.arch and any(shared):
         problems.add(
@@ -196,13 +199,14 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         requires=document.requires,
         conflicts=document.conflicts,
         obsoletes=document.obsoletes,
-        image_paths=tuple(map(_image_path, document.image_paths)),
+        image_paths=tuple(map(image_path, document.image_paths)),
         layers=document.layers,
         unit_path=clean_path(units, path, document.line, problems),
         start_units=document.start_units,
         sbom=tuple(each for each in SBOM_FORMATS if each == "spdx" or each in document.sbom),
         ignore_images=document.ignore_images,
         verity=is_verified(document, path, problems),
+        charts=document.charts,
     )
 
 
@@ -234,13 +238,6 @@ def _package_arches(
             problems.add(line, f"{path}: arch {name} comes twice", "merge the entries")
         seen.add(name)
     return arches
-
-
-def _image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
-    if isinstance(entry, ImagePathDocument):
-        return entry.kind or "", entry.path or ""
-    kind, _, path = entry.partition(":")
-    return kind, path.strip()
 
 
 def _package_arch(document: ArchDocument, path: str, problems: Problems) -> PackageArch:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paack.helpers.definition.yaml_format import PATH_HINT, ArchDocument
-from paack.helpers.document import Problems
+from paack.helpers.definition.charts import Rendered
+from paack.helpers.definition.yaml_format import PATH_HINT, ArchDocument, ImagePathDocument
+from paack.helpers.document import Problems, Text
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -16,6 +17,8 @@ def manifests_of(document: ArchDocument, path: str, problems: Problems) -> Path 
         return None
     source = problems.file.parent / document.manifests
     line, name = document.manifests.line, f"{path}.manifests: {document.manifests!r}"
+    if isinstance(document.manifests, Rendered):
+        return source
     if source.is_file():
         if source.suffix not in MANIFEST_SUFFIXES:
             problems.add(line, f"{name} is no .yaml, .yml or .json file", "give it such a name")
@@ -51,3 +54,11 @@ def clean_path(value: str, path: str, line: int, problems: Problems) -> str:
         message = f"{path}: {value!r} is where ostree keeps /etc; bootc refuses such an image"
         problems.add(line, message, "another directory: /usr/lib/NAME")
     return "/" + "/".join(parts)
+
+
+def image_path(entry: Text | ImagePathDocument) -> tuple[str, str]:
+    """Return (kind, path) of an entry of ``imagePaths``."""
+    if isinstance(entry, ImagePathDocument):
+        return entry.kind or "", entry.path or ""
+    kind, _, path = entry.partition(":")
+    return kind, path.strip()

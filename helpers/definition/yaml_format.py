@@ -26,6 +26,8 @@ _OBSOLETE = rf"[A-Za-z0-9_][A-Za-z0-9_.+-]* (?:<|<=|=) {_EVR}"
 _OBSOLETE_HINT = "the name of a package and its versions until then: old-containers < 2.0"
 _IMAGE_PATH = r"[^\s.:]+(?:\.[^\s.:]+)*"
 _IMAGE_PATH_HINT = "keys and *, with dots between them: spec.templates.*.image"
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?"
+_DNS_HINT = "small letters, digits and -, at most 53"
 # What rpm would not give back as it is written, or not read at all.
 _LINE = (
     (r"^$", "is empty"),
@@ -87,6 +89,30 @@ class IgnoredImage:
     reason: str = key(
         "Why it is not needed", required=True, example="only for its tests", default=""
     )
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class ChartDocument:
+    """A Helm chart, rendered when the definition is locked."""
+
+    chart: str = key(
+        "Directory or .tgz of the chart, relative to this file", required=True,
+        pattern=r"[^\s:]+", hint="a path, not a URL: helm pull brings a chart here",
+        example="charts/app", default="",
+    )  # fmt: skip
+    release: str = key(
+        "Name of the release", required=True, pattern=_DNS_LABEL, hint=_DNS_HINT, example="app",
+        default="",
+    )  # fmt: skip
+    namespace: str = key(
+        "Namespace of the release", pattern=_DNS_LABEL, hint=_DNS_HINT, default="default"
+    )
+    values: tuple[str, ...] = key("Files of values, the later ones win", default=())
+    kube_version: str | None = key(
+        "Version of Kubernetes that templates see; helm's own when left out", name="kubeVersion",
+        pattern=r"v?[0-9]+\.[0-9]+(?:\.[0-9]+)?", hint="for example 1.32.0", example="1.32.0",
+    )  # fmt: skip
     line: int = 0
 
 
@@ -199,6 +225,9 @@ class PackageDocument:
         "Images that manifests name and the device does not need, for paack check",
         name="ignoreImages", default=(),
     )  # fmt: skip
+    charts: tuple[ChartDocument, ...] = key(
+        "Helm charts that paack lock renders: the manifests of the package", default=()
+    )
     arch: tuple[ArchDocument, ...] = key("Images and manifests of each architecture", default=())
     arches: tuple[str, ...] = key(
         "Architectures that share images and manifests", choices=_ARCHES, synonyms=_OCI_NAMES,

@@ -28,6 +28,7 @@ _ASIDE = frozenset(
 )
 _HUBS = ("hub", "registry", "repository", "imageRegistry", "imageRepository")
 _CONTAINER = re.compile(r"(?:^|\.)(?:containers|initContainers)\[\d+\]$")
+_VERSION = re.compile(r":[^/]+$|@")
 _DEPTH = 3
 _FILE = Path("text")
 
@@ -115,10 +116,13 @@ def _put_together(value: dict[str, Located]) -> str | None:
     """Return what a mapping with a registry, perhaps a name, and a tag stands for."""
     texts = {key: each.value for key, each in value.items() if isinstance(each.value, str)}
     hub = next((texts[key] for key in _HUBS if "." in texts.get(key, "")), None)
-    if hub is None or not texts.get("tag"):
+    image, tag = texts.get("image", ""), texts.get("tag")
+    if not tag or not (hub or image) or _VERSION.search(image):
         return None
-    name = texts.get("image") or ("" if "/" in hub and "hub" not in texts else "…")
-    return f"{hub}/{name}:{texts['tag']}" if name else f"{hub}:{texts['tag']}"
+    if hub is None:
+        return f"{image}:{tag}" if "." in image.partition("/")[0] else f"…/{image}:{tag}"
+    name = image or ("" if "/" in hub and "hub" not in texts else "…")
+    return f"{hub}/{name}:{tag}" if name else f"{hub}:{tag}"
 
 
 def _in_text(text: str, item: Located, context: _Context) -> Iterator[Candidate]:

@@ -21,7 +21,7 @@ from paack.helpers.run import run
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _OTHERS = ("resources", "bases", "components")
 #: A proxy that nothing listens to, and no transport for git: a render cannot reach out.
-_NO_NETWORK = {
+NO_NETWORK = {
     **dict.fromkeys(
         ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
     ),
@@ -89,7 +89,7 @@ def render(directory: Path) -> str:
             "dnf install kubernetes-client",
         )
     command = ["kustomize", "build"] if program[0] else ["kubectl", "kustomize"]
-    result = run([*command, str(directory)], env=_NO_NETWORK, check=False, quiet=True)
+    result = run([*command, str(directory)], env=NO_NETWORK, check=False, quiet=True)
     if result.status != 0:
         raise DefinitionError(
             f"cannot be rendered: {error_text(result.stderr) or result.explain()}",

@@ -29,7 +29,7 @@ def unapplied(definition: Definition) -> Iterator[DefinitionError]:
         for source in sorted(paths):
             if source.is_dir():
                 yield from _unapplied(source, package.manifest_path, package.name)
-            elif _BELOW.fullmatch(f"{package.manifest_path}/{source.name}"):
+            elif source.is_file() and _BELOW.fullmatch(f"{package.manifest_path}/{source.name}"):
                 yield DefinitionError(
                     "MicroShift would not apply it without a kustomization.yaml beside it",
                     place=Place(source),

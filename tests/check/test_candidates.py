@@ -79,6 +79,11 @@ PLACES: dict[str, tuple[str, dict[tuple[str, str], int]]] = {
     ),
 }
 DATA: dict[str, tuple[str, dict[tuple[str, str], int]]] = {
+    # piraeus
+    "put together": (
+        "c.yaml: |\n  base: quay.io/acme\n  parts:\n    one: {image: server, tag: v1}\n",
+        {("…/server:v1", "unfindable"): 4},
+    ),
     # knative, rook
     "key": (f"queue-sidecar-image: {FULL}\n", {(FULL, "probable"): 1}),
     "any key": (f"provisioner: {FULL}\n", {(FULL, "probable"): 1}),

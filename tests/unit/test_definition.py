@@ -21,6 +21,7 @@ from paack.helpers.definition.definition import (
 )
 from paack.helpers.definition.yaml_format import (
     ArchDocument,
+    ChartDocument,
     DefinitionDocument,
     IgnoredImage,
     ImageDocument,
@@ -456,6 +457,7 @@ def test_every_key_is_documented() -> None:
         "A package": PackageDocument,
         "An image": ImageDocument,
         "An entry of arch": ArchDocument,
+        "An entry of charts": ChartDocument,
         "An entry of imagePaths": ImagePathDocument,
         "An entry of ignoreImages": IgnoredImage,
     }
