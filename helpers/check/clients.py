@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.check.findings import Finding
@@ -89,13 +90,17 @@ def _annotated(definition: Definition) -> Iterator[Finding]:
     directories = {arch.manifests for each in definition.packages for arch in each.arches}
     for directory in sorted(each for each in directories if each and each.exists()):
         for file in manifest_files(directory):
-            with suppress(OSError, ValueError, PaackError):
-                text = file.read_text("utf-8")
-                for item in read_objects(text, file) if AUTO_UPDATE in text else ():
-                    for line in _annotations(item):
-                        yield auto_update(
-                            f"the annotation {AUTO_UPDATE}", Place(file, line), "remove it"
-                        )
+            yield from annotation_findings(file)
+
+
+def annotation_findings(file: Path) -> Iterator[Finding]:
+    """Yield the annotations of a manifest that ask for updates; nothing when it is none."""
+    with suppress(OSError, ValueError, PaackError):
+        text = file.read_text("utf-8")
+        for item in read_objects(text, file) if AUTO_UPDATE in text else ():
+            for line in _annotations(item):
+                what = f"the annotation {AUTO_UPDATE}"
+                yield auto_update(what, Place(file, line), "remove it")
 
 
 def _annotations(item: Located) -> Iterator[int]:

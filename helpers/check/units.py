@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from paack.helpers.check.clients import AUTO_UPDATE, UPDATES, auto_update
+from paack.helpers.check.clients import AUTO_UPDATE, UPDATES, annotation_findings, auto_update
 from paack.helpers.check.findings import Finding
 from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
@@ -43,6 +43,8 @@ def unit_findings(definition: Definition) -> Iterator[Finding]:
                 yield _error("unit", message, found.place, found.hint)
             yield from _updates(unit)
             yield from _other_storage(unit)
+        for file in each.manifests():
+            yield from annotation_findings(file)
         images = each.images()
         for image in images:
             yield from _image(image)

@@ -27,6 +27,16 @@ class PackagedUnits:
         """Return the images that they use."""
         return list(unit_images(self.tree, self.package.unit_path))
 
+    def manifests(self) -> list[Path]:
+        """Return the files that .kube units name."""
+        named = (
+            below(unit.path, each.value, self.package.unit_path)
+            for unit in self.tree.units
+            for each in unit.file.words("Kube", "Yaml")
+        )
+        files = self.tree.files
+        return [files[name] for name in dict.fromkeys(named) if name is not None and name in files]
+
 
 def units_of(definition: Definition) -> Iterator[PackagedUnits]:
     """Yield the units of all packages, those that several arches share once."""
@@ -62,19 +72,14 @@ def needs_of(definition: Definition) -> Needs:
 
 def yaml_problems(units: PackagedUnits) -> Iterator[DefinitionError]:
     """Yield why files of .kube units are no manifests."""
-    for unit in units.tree.units:
-        for named in unit.file.words("Kube", "Yaml"):
-            file = units.tree.files.get(
-                below(unit.path, named.value, units.package.unit_path) or ""
-            )
-            if file:
-                try:
-                    read_objects(file.read_text("utf-8"), file)
-                except DefinitionError as error:
-                    yield error
-                except (OSError, ValueError) as error:
-                    message = f"cannot be read: {error}"
-                    yield DefinitionError(message, place=Place(file), hint="save it as UTF-8")
+    for file in units.manifests():
+        try:
+            read_objects(file.read_text("utf-8"), file)
+        except DefinitionError as error:
+            yield error
+        except (OSError, ValueError) as error:
+            message = f"cannot be read: {error}"
+            yield DefinitionError(message, place=Place(file), hint="save it as UTF-8")
 
 
 def _is_made_here(image: UnitImage, units: PackagedUnits) -> bool:

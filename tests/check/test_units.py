@@ -143,6 +143,18 @@ CASES = {
     "kube policy": kube(
         f"{_POD}image: '{WEB}', imagePullPolicy: Always}}]}}", "pull", f"{WEB} would be", "write"
     ),
+    "kube update": Case(
+        {
+            "web.kube": f"[Kube]\nYaml=web.yaml\n{_QUIET}",
+            "web.yaml": "kind: Pod\nmetadata:\n  annotations:\n"
+            "    io.containers.autoupdate: registry\n",
+        },
+        "auto-update",
+        "web.yaml:4",
+        "the annotation io.containers.autoupdate",
+        "remove it",
+        warning=True,
+    ),
     "online": Case(
         {"web.container": _IMAGE},
         "network-online",

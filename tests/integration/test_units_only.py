@@ -37,6 +37,8 @@ def test_one_for_all_arches(tmp_path: Path) -> None:
         *("/usr/share/containers", PATH, f"{PATH}/web.container"),
         *("/usr/share/paack", "/usr/share/paack/app", "/usr/share/paack/app/units"),
     ]
+    recommended = run(["rpm", "-qp", "--nosignature", "--recommends", str(rpm)]).stdout
+    assert recommended == "podman\n"
     for kind in SCRIPTLETS:
         text = scriptlet(rpm, kind)
         run(["shellcheck", "--shell=sh", "--exclude=SC2086", "-"], stdin=text)
