@@ -185,7 +185,7 @@ SPACES: dict[str, object] = {"def_": "my app.yaml", "frozen": True, "output": "o
 LOCK = r"(?:make -C \S+ lock '?DEF=|\S+ lock --def )'?(?:my )?app\.yaml'?"
 
 CASES = {
-    "two documents": Case("check", 3, "app.yaml:6: error: is not YAML", "put all packages into one list", arrange=writing(f"{GOOD}---\n{GOOD}")),
+    "two documents": Case("check", 3, "app.yaml:7: error: is not YAML", "put all packages into one list", arrange=writing(f"{GOOD}---\n{GOOD}")),
     "a tab": Case("check", 3, "app.yaml:2: error: is not YAML", "indent with spaces", arrange=writing("packages:\n\t- name: a\n")),
     "no list": Case("check", 3, r"app.yaml:4: error: packages\[0\].arches must be a list", r"write arches: \[x86_64\]", arrange=writing(NO_LIST), never="no architecture"),
     "OCI's word": Case("check", 3, r"packages\[0\].arches\[0\]: 'amd64' is not known", "write x86_64", arrange=writing(OCI), never="no architecture"),
