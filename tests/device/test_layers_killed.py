@@ -13,6 +13,7 @@ from tests.device.device import Device
 from tests.device.layer_packages import Rpms, name
 from tests.device.packages import Packages
 from tests.device.transaction import Place
+from tests.support.thorough import only_thorough
 
 DOCTOR = "/usr/libexec/paack/one/doctor"
 
@@ -77,9 +78,13 @@ class Killer:
     ("install", "upgrade", "erase"),
     [
         (Place("program", 3), Place("program", 14), Place("program", 10)),
-        (Place("program", 12), Place("program", 4), Place("program", 15)),
-        (Place("program", 19), Place("program", 9), Place("program", 20)),
         (Place("renameat", 20), Place("renameat", 9), Place("unlinkat", 30)),
+        pytest.param(
+            *(Place("program", 12), Place("program", 4), Place("program", 15)), marks=only_thorough
+        ),
+        pytest.param(
+            *(Place("program", 19), Place("program", 9), Place("program", 20)), marks=only_thorough
+        ),
     ],
 )
 def test_beside_another_package(

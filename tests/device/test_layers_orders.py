@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.device.device import Device
 from tests.device.layer_packages import GROUP, Rpms, name
 from tests.device.packages import Packages
+from tests.support.thorough import only_thorough
 
 #: The packages that are there, of those that go and come.
 Installed = frozenset[str]
@@ -34,6 +35,7 @@ def test_rpm_allows(packages: Packages, rpms: Rpms) -> None:
         assert device.state() == before
 
 
+@only_thorough
 def test_rpm_does_not_allow(packages: Packages, rpms: Rpms) -> None:
     """All orders there are, on an older podman, which lists no image when one lacks a layer.
 

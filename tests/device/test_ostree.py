@@ -325,8 +325,10 @@ class Sysroot:
             (modules / file).write_text(file)
         (tree / "usr/lib/os-release").write_text("ID=device\n")
         ostree = ["ostree", f"--repo={self._sysroot}/ostree/repo", "commit"]
-        commit = run([*ostree, f"--branch={name}", f"--subject={name}", f"--tree=dir={tree}"])
-        self._admin("deploy", "--os=device", name)
+        # A branch "c" would give way to a commit whose checksum starts so.
+        branch = f"os/{name}"
+        commit = run([*ostree, f"--branch={branch}", f"--subject={name}", f"--tree=dir={tree}"])
+        self._admin("deploy", "--os=device", branch)
         deployed = self._sysroot / "ostree/deploy/device/deploy"
         return deployed / f"{commit.stdout.strip()}.0"
 

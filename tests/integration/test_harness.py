@@ -21,6 +21,7 @@ from tests.support.host import Host
 from tests.support.image_directory import Compression, Digests
 from tests.support.podman import KINDS, Kind, Podman
 from tests.support.registry import Registry
+from tests.support.thorough import only_thorough
 from tests.support.tree import ROOT, Tree, diff_trees, read_tree
 
 PING_CAPABILITY = b"\x01\x00\x00\x02\x00\x20" + bytes(14)
@@ -99,6 +100,7 @@ def test_a_detached_container_dies_with_its_host(
     assert not podman.home.exists()
 
 
+@only_thorough
 @pytest.mark.parametrize("arch", ARCHES)
 def test_podmans_agree_on_a_debian_root(
     base: Path, registry: Registry, debian: Digests, arch: str
