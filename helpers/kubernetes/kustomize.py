@@ -20,6 +20,7 @@ from paack.helpers.run import run
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _OTHERS = ("resources", "bases", "components")
+_LONGEST_PATH = 255
 #: A proxy that nothing listens to, and no transport for git: a render cannot reach out.
 NO_NETWORK = {
     **dict.fromkeys(
@@ -41,13 +42,17 @@ _KLOG_ERROR = re.compile(
 
 @dataclass(frozen=True)
 class Kustomization:
-    """A directory with a kustomization file; ``uses`` are the directories that it builds on."""
+    """A directory with a kustomization file; ``uses`` are the directories that it builds on.
+
+    ``files`` are those that it names: resources, patches, what generators read.
+    """
 
     directory: Path
     file: Path
     document: Located
     uses: tuple[Path, ...] = ()
     problems: tuple[DefinitionError, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def is_part(self) -> bool:
@@ -76,7 +81,8 @@ def read_kustomization(file: Path) -> Kustomization:
                 uses.append(path.resolve())
             elif not path.is_file():
                 problems.append(_missing(str(item.value), Place(file, item.line)))
-    return Kustomization(file.parent, file, document, tuple(uses), tuple(problems))
+    files = tuple(dict.fromkeys(_files(document, file.parent)))
+    return Kustomization(file.parent, file, document, tuple(uses), tuple(problems), files)
 
 
 def render(directory: Path) -> str:
@@ -131,6 +137,20 @@ def _unquoted(text: str) -> str:
 def _items(document: Located, key: str) -> list[Located]:
     found = document.value.get(key) if isinstance(document.value, dict) else None
     return found.value if found and isinstance(found.value, list) else []
+
+
+def _files(item: Located, directory: Path) -> Iterator[Path]:
+    """Yield the files that texts at or below ``item`` name; a generator may write KEY=FILE."""
+    if isinstance(item.value, dict):
+        for each in item.value.values():
+            yield from _files(each, directory)
+    elif isinstance(item.value, list):
+        for each in item.value:
+            yield from _files(each, directory)
+    elif item.value and len(item.value) < _LONGEST_PATH and "\n" not in item.value:
+        for name in dict.fromkeys((item.value, item.value.partition("=")[2])):
+            if name and "\0" not in name and (directory / name).is_file():
+                yield directory / name
 
 
 def _missing(name: str, place: Place) -> DefinitionError:

@@ -146,7 +146,6 @@ def uses_in(
     """
     reading = reading or Reading()
     kustomizations, broken = _kustomizations(directory, problems)
-    files = manifest_files(directory)
     used = {path for each in kustomizations.values() for path in each.uses}
     top = directory.resolve()
     # As a device does: a kustomization at the top is all that is applied.
@@ -156,12 +155,13 @@ def uses_in(
         if home == top or not (home in used or top in kustomizations or each.is_part)
     ]
     if tops:
-        with slim_copy(directory, files) as copy:
+        named = {file for each in kustomizations.values() for file in (each.file, *each.files)}
+        with slim_copy(directory, sorted(named)) as copy:
             rendering = _Rendering(directory, copy, kustomizations, reading)
             for kustomization in tops:
                 yield from rendering.uses(kustomization, problems)
     owners = broken | kustomizations.keys()
-    for file in files:
+    for file in manifest_files(directory):
         if not owners & {file.parent.resolve(), *file.resolve().parents}:
             try:
                 yield from reading.uses(file)
@@ -266,10 +266,11 @@ class _Places:
     def uses(self) -> list[ImageUse]:
         """What the files say, before anything is rendered."""
         found: list[ImageUse] = []
-        files = (file for part in self._parts for file in manifest_files(part.directory))
+        files = (file for part in self._parts for file in (part.file, *part.files))
         for file in dict.fromkeys(files):
-            with suppress(PaackError):
-                found += self._reading.uses(file)
+            if file.suffix in MANIFEST_SUFFIXES:
+                with suppress(PaackError):
+                    found += self._reading.uses(file)
         return found
 
     @cached_property
@@ -282,10 +283,10 @@ class _Places:
 
     def of(self, use: ImageUse) -> Place | None:
         """Return the place of an image: where it is written, else where it is put."""
-        written = self._written.get((use.image, use.where))
-        return written or self._by_transformer(use) or self._written.get((use.image, ""))
+        written, image = self._written, use.image
+        return written.get((image, use.where)) or self._by(use) or written.get((image, ""))
 
-    def _by_transformer(self, use: ImageUse) -> Place | None:
+    def _by(self, use: ImageUse) -> Place | None:
         name = full_name(use.image)
         for place, repo, tag, digest in self._transformed:
             if name and name.repo == repo and (tag or digest) in (None, name.tag, name.digest):

@@ -1,4 +1,4 @@
-"""A copy of manifests for kustomize to render, in which definitions of resources have no schemas.
+"""A copy of kustomizations to render, in which definitions of resources have no schemas.
 
 kustomize takes seconds, and hundreds of megabytes, for what names no image.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,14 +17,17 @@ _GAIN = 100_000
 
 
 @contextmanager
-def slim_copy(directory: Path, files: list[Path]) -> Iterator[Path | None]:
-    """Yield a copy of ``directory``, whose ``files`` may hold objects; None for too little gain.
+def slim_copy(directory: Path, files: Sequence[Path]) -> Iterator[Path | None]:
+    """Yield a copy of those ``files`` that are below ``directory``; None for too little gain.
 
     Links are not copied, so what is rendered from it may fail where ``directory`` would not.
     """
     slim: dict[Path, str] = {}
     gain = 0
-    for file in files:
+    top = directory.resolve()
+    inside = {file: file.resolve() for file in files if not file.is_symlink()}
+    inside = {file: path for file, path in inside.items() if path.is_relative_to(top)}
+    for file in inside:
         if file.stat().st_size > _GAIN // 10:
             text = file.read_text("utf-8", "replace")
             shorter = without_schemas(text)
@@ -35,14 +38,11 @@ def slim_copy(directory: Path, files: list[Path]) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="paack-manifests-") as scratch:
-        copy = Path(scratch)
-        for path in directory.rglob("*"):
-            if path.is_symlink() or not path.is_file():
-                continue
-            target = copy / path.relative_to(directory)
+        for file, path in inside.items():
+            target = Path(scratch) / path.relative_to(top)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if path in slim:
-                target.write_text(slim[path], "utf-8")
+            if file in slim:
+                target.write_text(slim[file], "utf-8")
             else:
-                shutil.copyfile(path, target)
-        yield copy
+                shutil.copyfile(file, target)
+        yield Path(scratch)
