@@ -47,18 +47,15 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        rows = [
-            "| manifests | way | wall, s | CPU, s | memory |",
-            "| --- | --- | --- | --- | --- |",
-        ]
+        print("| manifests | way | wall, s | CPU, s | memory |\n| --- | --- | --- | --- | --- |")
         for directory in (_generated(home / "generated"), *options.directories):
             ways = _ways(home, directory.resolve(), options.older)
             runs: dict[str, list[Run]] = {way: [] for way in ways}
             for _ in range(options.repeat):
                 for way, (command, environment) in ways.items():
                     runs[way].append(_measure(command, environment, home))
-            rows += [_row(directory.name, way, found) for way, found in runs.items()]
-        print("\n".join(rows))
+            for way, found in runs.items():
+                print(_row(directory.name, way, found), flush=True)
 
 
 def _generated(home: Path) -> Path:
