@@ -12,7 +12,7 @@ IN_ORDER := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report sbom test test-thorough test-crio test-scanner bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean cache-prune distclean
+.PHONY: help deps test-deps demo lock srpm rpm copr check verify diff report sbom test test-thorough test-crio test-scanner test-vm bench lint format schema microshift-containers microshift-repo repo repo-verify publish publish-job carrier blueprint paack-rpm clean cache-prune distclean
 
 # The variables of each target. Of paack's they are the options of its tasks, in capitals: the
 # program says what they mean (.venv/bin/paack --help lock). None is for all but OUTPUT.
@@ -47,6 +47,7 @@ takes.test := PYTEST JOBS
 takes.test-thorough := PYTEST JOBS
 takes.test-crio :=
 takes.test-scanner :=
+takes.test-vm :=
 takes.lint :=
 takes.format :=
 takes.bench := SCALE REPEAT FILES OUTPUT
@@ -161,7 +162,10 @@ test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO
 	$(VENV)/bin/pytest -m crio tests/crio
 
 test-scanner: test-deps ## what is found in images, beside what syft finds (PAACK_TEST_SYFT: where it is)
-	$(VENV)/bin/pytest -m scanner tests/scanner
+	PAACK_TEST_SYFT=$${PAACK_TEST_SYFT:-syft} $(VENV)/bin/pytest -m scanner tests/scanner
+
+test-vm: test-deps ## verified stores in a virtual machine (qemu-system-x86_64; minutes, as root)
+	PAACK_TEST_VM=1 $(VENV)/bin/pytest -m vm tests/vm
 
 lint: test-deps ## ruff, mypy --strict, shellcheck
 	$(VENV)/bin/ruff check .

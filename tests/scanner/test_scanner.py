@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,11 +29,11 @@ from tests.scanner.images import IMAGES, layers_of
 from tests.support.commands import run
 from tests.unit.images import put_image
 
-SYFT = os.environ.get("PAACK_TEST_SYFT") or shutil.which("syft")
+SYFT = os.environ.get("PAACK_TEST_SYFT")
 pytestmark = [
     pytest.mark.scanner,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(not SYFT, reason="syft is not installed"),
+    pytest.mark.skipif(not SYFT, reason="make test-scanner runs it"),
 ]
 DISTRIBUTION = {"deb", "apk", "rpm"}
 LANGUAGE = {"pypi", "npm", "golang", "maven"}

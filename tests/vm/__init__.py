@@ -1,0 +1,1 @@
+"""Tests in a virtual machine: what needs a kernel with device-mapper. `make test-vm`."""
