@@ -70,7 +70,14 @@ def _make(parent: Path) -> tuple[Path, int]:
 
 
 def _remove(path: Path) -> None:
-    # rpmbuild makes read-only directories; another sweep may be at the same one.
+    # Another sweep may be at the same one.
+    shutil.rmtree(path, ignore_errors=True)
+    # rpmbuild makes directories in which their owner may not write, unless that is root.
+    for place, directories, _ in os.walk(path):
+        for name in directories:
+            if not (directory := Path(place, name)).is_symlink():
+                with suppress(OSError):
+                    directory.chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -162,7 +162,15 @@ def arguments_of(task: Any) -> list[Any]:
 
 
 class _Config(Config):
+    """invoke's settings, from no file: ~/.paack.yaml may be anyone's, or not to be read."""
+
     prefix = "paack"
+
+    def load_system(self, merge: bool = True) -> None:
+        """Load nothing."""
+
+    def load_user(self, merge: bool = True) -> None:
+        """Load nothing."""
 
 
 def main() -> None:

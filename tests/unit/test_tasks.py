@@ -161,6 +161,13 @@ def test_version(paack: Paack) -> None:
     assert re.fullmatch(r"paack \d+\.\d+\.\d+\n", paack.call("--version").stdout)
 
 
+def test_settings_of_invoke_are_not_read(paack: Paack) -> None:
+    """Nor can a file that cannot be read stop the program."""
+    (paack.home / ".paack.yaml").mkdir()
+    paack.environment["HOME"] = str(paack.home)
+    assert paack.call("--version").stderr == ""
+
+
 def test_a_reader_that_has_read_enough(paack: Paack) -> None:
     command, env = paack.command("--list")
     reading, writing = os.pipe()
