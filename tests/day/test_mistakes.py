@@ -21,6 +21,7 @@ from tests.day.front import BIN, ENVIRONMENT, FRONTS, typed
 from tests.support.commands import run
 from tests.support.product import REPOSITORY
 from tests.support.registry import Registry
+from tests.support.thorough import THOROUGH
 
 GOOD = """\
 packages:
@@ -132,7 +133,11 @@ class Case:
     never: str = "Traceback"
     cure: str = ""
     after: int = 0
-    fronts: tuple[str, ...] = ("paack",)
+    fronts: tuple[str, ...] = ()
+
+    def started(self) -> tuple[str, ...]:
+        """Return how the task is started: thorough tests do it in each way."""
+        return self.fronts or (FRONTS if THOROUGH and not self.words else ("paack",))
 
 
 def writing(text: str, name: str = "app.yaml") -> Callable[[User], None]:
@@ -215,7 +220,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(
-    ("name", "front"), [(name, front) for name, case in CASES.items() for front in case.fronts]
+    ("name", "front"), [(name, front) for name, case in CASES.items() for front in case.started()]
 )
 def test_mistakes(user: User, name: str, front: str) -> None:
     case = CASES[name]

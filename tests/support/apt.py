@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.support.commands import CONTAINED, run
+from tests.support.rights import need_root
 
 SUITE = "trixie"
 _POCKETS = ("", "-updates", "-security")
@@ -27,6 +28,7 @@ def bootstrap(
     `extract` unpacks the packages and runs nothing of them, so any `architecture` will do.
     Downloads with the sources, proxies and checks of the host's apt configuration.
     """
+    need_root("Debian's files have owners and devices")
     with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as options:
         options.write(_network_options())
         options.flush()

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.commands import CONTAINED, MINIMAL_ENVIRONMENT, MORTAL, run
+from tests.support.rights import need_root
 
 _INIT = Path(__file__).with_name("host_init.py")
 
@@ -23,6 +24,7 @@ class Host:
     """
 
     def __init__(self, lower: Path, *, shared: Sequence[Path] = ()) -> None:
+        need_root("a host of its own has mounts")
         self._scratch = tempfile.TemporaryDirectory(prefix="paack-host-")
         self._holder = subprocess.Popen(
             [

@@ -18,6 +18,7 @@ from paack.helpers.store.tarstream import TarStream
 from paack.helpers.store.tree import Node, Tree
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
+from tests.support.rights import need_root
 from tests.support.tree import ROOT, Record, read_tree
 
 FORMATS = (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT)
@@ -124,6 +125,7 @@ def _record(node: Node, names: list[bytes], archive: bytes) -> Record:
 
 def extracted(command: Sequence[str], archive: bytes) -> dict[bytes, Record]:
     """Extract an archive with a tool, as root, and return what is there (without the root)."""
+    need_root("files get their owners")
     with tempfile.TemporaryDirectory(prefix="paack-unit-") as scratch:
         file, target = Path(scratch) / "archive.tar", Path(scratch) / "tree"
         file.write_bytes(archive)

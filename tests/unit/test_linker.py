@@ -21,6 +21,7 @@ from paack.helpers.store.table import Table, differences, read_table
 from paack.helpers.store.tar_store import write_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar
+from tests.support.rights import need_root
 from tests.support.tree import ROOT, diff_trees, read_tree
 from tests.unit.archives import Archive, archives, entries_of, records_of, tree_of
 from tests.unit.images import put_image, squashfs_of
@@ -41,6 +42,7 @@ def read_by_sqfs2tar(image: Path) -> Table:
 
 
 def unpacked(image: Path, target: Path) -> Path:
+    need_root("files get their owners")
     command = ["unsquashfs", "-quiet", "-no-progress", "-dest", str(target), str(image)]
     subprocess.run(command, check=True, capture_output=True)
     return target

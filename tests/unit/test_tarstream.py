@@ -18,6 +18,7 @@ from paack.helpers.store import tar
 from paack.helpers.store.tarstream import _SENDFILE_FROM, TarStream, _header, _record
 from tests.support import oddities
 from tests.support.oddities import LayerTar
+from tests.support.rights import need_root
 from tests.support.tree import ROOT, diff_trees, read_tree
 from tests.unit.archives import (
     BSDTAR,
@@ -170,6 +171,7 @@ def test_xattrs_of_any_bytes(value: bytes) -> None:
     "size", [0, 1, 511, 512, 513, _SENDFILE_FROM - 1, _SENDFILE_FROM, _SENDFILE_FROM + 1, 3 << 20]
 )
 def test_sizes_at_borders_through_a_pipe(tmp_path: Path, size: int) -> None:
+    need_root("files get their owners")
     content = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
     with tempfile.TemporaryFile() as spool:
         spool.write(b"before" + content + b"after")
