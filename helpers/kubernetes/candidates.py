@@ -29,6 +29,8 @@ _ASIDE = frozenset(
 _HUBS = ("hub", "registry", "repository", "imageRegistry", "imageRepository")
 _CONTAINER = re.compile(r"(?:^|\.)(?:containers|initContainers)\[\d+\]$")
 _VERSION = re.compile(r":[^/]+$|@")
+#: What a text has that is worth to be read: a word for an image, or the end of one.
+_WORTH = re.compile(r"image|tag[\"']?:|/[a-z0-9._-]+(?::\w|@sha256:)", re.I)
 _DEPTH = 3
 _FILE = Path("text")
 
@@ -134,7 +136,7 @@ def _in_text(text: str, item: Located, context: _Context) -> Iterator[Candidate]
             text = rest
         yield from _judged(text, item.line, context)
         return
-    if "/" not in text and ":" not in text:
+    if not _WORTH.search(text):
         return
     nested = nested_values(text) if context.depth < _DEPTH else []
     first = item.line if item.is_block else item.line - 1
