@@ -15,8 +15,7 @@ from pathlib import Path
 from paack.helpers.blobs.cache import Cache, default_cache
 from paack.helpers.check.gate import Gate
 from paack.helpers.definition.definition import Definition, Package, read_definition
-from paack.helpers.errors import LockError, Place
-from paack.helpers.hint import command
+from paack.helpers.errors import Place
 from paack.helpers.jobs import Lanes, run_jobs
 from paack.helpers.kubernetes.charts import chart_problems, render_charts
 from paack.helpers.lock.changes import changes
@@ -28,6 +27,7 @@ from paack.helpers.lock.lock import (
     lock_path,
     lock_scratch,
     make_lock,
+    missing_lock,
     read_lock,
     write_lock,
 )
@@ -193,11 +193,7 @@ class Builder:
         self.gate.check(definition, lock, self.reporter)
         if lock is None:
             if self.frozen:
-                raise LockError(
-                    "there is no lock",
-                    place=Place(path),
-                    hint=f"{command('lock', def_=definition.file)}   (and commit the lock)",
-                )
+                raise missing_lock(path, definition.file)
             self.reporter.say(f"lock    {path} does not exist: making it")
             lock = self._make_lock(definition, Lock())
             write_lock(lock, path)

@@ -11,7 +11,7 @@ from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.lock.filesystem import chosen, unknown_filesystems
 from paack.helpers.lock.group import check_groups
-from paack.helpers.lock.lock import Lock, lock_path, wanted
+from paack.helpers.lock.lock import Lock, lock_path, missing_lock, wanted
 
 
 def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockError]:
@@ -22,7 +22,7 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
     update = command("lock", def_=definition.file, update=True)
     if lock is None:
         if sources:
-            yield LockError("there is no lock", place=Place(path), hint=hint)
+            yield missing_lock(path, definition.file)
         return
     lines: dict[tuple[str, str], int] = {}
     for arch, image in definition.images():

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.diff.packages import listed
-from paack.helpers.errors import LockError, Place, UsageError
-from paack.helpers.hint import command
+from paack.helpers.errors import UsageError
 from paack.helpers.lock.group import layers_of
-from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, read_lock
+from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, missing_lock, read_lock
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
 from paack.helpers.rpm.bills import FILES
@@ -158,5 +157,5 @@ def _from_git(revision: str, path: Path) -> bytes:
 
 def _checked(file: Path, lock: Lock | None) -> Lock:
     if lock is None:
-        raise LockError("there is no lock", place=Place(file), hint=command("lock", def_="FILE"))
+        raise missing_lock(file, "FILE")
     return lock

@@ -78,6 +78,12 @@ def lock_scratch(lock: Path) -> Path:
     return lock.with_name(f".{lock.name}.work")
 
 
+def missing_lock(lock: Path, definition: Path | str) -> LockError:
+    """Return the error of a definition that has no lock."""
+    hint = f"{command('lock', def_=definition)}   (and commit the lock)"
+    return LockError("there is no lock", place=Place(lock), hint=hint)
+
+
 def wanted(definition: Definition) -> dict[tuple[str, str], Source]:
     """Return what a lock of ``definition`` must hold, sorted."""
     found = {(image.source.text, arch): image.source for arch, image in definition.images()}

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paack.helpers.definition.definition import Definition, Package, PackageArch
-from paack.helpers.errors import LockError, Place, PublishError
+from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.manifests import read_manifests
 from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.group import check_groups, layers_of
-from paack.helpers.lock.lock import Lock, check_lock, lock_path, read_lock
+from paack.helpers.lock.lock import Lock, check_lock, lock_path, missing_lock, read_lock
 from paack.helpers.plan.contents import contents_of, group_packages
 from paack.helpers.quadlet.unit_tree import read_units
 from paack.helpers.repo.generation import State
@@ -165,11 +165,7 @@ def _locked(definition: Definition) -> tuple[Definition, Lock]:
     path = lock_path(definition.file)
     lock = read_lock(path)
     if lock is None:
-        raise LockError(
-            "there is no lock, and a job makes none",
-            place=Place(path),
-            hint=f"{command('lock', def_=definition.file)}   (and commit the lock)",
-        )
+        raise missing_lock(path, definition.file)  # a job makes none
     check_lock(definition, lock)
     definition = chosen(definition, lock)
     check_groups(definition, lock)

@@ -34,6 +34,10 @@ paack.commands.main()
 """
 
 
+#: What is made of blobs, and kept
+MADE = ("paack/layers/", "paack/packages/")
+
+
 class Rendezvous:
     """Two programs meet before they give a file the same name; both go on at the same time.
 
@@ -168,14 +172,14 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 def check_cache(cache: Path, alone: Mapping[str, bytes], met: set[str]) -> None:
-    """All is whole: blobs by their names, compiled layers as one build alone makes them.
+    """All is whole: blobs by their names, what is made of them as one build alone makes it.
 
     Both builds brought each file of the cache at once.
     """
     found = files(cache)
     assert {str(cache / name) for name in found if not name.startswith("paack/admitted/")} <= met
-    layers = {name: found.pop(name) for name in list(found) if name.startswith("paack/layers/")}
-    assert layers == {name: alone[name] for name in alone if name.startswith("paack/layers/")}
+    made = {name: found.pop(name) for name in list(found) if name.startswith(MADE)}
+    assert made == {name: alone[name] for name in alone if name.startswith(MADE)}
     admitted = [name for name in found if name.startswith("paack/admitted/")]
     assert [found.pop(name) for name in admitted] == [b""] * 4  # a mark for each manifest
     for name, content in found.items():
