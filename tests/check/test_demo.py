@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import run
 from tests.support.product import REPOSITORY, Paack
+from tests.support.rights import OFFLINE
 
 DEFINITION = "images/demo/demo.yaml"
 
@@ -27,7 +28,7 @@ def rpms(paack: Paack) -> list[Path]:
 
 def alone(paack: Paack, *arguments: str) -> subprocess.CompletedProcess[str]:
     command, env = paack.command(*arguments)
-    return run(["unshare", "--net", "env", "--chdir", str(REPOSITORY), *command], env=env)
+    return run([*OFFLINE, "env", "--chdir", str(REPOSITORY), *command], env=env)
 
 
 def test_it_is_not_published(paack: Paack, rpms: list[Path]) -> None:

@@ -25,6 +25,7 @@ from tests.microshift.stand_in import (
     write_files,
 )
 from tests.support.product import REPOSITORY, Paack
+from tests.support.rights import OFFLINE
 
 SECRET = "https://console.redhat.com/openshift/install/pull-secret"
 
@@ -98,7 +99,7 @@ def test_no_network(paack: Paack) -> None:
     """The registry, the secret, and where to get it: at once, not after all images' retries."""
     started = time.monotonic()
     said = rf"(quay.io|registry.redhat.io) cannot be reached.*{SECRET}.*AUTHFILE="
-    check(paack, said=said, prefix=("unshare", "--net"))
+    check(paack, said=said, prefix=OFFLINE)
     assert time.monotonic() - started < 40
 
 
@@ -112,7 +113,7 @@ def test_a_fresh_clone_without_network(paack: Paack) -> None:
         (clone / file.name).write_bytes(file.read_bytes())
     fresh = Paack(paack.home / "clone", None, {"HOME": str(clone), "REGISTRY_AUTH_FILE": ""})
     started = time.monotonic()
-    done = make_containers(fresh, f"SETS={clone}", prefix=("unshare", "--net"))
+    done = make_containers(fresh, f"SETS={clone}", prefix=OFFLINE)
     assert "Error 6" in done.stderr
     assert re.search(said, done.stderr, re.DOTALL), done.stderr
     assert f"lock    {clone}/4.22.7/" in done.stderr

@@ -24,6 +24,7 @@ from paack.helpers.registry.pull_secret import wants_pull_secret
 from paack.helpers.rpm.spec import Contents, render_spec
 from tests.support.commands import run
 from tests.support.product import REPOSITORY, Paack
+from tests.support.rights import OFFLINE
 
 PLACE = REPOSITORY / "microshift-images"
 OKD = "4.8.0-okd-2022-04-20"
@@ -152,7 +153,7 @@ def test_pause_image_is_in_the_core(images: ImageSet) -> None:
 def test_printed_without_network(images: ImageSet, tmp_path: Path) -> None:
     """What --print shows is a definition that loads, and that is the one that is built."""
     command, env = Paack(tmp_path).command("microshift", images.name, "--print", *WHERE)
-    printed = run(["unshare", "--net", *command], env=env).stdout
+    printed = run([*OFFLINE, *command], env=env).stdout
     generated = definitions(images)
     assert printed == dump_definitions(generated)
     file = tmp_path / "all.yaml"
@@ -165,7 +166,7 @@ def test_printed_without_network(images: ImageSet, tmp_path: Path) -> None:
 
 def test_listed_without_network(tmp_path: Path) -> None:
     command, env = Paack(tmp_path).command("microshift", "--list", *WHERE)
-    lines = run(["unshare", "--net", *command], env=env).stdout.splitlines()
+    lines = run([*OFFLINE, *command], env=env).stdout.splitlines()
     heads = [line for line in lines if not line.startswith(" ")]
     assert [line.partition(":")[0].partition(" ")[0] for line in heads] == SETS
     newest = lines.index(next(line for line in lines if line.startswith("4.22.7: ")))

@@ -5,6 +5,8 @@ import os
 import pytest
 
 IS_ROOT = os.geteuid() == 0
+#: Prefix: the program has no network. An ordinary user needs a user namespace for that.
+OFFLINE = ("unshare", "--net") if IS_ROOT else ("unshare", "--map-current-user", "--net")
 
 
 def need_root(why: str) -> None:
