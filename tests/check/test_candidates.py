@@ -178,7 +178,7 @@ def test_a_nested_text_is_bounded() -> None:
 
 
 #: Project, commit, directories; images that are needed, probably, possibly, and that cannot be
-#: found. Counted by hand beside a scan of all words with the form of an image, with its misses.
+#: found: what paack found, read beside a scan for all words with the form of an image.
 PROJECTS = [
     ("argo-cd", "37ee0097", "manifests", (6, 0, 0, 0), 0),
     ("argo-workflows", "f016ad89", "manifests", (11, 0, 0, 0), 0),
