@@ -32,7 +32,7 @@ from paack.helpers.lock.lock import (
     write_lock,
 )
 from paack.helpers.oci.manifest import READING
-from paack.helpers.packages.interest import READING as READING_PACKAGES
+from paack.helpers.packages.readers import READING as READING_PACKAGES
 from paack.helpers.plan.bill import bill_input
 from paack.helpers.plan.contents import check_arches, group_packages, source_specs, specs
 from paack.helpers.plan.depth import deep_images
@@ -43,11 +43,11 @@ from paack.helpers.registry.fetch import fetch_images, to_fetch
 from paack.helpers.registry.registry import Registry
 from paack.helpers.rpm.bills import MAKERS, maker_of
 from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
-from paack.helpers.rpm.sbom import LAYOUT as SBOM_LAYOUT
+from paack.helpers.rpm.spdx import LAYOUT as SBOM_LAYOUT
 from paack.helpers.rpm.spec import Contents, Spec
 from paack.helpers.rpm.verity import verity_sources
+from paack.helpers.store.filesystem_needs import filesystems_of
 from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
-from paack.helpers.store.needs import filesystems_of
 from paack.helpers.workspace import sweep
 
 

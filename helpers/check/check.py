@@ -25,9 +25,9 @@ from paack.helpers.definition.edit import Addition, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.charts import chart_problems
+from paack.helpers.kubernetes.images import full_name
 from paack.helpers.kubernetes.kustomize_paths import unapplied
 from paack.helpers.kubernetes.needs import Need, Needs
-from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.lock import Lock, lock_path, read_lock
 from paack.helpers.progress import count

@@ -11,8 +11,8 @@ from paack.helpers.check.findings import Finding
 from paack.helpers.definition.definition import Definition, Image
 from paack.helpers.document import Located
 from paack.helpers.errors import DefinitionError, PaackError, Place
+from paack.helpers.kubernetes.images import read_objects
 from paack.helpers.kubernetes.needs import manifest_files
-from paack.helpers.kubernetes.objects import read_objects
 from paack.helpers.lock.lock import Lock
 from paack.helpers.oci.image_facts import read_facts
 from paack.helpers.oci.locked import LockedImage

@@ -9,8 +9,8 @@ from paack.helpers.check.shelf import Shelf
 from paack.helpers.definition.definition import Definition
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes.candidates import NEEDED, POSSIBLE, UNFINDABLE
+from paack.helpers.kubernetes.images import full_name
 from paack.helpers.kubernetes.needs import Need, Needs
-from paack.helpers.kubernetes.objects import full_name
 
 
 def described(need: Need) -> str:

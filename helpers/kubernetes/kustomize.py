@@ -15,7 +15,7 @@ from pathlib import Path
 
 from paack.helpers.document import Located, load_all
 from paack.helpers.errors import DefinitionError, Place, ToolError
-from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.kubernetes.images import full_name
 from paack.helpers.run import run
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from paack.helpers.document import Located
 from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.images import ImageUse, full_name
 from paack.helpers.kubernetes.kustomize import Kustomization
-from paack.helpers.kubernetes.objects import ImageUse, full_name
 
 _IN_VOLUME = ".image.reference"
 

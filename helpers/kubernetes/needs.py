@@ -15,6 +15,7 @@ from paack.helpers.definition.paths import MANIFEST_SUFFIXES
 from paack.helpers.definition.yaml_format import IgnoredImage
 from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
+from paack.helpers.kubernetes.images import ImageUse, all_images_of, full_name, read_objects
 from paack.helpers.kubernetes.kustomize import (
     Kustomization,
     kustomization_file,
@@ -24,7 +25,6 @@ from paack.helpers.kubernetes.kustomize import (
 )
 from paack.helpers.kubernetes.kustomize_versions import version_warnings
 from paack.helpers.kubernetes.manifests import manifest_problems
-from paack.helpers.kubernetes.objects import ImageUse, all_images_of, full_name, read_objects
 from paack.helpers.kubernetes.slim import slim_copy
 
 ImagePaths = tuple[tuple[str, str], ...]

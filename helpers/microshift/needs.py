@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, PaackError
+from paack.helpers.kubernetes.images import ImageUse, full_name, images_of, read_objects
 from paack.helpers.kubernetes.kustomize import (
     Kustomization,
     kustomization_file,
     read_kustomization,
     render,
 )
-from paack.helpers.kubernetes.objects import ImageUse, full_name, images_of, read_objects
-from paack.helpers.microshift.release import CORE, ReleaseFile
+from paack.helpers.microshift.release_file import CORE, ReleaseFile
 from paack.helpers.microshift.release_source import Tree
 from paack.helpers.oci.reference import Reference
 

@@ -12,7 +12,7 @@ from paack.helpers.microshift.needs import Need, needs_of
 from paack.helpers.microshift.needs_of_set import with_needs
 from paack.helpers.microshift.old_set import OLD_FILE
 from paack.helpers.microshift.payload import Payload
-from paack.helpers.microshift.release import (
+from paack.helpers.microshift.release_file import (
     CORE,
     ReleaseFile,
     check_registries,

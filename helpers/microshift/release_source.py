@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.microshift.release import ARCHES, CORE, file_name, parse_file_name
+from paack.helpers.microshift.release_file import ARCHES, CORE, file_name, parse_file_name
 from paack.helpers.run import run
 
 RPM_DIRECTORY = "usr/share/microshift/release"

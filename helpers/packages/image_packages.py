@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paack.helpers.packages.interest import Found
 from paack.helpers.packages.layer_packages import LayerPackages
 from paack.helpers.packages.package import Distribution, Package, clean, purl
+from paack.helpers.packages.readers import Found
 
 _LINKS_FOLLOWED = 5
 _PROBLEMS_SHOWN = 100

@@ -9,8 +9,8 @@ from typing import Any
 
 import zstandard
 
-from paack.helpers.packages.interest import Found
 from paack.helpers.packages.package import Package
+from paack.helpers.packages.readers import Found
 
 _LIMIT = 1 << 30
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.registry.registry import Registry
 from paack.helpers.rpm.bills import BillInput
-from paack.helpers.rpm.sbom import Subject
+from paack.helpers.rpm.spdx import Subject
 from paack.helpers.rpm.spec import Contents, Spec
 from paack.helpers.store.inventory import packages_of, unread
 

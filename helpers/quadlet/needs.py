@@ -8,9 +8,9 @@ from pathlib import Path
 
 from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
+from paack.helpers.kubernetes.images import read_objects
 from paack.helpers.kubernetes.needs import Need, Needs, ignored_by
 from paack.helpers.kubernetes.needs import needs_of as needs_of_manifests
-from paack.helpers.kubernetes.objects import read_objects
 from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, below, read_units
 

@@ -20,7 +20,7 @@ from paack.helpers.oci.layout import ImageSpec, put_image, write_index
 from paack.helpers.progress import Reporter, count
 from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.repo.carrier_layer import Member, put_layer
-from paack.helpers.repo.needs import check_layers, missing_packages
+from paack.helpers.repo.lacking import check_layers, missing_packages
 from paack.helpers.repo.publish import Offer, built_offers
 from paack.helpers.repo.repo_file import check_name, key_path
 from paack.helpers.repo.repodata import SOURCE, Entry, write_repodata

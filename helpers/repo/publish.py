@@ -23,7 +23,7 @@ from paack.helpers.repo.generation import (
     read_state,
     switch,
 )
-from paack.helpers.repo.needs import check_images, check_layers, same_images
+from paack.helpers.repo.lacking import check_images, check_layers, same_images
 from paack.helpers.repo.repo_file import (
     check_name,
     check_url,

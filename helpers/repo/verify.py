@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from paack.helpers.errors import PublishError, RegistryError, UsageError, VerificationError
 from paack.helpers.progress import Reporter, count
-from paack.helpers.repo.needs import missing_layers, missing_packages
+from paack.helpers.repo.lacking import missing_layers, missing_packages
 from paack.helpers.repo.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
 from paack.helpers.repo.repodata import (
     DIRECTORIES,

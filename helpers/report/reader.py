@@ -14,7 +14,7 @@ from pathlib import Path
 from paack.helpers.definition.definition import Definition
 from paack.helpers.errors import LockError, PaackError, UsageError, VerificationError
 from paack.helpers.hint import command
-from paack.helpers.kubernetes.objects import images_of, read_objects, title_of
+from paack.helpers.kubernetes.images import images_of, read_objects, title_of
 from paack.helpers.lock.lock import Lock, read_lock
 from paack.helpers.oci.chain import chain_ids, layer_id, stored_layers
 from paack.helpers.oci.image_facts import read_facts

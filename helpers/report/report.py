@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from paack.helpers.kubernetes.objects import full_name
+from paack.helpers.kubernetes.images import full_name
 from paack.helpers.oci.chain import StoredLayer, stored_layers
 from paack.helpers.oci.image_facts import ImageFacts
 from paack.helpers.oci.locked import LockedImage

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.packages.image_packages import ImagePackages
 from paack.helpers.rpm.cyclonedx import make_cyclonedx
-from paack.helpers.rpm.sbom import Subject, make_sbom
+from paack.helpers.rpm.spdx import Subject, make_sbom
 
 #: What a bill is made from; see ``make_sbom``.
 BillInput = tuple[Subject, Sequence[LockedImage], Mapping[str, bytes], Mapping[str, ImagePackages]]

@@ -15,7 +15,7 @@ from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import parse_reference
 from paack.helpers.oci.rfc3339 import utc
 from paack.helpers.packages.image_packages import FoundPackage, ImagePackages
-from paack.helpers.rpm.sbom import (
+from paack.helpers.rpm.spdx import (
     Subject,
     actor,
     declared_license,

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from paack.helpers.definition.definition import Package
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import parse_reference
-from paack.helpers.rpm.program import device_program, without_comments
+from paack.helpers.rpm.device_program import device_program, without_comments
 from paack.helpers.templates import render
 
 UNIT_DIRECTORY = "/usr/lib/systemd/system"

@@ -24,7 +24,7 @@ from paack.helpers.rpm.device import (
     shared_directory,
     unit_of,
 )
-from paack.helpers.rpm.program import device_program, without_comments
+from paack.helpers.rpm.device_program import device_program, without_comments
 from paack.helpers.templates import render
 
 _DIGITS = 12

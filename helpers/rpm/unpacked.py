@@ -12,7 +12,7 @@ from paack.helpers.progress import count
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
 from paack.helpers.rpm.payload import packed_files
-from paack.helpers.rpm.sbom import Subject
+from paack.helpers.rpm.spdx import Subject
 from paack.helpers.run import run
 
 PROVIDED = "container-image("

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from paack.helpers.store import erofs, squashfs_table
+from paack.helpers.store import erofs_reader, squashfs_table
 from paack.helpers.store.table import Table
 
 _SUPERBLOCK = 96
@@ -16,7 +16,7 @@ _ALIGNMENT = 4096
 def read_image(image: Path, filesystem: str) -> Table:
     """Return all that a filesystem image holds; raise ValueError when it is damaged."""
     if filesystem == "erofs":
-        return erofs.read_table(image)
+        return erofs_reader.read_table(image)
     _check_squashfs_size(image)
     return squashfs_table.read_table(image)
 

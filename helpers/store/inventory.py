@@ -15,7 +15,8 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.locked import LockedImage, LockedLayer
 from paack.helpers.packages import golang
 from paack.helpers.packages.image_packages import ImagePackages, image_packages
-from paack.helpers.packages.interest import (
+from paack.helpers.packages.layer_packages import LayerPackages, dump, load
+from paack.helpers.packages.readers import (
     BINARY_FROM,
     READING,
     Found,
@@ -23,7 +24,6 @@ from paack.helpers.packages.interest import (
     kind_of,
     read_file,
 )
-from paack.helpers.packages.layer_packages import LayerPackages, dump, load
 from paack.helpers.store import layer as layers
 from paack.helpers.store import tar
 from paack.helpers.store.layer import Layer

@@ -8,7 +8,7 @@ from pathlib import Path
 from struct import Struct
 
 from paack.helpers.squashfs import layout
-from paack.helpers.store.squashfs import Squashfs, open_squashfs
+from paack.helpers.store.squashfs_reader import Squashfs, open_squashfs
 from paack.helpers.store.table import Row, Table
 
 _KINDS = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.blobs.blob import digest_of
-from paack.helpers.store import erofs
-from paack.helpers.store.squashfs import Block, Squashfs, open_squashfs
+from paack.helpers.store import erofs_reader
+from paack.helpers.store.squashfs_reader import Block, Squashfs, open_squashfs
 
 _BIG_DATA = b"overlay-images"
 _BIG_DATA_LIMIT = 8 << 20  # containers/storage and registries take no manifest of half of it
@@ -60,7 +60,7 @@ class StoreContents:
 def read_store(image: Path, filesystem: str) -> StoreContents:
     """Read a store image; raise ValueError when it is damaged."""
     if filesystem == "erofs":
-        found = erofs.read_files(image, _BIG_DATA, _BIG_DATA_LIMIT)
+        found = erofs_reader.read_files(image, _BIG_DATA, _BIG_DATA_LIMIT)
         return StoreContents(_erofs_usage(image), {digest_of(each): each for each in found})
     with open_squashfs(image) as squashfs:
         return _squashfs_contents(squashfs, image.stat().st_size)
@@ -146,7 +146,7 @@ def _squashfs_contents(squashfs: Squashfs, size: int) -> StoreContents:
 def _erofs_usage(image: Path) -> StoreUsage:
     """Files are not compressed in EROFS: they take their size, and the rest is tables."""
     ledger = _Ledger()
-    for path, row in erofs.read_table(image).rows.items():
+    for path, row in erofs_reader.read_table(image).rows.items():
         if row.kind == "file":
             ledger.store({ledger.count(path, row.size): row.size})
     return ledger.usage(image.stat().st_size)

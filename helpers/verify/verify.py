@@ -36,10 +36,10 @@ from paack.helpers.store.inventory import packages_of
 from paack.helpers.store.layer import Layer
 from paack.helpers.store.table import Table, differences, read_table
 from paack.helpers.store.tar_store import write_store
-from paack.helpers.verify.chain import chain_problems
 from paack.helpers.verify.claims import list_differences, needs_differences, sbom_differences
 from paack.helpers.verify.demands import Demands, Proof
 from paack.helpers.verify.difference import Difference, difference_at, rpm_differences
+from paack.helpers.verify.digests import chain_problems
 from paack.helpers.verify.trial import candidates, start_all
 from paack.helpers.workspace import workspace
 

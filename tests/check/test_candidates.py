@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from paack.helpers.document import load_all
 from paack.helpers.kubernetes.candidates import candidates
+from paack.helpers.kubernetes.images import all_images_of, read_objects
 from paack.helpers.kubernetes.likeness import is_full, is_short, words_of
 from paack.helpers.kubernetes.needs import manifest_files
-from paack.helpers.kubernetes.objects import all_images_of, read_objects
 from tests.support.product import REPOSITORY
 
 FULL = "quay.io/acme/app:1"

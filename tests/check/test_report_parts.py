@@ -18,7 +18,7 @@ from paack.helpers.oci.image_facts import ImageFacts, read_facts
 from paack.helpers.printable import printable, web_address
 from paack.helpers.report.budget import parse_budget
 from paack.helpers.store.image_reader import read_image
-from paack.helpers.store.squashfs import File, open_squashfs
+from paack.helpers.store.squashfs_reader import File, open_squashfs
 from paack.helpers.store.table import differences, read_table
 from paack.helpers.store.usage import apportion, read_store
 from tests.support import oddities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.crio.crio import CrioDevice
 from tests.device.doctor_host import DOCTOR, diagnosis
 from tests.device.packages import APP, EROFS, OTHER, Packages

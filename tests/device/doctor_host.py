@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.device.doctor_storage import Storage, dump, identifier
 from tests.device.packages import APP, Packages
 from tests.device.shells import Combination

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.support.commands import MINIMAL_ENVIRONMENT
 from tests.support.thorough import THOROUGH
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paack.helpers.lock.lock import read_lock
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.device.device import RUN, Device
 from tests.device.doctor_host import (
     CONTAINER,

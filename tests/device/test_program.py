@@ -10,7 +10,7 @@ import createrepo_c
 import pytest
 
 from paack.helpers.lock.lock import read_lock
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.device.device import Device
 from tests.device.doctor_host import DoctorHost, diagnosis
 from tests.device.layer_packages import Rpms
@@ -43,7 +43,7 @@ class Versions:
 def versions(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Versions:
     home = tmp_path_factory.mktemp("versions")
     newer = Paack(home / "newer", packages.registry.registries_conf)
-    newer.program = f"import paack.helpers.rpm.program as p; p.NUMBER += 1; {newer.program}"
+    newer.program = f"import paack.helpers.rpm.device_program as p; p.NUMBER += 1; {newer.program}"
     code = home / "code"
     code.mkdir()
     archive = ["git", "-C", str(REPOSITORY), "archive", "--output", str(home / "code.tar")]

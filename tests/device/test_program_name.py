@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from paack.helpers.rpm import program
+from paack.helpers.rpm import device_program as program
 from paack.helpers.rpm.device import device_of
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from paack.helpers.templates import render
 from tests.unit.test_spec import package_of
 

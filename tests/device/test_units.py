@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paack.helpers.rpm.device import SKELETON_LOCK, escape_path
-from paack.helpers.rpm.program import device_program
+from paack.helpers.rpm.device_program import device_program
 from tests.device.device import Device
 from tests.device.packages import APP, EROFS, OTHER, Packages
 from tests.support.commands import run

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paack.helpers.kubernetes.crds import without_schemas
-from paack.helpers.kubernetes.objects import images_of, read_objects, title_of
+from paack.helpers.kubernetes.images import images_of, read_objects, title_of
 from tests.support.crds import crd
 
 CRD = crd("Widget", fields=3)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.packages.image_packages import ImagePackages
-from paack.helpers.packages.interest import Found
 from paack.helpers.packages.layer_packages import LayerPackages, dump, load
 from paack.helpers.packages.package import Package
+from paack.helpers.packages.readers import Found
 from paack.helpers.store.inventory import packages_of, recorded, unread
 from tests.support.oddities import LayerTar
 from tests.unit.images import put_image, squashfs_of

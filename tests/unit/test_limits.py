@@ -15,8 +15,8 @@ from paack.helpers.oci.reference import Source, parse_source
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.registry import Registry
 from paack.helpers.store import tar
+from paack.helpers.store.filesystem_needs import filesystems_of
 from paack.helpers.store.limits import SHOWN, losses
-from paack.helpers.store.needs import filesystems_of
 from paack.helpers.store.tar_store import write_store
 from tests.support import oddities
 from tests.support.oddities import LayerTar

@@ -15,7 +15,7 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.chain import stored_layers
 from paack.helpers.progress import Reporter
 from paack.helpers.store.image_reader import read_image
-from paack.helpers.store.squashfs import Block, open_squashfs
+from paack.helpers.store.squashfs_reader import Block, open_squashfs
 from paack.helpers.store.squashfs_store import BLOCK_SIZE
 from paack.helpers.store.table import Table, differences, read_table
 from paack.helpers.store.tar_store import write_store

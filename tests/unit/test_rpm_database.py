@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paack.helpers.packages.interest import Found, read_file
+from paack.helpers.packages.readers import Found, read_file
 from tests.support import rpm_root
 from tests.support.commands import run
 from tests.support.host import Host

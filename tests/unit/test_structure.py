@@ -27,12 +27,12 @@ PURE = {
     "kubernetes/crds", "kubernetes/manifests",
     "lock/group", "plan/layer_package", "rpm/partial_store",
     "plan/depth", "lock/filesystem", "lock/lock",
-    "packages/image_packages", "packages/interest", "packages/rpm_database",
+    "packages/image_packages", "packages/readers", "packages/rpm_database",
     "blobs/blob", "blobs/cache", "registry/fetch", "oci/go_json",
     "quadlet/unit_tree",
     "oci/manifest", "oci/layout", "oci/rfc3339", "registry/skopeo_errors",
     "repo/retention",
-    "rpm/sbom", "rpm/spec",
+    "rpm/spdx", "rpm/spec",
     "squashfs/tables",
     "store/compiler", "store/image", "store/layer", "store/limits", "store/linker", "store/store",
     "store/tar", "store/tarsplit", "store/tarstream", "store/tree", "store/verity",
@@ -47,7 +47,7 @@ PARTS = {
     "schema": "definition/definition",
     "packages/layer_packages": "packages/image_packages",
     **{
-        f"packages/{name}": "packages/interest"
+        f"packages/{name}": "packages/readers"
         for name in (
             "package",
             "fields",

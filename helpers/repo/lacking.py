@@ -12,8 +12,8 @@ from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import PaackError, PublishError, ToolError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.candidates import NEEDED
+from paack.helpers.kubernetes.images import full_name
 from paack.helpers.kubernetes.needs import uses_in
-from paack.helpers.kubernetes.objects import full_name
 from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.repo.repodata import SOURCE, Entry
 from paack.helpers.repo.retention import newest

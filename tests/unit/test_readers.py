@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from paack.helpers.packages.interest import Found, is_link_of_documents, kind_of, read_file
 from paack.helpers.packages.package import Distribution, Package, clean, purl
+from paack.helpers.packages.readers import Found, is_link_of_documents, kind_of, read_file
 from tests.support.commands import run
 
 KINDS = ("dpkg", "apk", "python", "node", "rpm", "java", "go", "os-release", "copyright")
