@@ -99,6 +99,12 @@ def test_cure(device: Device, state: State) -> None:
     assert doctor(device).code == 0
 
 
+def test_restarted_often(device: Device) -> None:
+    """By default systemd refuses the sixth start in ten seconds."""
+    device.run(["sh", "-ec", f"for i in 1 2 3 4 5 6; do {RESTART}; done"])
+    assert doctor(device).code == 0
+
+
 def test_records(device: Device, packages: Packages) -> None:
     device.podman("tag", packages.image("app:1"), "localhost/app:mine")
     (warning,) = cures(doctor(device))
