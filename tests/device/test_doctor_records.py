@@ -16,6 +16,7 @@ from tests.device.doctor_host import GONE, THERE, DoctorHost, crio_host, without
 from tests.device.doctor_storage import FILES, Storage, dump, identifier, storages, usual
 from tests.device.packages import Packages
 from tests.device.shells import DIAGONAL, Combination
+from tests.support.thorough import THOROUGH
 
 LAYERS, VOLATILE_LAYERS, IMAGES, CONTAINERS, _ = FILES
 PROGRAM = f"LC_ALL=C; export LC_ALL\n{render('device/records.sh')}\nrecords"
@@ -37,7 +38,7 @@ def test_any_records(combination: Combination, tmp_path: Path) -> None:
     words = ["task=plan graph=/none role=mounts - role=store", f"{tmp_path}/there.json", *roles]
     plan = f"{PROGRAM} {' '.join(words)}; {PROGRAM} spare=1 {' '.join(words)}"
 
-    @settings(_SETTINGS, max_examples=60)
+    @settings(_SETTINGS, max_examples=60 if THOROUGH else 20)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         for file, path in files.items():
@@ -66,7 +67,7 @@ def test_any_record_is_kept_byte_for_byte(combination: Combination, tmp_path: Pa
     gone, file = tmp_path / "gone", tmp_path / "file"
     program = f"{PROGRAM} task=without role=gone {gone} role=own {file}"
 
-    @settings(_SETTINGS, max_examples=30)
+    @settings(_SETTINGS, max_examples=30 if THOROUGH else 10)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         for file_name, records in storage.records.items():
@@ -90,7 +91,7 @@ def test_names_are_told_and_added(combination: Combination, tmp_path: Path) -> N
     program = f"{PROGRAM} task=named role=r1 {file}; {PROGRAM} task=with {words}"
     added = {identifier(number): [f"a.b/c:{number}", "a.b/d:1"] for number in range(4)}
 
-    @settings(_SETTINGS, max_examples=30)
+    @settings(_SETTINGS, max_examples=30 if THOROUGH else 10)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         records = storage.records[IMAGES]
@@ -120,7 +121,11 @@ def test_any_storage(crio: DoctorHost, combination: Combination) -> None:
     crio.use(combination)
 
     # An example takes long: none is made smaller.
-    @settings(_SETTINGS, max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+    @settings(
+        _SETTINGS,
+        max_examples=15 if THOROUGH else 5,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    )
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         storage.write(crio.graphroot)

@@ -113,7 +113,7 @@ def test_beside_another_package(
     ("install", "erase"),
     [
         (Place("program", 25), Place("program", 30)),
-        (Place("renameat", 20), Place("unlinkat", 70)),
+        pytest.param(Place("renameat", 20), Place("unlinkat", 70), marks=only_thorough),
     ],
 )
 def test_with_all_layers(install: Place, erase: Place, device: Device, rpms: Rpms) -> None:

@@ -34,6 +34,7 @@ from tests.device.storage_confs import (
     with_stores,
 )
 from tests.support.commands import run
+from tests.support.thorough import THOROUGH
 
 NOTHING = ":"
 STEPS = (NOTHING, add(P), add(P), add(Q), remove(P), remove(Q), remove(Q))
@@ -106,7 +107,13 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[Combination, Outcom
         for name, (before, _) in REMOVALS.items()
     }
     scenarios = {**shapes, **uneditable, **removals}
-    return play_under(dict.fromkeys(COMBINATIONS, scenarios), tmp_path_factory.mktemp("played"))
+    # Each under one shell and awk; thorough tests play all under all.
+    step = 1 if THOROUGH else len(COMBINATIONS)
+    turns = {
+        combination: dict([*scenarios.items()][number % step :: step])
+        for number, combination in enumerate(COMBINATIONS)
+    }
+    return play_under(turns, tmp_path_factory.mktemp("played"))
 
 
 @pytest.fixture(params=COMBINATIONS, ids=str)
@@ -139,6 +146,7 @@ def test_every_shape_gets_the_entry_and_nothing_else(results: Outcomes) -> None:
     faults = {
         name: faults_of_shape(name, shape, results[f"shape {name}"])
         for name, shape in SHAPES.items()
+        if f"shape {name}" in results
     }
     assert {name: found for name, found in faults.items() if found} == {}
 
@@ -146,6 +154,8 @@ def test_every_shape_gets_the_entry_and_nothing_else(results: Outcomes) -> None:
 def test_what_cannot_be_edited_is_left_alone(results: Outcomes) -> None:
     faults = {}
     for name, (_, reason) in UNEDITABLE.items():
+        if f"uneditable {name}" not in results:
+            continue
         start, added, removed = results[f"uneditable {name}"]
         fine = (
             (added.code, removed.code) == (0, 0)
@@ -162,6 +172,8 @@ def test_what_cannot_be_edited_is_left_alone(results: Outcomes) -> None:
 def test_entries_of_an_administrator_are_kept_once_and_go(results: Outcomes) -> None:
     faults = {}
     for name, (before, after) in REMOVALS.items():
+        if f"removal {name}" not in results:
+            continue
         start, added, removed = results[f"removal {name}"]
         expected = parsed(before)
         others = [store for store in stores_of(expected) if not is_p(store)]

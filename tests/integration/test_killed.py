@@ -20,8 +20,9 @@ from tests.support.debian import ARCHES, busybox_rootfs, push_multiarch, text_la
 from tests.support.halfway import Halfway
 from tests.support.product import Paack, definition_text
 from tests.support.registry import Registry
+from tests.support.thorough import THOROUGH
 
-MOMENTS = 10
+MOMENTS = 10 if THOROUGH else 3
 #: Runs paack and kills its process group just before the change number KILL_AT to any file, or
 #: start of a program; of a file to be written, when it is open and still empty. Tells in the file
 #: RECORD how many changes there were, and which files got their content and their name.

@@ -29,6 +29,7 @@ from tests.support.product import (
 from tests.support.registry import Registry
 from tests.support.rpm_query import provides, requires, tags
 from tests.support.shared_layers import GROUP, Release, build, package
+from tests.support.thorough import THOROUGH
 from tests.support.web_server import WebServer
 from tests.support.workloads import MB, Layer, layer_tar, push_workload
 
@@ -104,7 +105,7 @@ def test_packages_require_their_layers(release: Release) -> None:
             assert not any("container-image" in each for each in provides(group))
 
 
-@pytest.mark.parametrize("filesystem", FILESYSTEMS)
+@pytest.mark.parametrize("filesystem", FILESYSTEMS if THOROUGH else FILESYSTEMS[:1])
 def test_layers_are_those_of_a_bundled_store(
     base: Path, registry: Registry, filesystem: str
 ) -> None:

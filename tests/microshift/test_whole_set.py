@@ -24,6 +24,7 @@ from tests.support.image_directory import RPM_ARCHES
 from tests.support.product import REPOSITORY, Paack
 from tests.support.registry import Registry
 from tests.support.rpm_query import provides, tags
+from tests.support.thorough import only_thorough
 
 VERSION = "4.22.7"
 NAME = "microshift-containers"
@@ -100,6 +101,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
         yield running
 
 
+@only_thorough
 def test_all_components_for_both_arches(registry: Registry, tmp_path: Path) -> None:
     document = yaml.safe_load((REPOSITORY / f"microshift-images/{VERSION}.yaml").read_text())
     layer = text_layer(tmp_path / "layer.tar", {"etc/motd": "a stand-in\n"}).read_bytes()

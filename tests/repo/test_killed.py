@@ -12,10 +12,11 @@ from tests.repo.conftest import NewDnf
 from tests.repo.killed import run_killed
 from tests.repo.publisher import Publisher, packages, problems
 from tests.support.gpg import Gpg, Key
+from tests.support.thorough import THOROUGH
 from tests.support.tiny_rpm import Tiny
 from tests.support.web_server import WebServer
 
-MOMENTS = 10
+MOMENTS = 10 if THOROUGH else 3
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tests.repo.publisher import Publisher, packages, snapshot
 from tests.support.commands import run
 from tests.support.image_directory import RPM_ARCHES, Digests
 from tests.support.product import REPOSITORY
+from tests.support.thorough import only_thorough
 
 NAME = "microshift-containers"
 LOCAL = "[local]\nname=local\nbaseurl=file://{}\ngpgcheck=0\n"
@@ -73,6 +74,7 @@ def make_repo(
     return subprocess.run(done, env=env, capture_output=True, text=True, check=False)
 
 
+@only_thorough
 def test_two_versions_and_a_device(
     base: Path, mine: Publisher, registries: Registries, client: NewDnf
 ) -> None:
