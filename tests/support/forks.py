@@ -51,14 +51,24 @@ class Forks:
         return subprocess.CompletedProcess([*arguments], status, *said)
 
     def _ask(self, request: str, out: BinaryIO, errors: BinaryIO) -> int:
+        outputs = [out.fileno(), errors.fileno()]
+        try:
+            socket.send_fds(self._connected(), [request.encode()], outputs)
+        except BrokenPipeError:  # it was killed while it had nothing to do
+            self._channel = None
+            socket.send_fds(self._connected(), [request.encode()], outputs)
+        return int(self._connected().recv(100))
+
+    def _connected(self) -> socket.socket:
         if self._channel is None:
             self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with other:
                 command = [sys.executable, str(_SERVER)]
-                server = subprocess.Popen(command, stdin=other.fileno(), env=self._environment)
+                server = subprocess.Popen(
+                    command, stdin=other.fileno(), env=self._environment, start_new_session=True
+                )
             atexit.register(_end, self._channel, server)
-        socket.send_fds(self._channel, [request.encode()], [out.fileno(), errors.fileno()])
-        return int(self._channel.recv(100))
+        return self._channel
 
 
 def _end(channel: socket.socket, server: subprocess.Popen[bytes]) -> None:
