@@ -14,6 +14,7 @@ from tests.device.doctor_host import DoctorHost
 from tests.device.packages import Packages
 from tests.device.shells import COMBINATIONS, Combination, library
 from tests.device.storage_confs import SHAPES, stores_of
+from tests.support.thorough import THOROUGH
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,11 @@ def host(packages: Packages) -> Iterator[DoctorHost]:
         yield host
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+#: tests/device/test_cures.py has most of the states, too.
+SOME = CASES if THOROUGH else dict([*CASES.items()][::2])
+
+
+@pytest.mark.parametrize("case", SOME.values(), ids=SOME)
 def test_what_is_found(host: DoctorHost, case: Case) -> None:
     host.host.run(["sh", "-c", f"{{ {case.script}\n}} >/dev/null 2>&1"], check=False)
     said = host.doctor()
