@@ -4,7 +4,7 @@
 VENV   := .venv
 PAACK  := $(VENV)/bin/paack
 PYTHON ?= python3
-# Tests wait half of their time (for dnf, gpg, a boot): two at a time for each core.
+# Tests wait now and then (for dnf, gpg, a boot): with two for each core, no core waits.
 JOBS   ?= $(shell expr $$(nproc) '*' 2)
 # File by file from bench to unit: the small ones come last, and all jobs end together. By the number
 # of their tests, which is pytest-xdist's own order, files with a few long tests would come last.

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from paack.helpers.blobs.cache import Cache
 
-#: The folders of the cache, and what is in them.
+#: The folders of the cache, and what is in them. What killed builds left goes with the next build.
 KINDS = {
     "blobs": "blobs of images",
     "layers": "compiled layers",
     "packages": "lists of the packages in layers",
     "admitted": "what the signature policy admitted",
-    "scratch": "left by builds that were killed",
 }
 
 

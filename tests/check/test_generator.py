@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from paack.helpers.quadlet.images import UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 from paack.helpers.quadlet.words import escaped_words
 from tests.check.generators import VERSIONS, Generator, generator
-from tests.support.podman import Kind
 from tests.support.product import REPOSITORY
 
 _IMAGE = "Image=quay.io/me/web:1\n"
@@ -137,15 +135,6 @@ UNITS = {
     "relative-file.build": "# refused: both\n[Build]\nImageTag=a\nFile=Containerfile\n",
 }
 _YAML = {"pod.yaml": "kind: Pod\nspec: {containers: [{image: quay.io/me/kube:1}]}\n", "c": ""}
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def real(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Generator]:
-    kind: Kind = request.param
-    with generator(kind, tmp_path_factory.getbasetemp()) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from paack.helpers.quadlet.unit_file import SyntaxProblem, UnitFile, parse_unit
 from paack.helpers.quadlet.words import escaped_words
-from tests.check.generators import VERSIONS, Generator, generator
-from tests.support.podman import Kind
+from tests.check.generators import Generator
 
 IMAGE = "localhost/a:1"
 #: What a value may hold, whole and in pieces
@@ -42,15 +40,6 @@ TEXTS = st.tuples(
     st.lists(_ASSIGNMENTS, max_size=5),
     st.one_of(st.just([]), st.lists(st.one_of(_OTHER_LINES, _ASSIGNMENTS), max_size=5)),
 ).map(lambda both: f"[Container]\nImage={IMAGE}\n{''.join(both[0])}[X-T1]\n{''.join(both[1])}")
-
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def real(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Generator]:
-    kind: Kind = request.param
-    with generator(kind, tmp_path_factory.getbasetemp()) as found:
-        yield found
 
 
 @given(texts=st.lists(TEXTS, min_size=30, max_size=30))

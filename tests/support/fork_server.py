@@ -1,7 +1,8 @@
 """The process that ``forks`` starts: it imports paack, and forks for each request on its stdin.
 
 A request is a JSON object, with stdout and stderr of the fork as file descriptors. The answer is
-the fork's status, as subprocess has it. Without a directory of its own in sys.path: python -P.
+the fork's status, as subprocess has it. It runs with -P: its own directory in sys.path would hide
+modules of the same names.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Forks:
         if self._channel is None:
             self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with other:
-                command = [sys.executable, str(_SERVER)]
+                command = [sys.executable, "-P", str(_SERVER)]
                 server = subprocess.Popen(
                     command, stdin=other.fileno(), env=self._environment, start_new_session=True
                 )
