@@ -1,15 +1,18 @@
 """What an image says of itself, for people: user, commands, ports, labels, history.
 
-After the OCI image configuration 1.1. Pure, and lenient: nothing of it decides how anything is
-built, so what is not of its type is left out.
+After the OCI image configuration 1.1, read as podman reads it. Pure, and lenient: an RPM of an
+older paack may hold a config that podman cannot decode, and a report of it shall be made, too.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from paack.helpers.oci import go_types
+from paack.helpers.oci.go_json import JSONProblem, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +33,35 @@ class ImageFacts:
 
 
 def read_facts(config: bytes, layers: int) -> ImageFacts:
-    """Read an image's config; ``layers`` is how many layers the image has."""
-    try:
-        document: dict[str, Any] = _object(json.loads(config))
-    except (ValueError, RecursionError):
-        document = {}
-    runtime = _object(document.get("config"))
-    labels = _object(runtime.get("Labels"))
+    """Read an image's config; ``layers`` is how many layers the image has.
+
+    Of a config that podman cannot decode, nothing is told.
+    """
+    document: dict[str, Any] = {}
+    with suppress(JSONProblem):
+        document = decode(config, go_types.IMAGE)
+    runtime = document.get("config", {})
+    labels = runtime.get("Labels") or {}
     return ImageFacts(
-        user=_text(runtime.get("User")),
+        user=runtime.get("User", ""),
         entrypoint=_texts(runtime.get("Entrypoint")),
         command=_texts(runtime.get("Cmd")),
-        directory=_text(runtime.get("WorkingDir")),
-        ports=tuple(sorted(_object(runtime.get("ExposedPorts")))),
-        volumes=tuple(sorted(_object(runtime.get("Volumes")))),
-        labels={key: labels[key] for key in sorted(labels) if isinstance(labels[key], str)},
+        directory=runtime.get("WorkingDir", ""),
+        ports=tuple(sorted(runtime.get("ExposedPorts") or ())),
+        volumes=tuple(sorted(runtime.get("Volumes") or ())),
+        labels={key: labels[key] or "" for key in sorted(labels)},
         made_by=_made_by(document.get("history"), layers),
     )
 
 
-def _made_by(history: object, layers: int) -> tuple[str, ...]:
+def _made_by(history: list[dict[str, Any] | None] | None, layers: int) -> tuple[str, ...]:
     """Pair layers with history: entries without a layer say so, or nothing can be told."""
-    entries = [_object(each) for each in history] if isinstance(history, list) else []
-    filled = [each for each in entries if each.get("empty_layer") is not True]
+    entries = [each or {} for each in history or ()]
+    filled = [each for each in entries if not each.get("empty_layer")]
     if len(filled) != layers:
         return ("",) * layers
-    return tuple(_text(each.get("created_by")) for each in filled)
+    return tuple(each.get("created_by", "") for each in filled)
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(filter(None, map(_text, value))) if isinstance(value, list) else ()
+def _texts(value: list[str | None] | None) -> tuple[str, ...]:
+    return tuple(each or "" for each in value or ())

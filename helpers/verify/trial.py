@@ -21,6 +21,7 @@ from pathlib import Path
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import PaackError, ToolError, UsageError
 from paack.helpers.hint import command
+from paack.helpers.oci.image_facts import read_facts
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.rpm.device import image_names
 from paack.helpers.run import Result, require, run
@@ -103,9 +104,8 @@ def _why_not(image: LockedImage, cache: Cache) -> str:
     here = platform.machine()
     if image.arch != here:
         return f"{image.arch} image on {here}"
-    config = json.loads(cache.read(image.config)).get("config")
-    commands = isinstance(config, dict) and (config.get("Entrypoint") or config.get("Cmd"))
-    return "" if commands else "it has no command"
+    facts = read_facts(cache.read(image.config), len(image.layers))
+    return "" if facts.entrypoint or facts.command else "it has no command"
 
 
 def _try(task: dict[str, object]) -> list[Outcome]:

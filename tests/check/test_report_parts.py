@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from paack.helpers.errors import UsageError
 from paack.helpers.oci.image_facts import ImageFacts, read_facts
+from paack.helpers.oci.layout import ImageSpec, write_image
 from paack.helpers.printable import printable, web_address
 from paack.helpers.report.budget import parse_budget
 from paack.helpers.store.image_reader import read_image
@@ -22,6 +23,7 @@ from paack.helpers.store.squashfs_reader import File, open_squashfs
 from paack.helpers.store.table import differences, read_table
 from paack.helpers.store.usage import apportion, read_store
 from tests.support import oddities
+from tests.support.commands import run
 from tests.support.oddities import LayerTar
 
 LAYERS = ("a" * 64, "b" * 64)
@@ -204,6 +206,26 @@ def test_any_config_is_read(document: Any, layers: int) -> None:
 @pytest.mark.parametrize("raw", [b"", b"[", b"\xff", b"[" * 100_000])
 def test_no_config_at_all(raw: bytes) -> None:
     assert read_facts(raw, 2) == ImageFacts(made_by=("", ""))
+
+
+def test_a_config_is_read_as_skopeo_reads_it(tmp_path: Path) -> None:
+    """Go matches names without regard to case, and null is a text of no letters."""
+    runtime: dict[str, Any] = {
+        "USER": "1001", "user": None, "entryPoint": ["sh", None], "cmd": ["-c", "true"],
+        "workingdir": "/srv", "exposedports": {"80/tcp": None}, "VOLUMES": {"/data": {}},
+        "labels": {"a": None}, "LABELS": {"b": "1"},
+    }  # fmt: skip
+    layout = tmp_path / "layout"
+    write_image(layout, "a:1", [ImageSpec("x86_64", [b"\0" * 1024], config=runtime)])
+    where = f"oci:{layout}:a:1"
+    raw = run(["skopeo", "inspect", "--config", "--raw", where]).stdout
+    seen = json.loads(run(["skopeo", "inspect", "--config", where]).stdout)["config"]
+    facts = read_facts(raw.encode(), 1)
+    assert facts == ImageFacts(
+        user=seen["User"], entrypoint=tuple(seen["Entrypoint"]), command=tuple(seen["Cmd"]),
+        directory=seen["WorkingDir"], ports=tuple(seen["ExposedPorts"]),
+        volumes=tuple(seen["Volumes"]), labels=seen["Labels"], made_by=("paack",),
+    )  # fmt: skip
 
 
 def test_history_is_paired_with_layers() -> None:

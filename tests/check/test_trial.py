@@ -85,7 +85,7 @@ def layout(home: Path) -> Path:
     small = [text_layer(home / "data.tar", {"data.txt": "data\n"}).read_bytes()]
     sets: dict[str, tuple[list[bytes], dict[str, Any]]] = {
         "server": (top, {"Entrypoint": ["sleep", "600"]}),
-        "short": (top, {"Cmd": ["sh", "-c", "test ! -e /etc/group && cat /etc/motd"]}),
+        "short": (top, {"cmd": ["sh", "-c", "test ! -e /etc/group && cat /etc/motd"]}),
         "fails": (top, {"Cmd": ["sh", "-c", "exit 3"]}),
         "loud": (top, {"Cmd": ["cat", "/dev/zero"]}),
         "nobody": (top, {"Cmd": ["sh"], "User": "1234:5678", "Volumes": {"/data": {}}}),
