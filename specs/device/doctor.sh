@@ -115,7 +115,15 @@ find_real() {
         return
         ;;
     esac
-    real=$(cd -P "$1" 2>/dev/null && pwd -P)
+    real=
+    case $1 in /*)
+        # No process is made for it: there may be many.
+        if cd -P "$1" 2>/dev/null; then
+            real=$PWD
+            cd /
+        fi
+        ;;
+    esac
     known_reals="$known_reals$1 $real$newline"
 }
 

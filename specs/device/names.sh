@@ -44,7 +44,8 @@ find_hidden() {
 # Prints where the directories $1 really are, each once.
 real_paths() {
     for line in $1; do
-        (cd -P "$line" 2>/dev/null && pwd -P)
+        find_real "$line"
+        [ -z "$real" ] || printf '%s\n' "$real"
     done | sort -u
 }
 

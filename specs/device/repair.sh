@@ -16,15 +16,14 @@ possible_stores() {
             cat "$@" </dev/null
             grep -rhs imagestore /etc/containers /usr/share/containers /etc/sysconfig /etc/default \
                 /etc/systemd/system /run/systemd/generator /run/systemd/system
-        } | awk '{ gsub(/[^A-Za-z0-9._+\/-]+/, "\n"); print }'
+        } | awk '{
+            count = split($0, word, /[^A-Za-z0-9._+\/-]+/)
+            for (i = 1; i <= count; i++) if (word[i] ~ "^/") print word[i]
+        }'
     } | sort -u | while IFS= read -r store; do
-        case $store in
-        /*)
-            [ -s "$store/overlay-layers/layers.json" ] || continue
-            find_real "$store"
-            printf '%s\n' "$real"
-            ;;
-        esac
+        [ -s "$store/overlay-layers/layers.json" ] || continue
+        find_real "$store"
+        printf '%s\n' "$real"
     done | sort -u
 }
 
@@ -59,8 +58,10 @@ examine() {
 
 records_text() {
     for file; do
-        case $file in /*) cat "$file" ;; esac
+        shift
+        case $file in /*) set -- "$@" "$file" ;; esac
     done
+    cat "$@" </dev/null
 }
 
 has_gone() {
