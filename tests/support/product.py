@@ -130,12 +130,17 @@ def store_image(tree: Path) -> Path:
 
 def newer_erofs_utils(directory: Path) -> Mapping[str, str]:
     """Return an environment whose PATH starts with Debian 13's mkfs.erofs (1.8)."""
+    return of_debian13("mkfs.erofs", directory)
+
+
+def of_debian13(name: str, directory: Path) -> Mapping[str, str]:
+    """Return an environment whose PATH starts with a directory: it has Debian 13's program."""
     root = debian13.root()
-    wrapper = directory / "mkfs.erofs"
+    wrapper = directory / name
     directory.mkdir(parents=True, exist_ok=True)
     loader = next(root.glob("usr/lib*/*/ld-linux-*.so.*"), None) or next(root.glob("lib*/ld-*.so*"))
     libraries = ":".join(str(path) for path in root.glob("usr/lib/*-linux-gnu"))
-    program = next(root.glob("usr/*bin/mkfs.erofs"))
+    program = next(root.glob(f"usr/*bin/{name}"))
     wrapper.write_text(
         f'#!/bin/sh\nexec "{loader}" --library-path "{libraries}" "{program}" "$@"\n'
     )
