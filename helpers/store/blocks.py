@@ -17,7 +17,7 @@ from typing import IO
 
 from paack.helpers.squashfs.compression import Compressor
 from paack.helpers.squashfs.layout import NOTHING_32
-from paack.helpers.store.compiled_layer import CONTENT, FRAGMENT
+from paack.helpers.store.block_file import CONTENT, FRAGMENT
 from paack.helpers.store.spool import Read
 
 #: Told where a block is, and its size field.
@@ -29,14 +29,17 @@ _HASHES = 1 << 32
 
 
 class BlockWriter:
-    """Writes blocks to ``out`` in the order in which they come, compressed by ``pool``."""
+    """Writes blocks to ``out`` in the order in which they come, compressed by ``pool``.
+
+    ``size`` and ``sha256`` are those of the blocks that are written.
+    """
 
     def __init__(self, out: IO[bytes], compressor: Compressor, pool: Executor) -> None:
         self._out = out
         self._compressor = compressor
         self._pool = pool
         self._waiting: deque[tuple[Future[tuple[bytes, int]], Placed]] = deque()
-        self._position = 0
+        self.size = 0
         self.sha256 = hashlib.sha256()
 
     def add(self, content: bytes, placed: Placed) -> None:
@@ -55,8 +58,8 @@ class BlockWriter:
         packed, size = future.result()
         self.sha256.update(packed)
         self._out.write(packed)
-        placed(self._position, size)
-        self._position += len(packed)
+        placed(self.size, size)
+        self.size += len(packed)
 
 
 class ContentWriter:

@@ -22,18 +22,17 @@ from paack.helpers.squashfs import layout
 from paack.helpers.squashfs.compression import Compressor
 from paack.helpers.store import inventory, tar
 from paack.helpers.store import layer as layers
+from paack.helpers.store.block_file import Damaged
 from paack.helpers.store.blocks import BlockWriter, ContentWriter
 from paack.helpers.store.compiled_layer import (
     FORMAT,
     LINK_KIND,
     NODE,
     CompiledLayer,
-    Damaged,
     Head,
     Sections,
-    open_compiled,
     pack_xattrs,
-    write_end,
+    write_layer_end,
 )
 from paack.helpers.store.layer import Layer
 from paack.helpers.store.limits import Unfit
@@ -71,7 +70,7 @@ class Compiler:
         """
         target = self._path(locked)
         with suppress(FileNotFoundError, Damaged):
-            found = open_compiled(target)
+            found = CompiledLayer.open(target)
             self.cache.use(target)
             return found
         with workspace(self.cache.scratch()) as work:
@@ -89,7 +88,7 @@ class Compiler:
                 layer.close()
             target.parent.mkdir(parents=True, exist_ok=True)
             file.rename(target)
-        return open_compiled(target)
+        return CompiledLayer.open(target)
 
     def _path(self, locked: LockedLayer) -> Path:
         """Each blob is proved to have what its diffID names, so its digest counts, too."""
@@ -112,7 +111,7 @@ class Compiler:
                 bytes(nodes.records),
             )
             head = Head(layer.facts, nodes.count, tar_split, nodes.unpacked)
-            write_end(out, blocks.sha256, sections, head)
+            write_layer_end(out, blocks, sections, head)
 
 
 class _Nodes:

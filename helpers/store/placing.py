@@ -17,7 +17,8 @@ from paack.helpers.squashfs.compression import Compressor
 from paack.helpers.squashfs.inodes import FileData
 from paack.helpers.squashfs.layout import DATA_PLAIN, NOTHING_32
 from paack.helpers.squashfs.tables import DATA_START, SquashfsTables
-from paack.helpers.store.compiled_layer import CONTENT, CompiledLayer, Content
+from paack.helpers.store.block_file import CONTENT, Content
+from paack.helpers.store.compiled_layer import CompiledLayer
 
 _PREFIX = Struct(f"<Q{CONTENT.size - 8}x")
 _NOT_BETWEEN_THESE = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
@@ -139,7 +140,7 @@ class DataArea:
     def _add_some(self, layer: CompiledLayer, known: dict[int, Place]) -> dict[int, Place]:
         """Copy all but the ``known`` contents; return where all are."""
         contents, fragments = list(layer.contents()), layer.fragments()
-        words = array("I", layer.section("words"))
+        words = layer.words()
         tails = defaultdict(list)
         pieces: list[tuple[int, int, int, int]] = []
         for number, content in enumerate(contents):

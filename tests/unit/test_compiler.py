@@ -15,8 +15,8 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import BuildError, VerificationError
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.store.block_file import CONTENT, Content
 from paack.helpers.store.blocks import BlockWriter, ContentWriter
-from paack.helpers.store.compiled_layer import CONTENT, Content
 from paack.helpers.store.squashfs_store import SETTINGS
 from tests.support import oddities
 from tests.support.thorough import THOROUGH
