@@ -50,7 +50,7 @@ takes.test-scanner :=
 takes.test-vm :=
 takes.lint :=
 takes.format :=
-takes.bench := SCALE REPEAT FILES OUTPUT
+takes.bench := SCALE REPEAT FILES WAYS OUTPUT
 takes.clean := OUTPUT CACHE DRY_RUN $(talk)
 takes.distclean := OUTPUT CACHE DRY_RUN $(talk)
 takes.cache-prune := DAYS DRY_RUN $(talk)
@@ -175,8 +175,8 @@ lint: test-deps ## ruff, mypy --strict, shellcheck
 	@# Parts of one program: what one of them does not use or set, another does.
 	shellcheck --exclude=SC1091,SC2034,SC2154,SC2317 $$(git ls-files 'specs/*.sh')
 
-bench: test-deps ## measure builds beside other ways (SCALE=1,4,16, REPEAT=3; SCALE=tiny: try it)
-	$(VENV)/bin/python -m bench --output $(or $(OUTPUT),_output) $(SCALE:%=--scale=%) $(REPEAT:%=--repeat=%) $(FILES:%=--files=%)
+bench: test-deps ## measure builds beside other ways (SCALE=1,4,16, REPEAT=3, WAYS=paack: no others; SCALE=tiny: try it)
+	$(VENV)/bin/python -m bench --output $(or $(OUTPUT),_output) $(SCALE:%=--scale=%) $(REPEAT:%=--repeat=%) $(FILES:%=--files=%) $(WAYS:%=--ways=%)
 
 format: deps ## let ruff format the code
 	$(VENV)/bin/ruff check --fix .

@@ -6,8 +6,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from bench import report
-from bench.run import Benchmark
+from bench import check, older, report
+from bench.run import Benchmark, Plan
 
 
 def main() -> None:
@@ -17,17 +17,24 @@ def main() -> None:
     parser.add_argument("--scale", default="1,4,16", help="copies of the workload, or tiny")
     parser.add_argument("--repeat", type=int, default=3, help="rounds of all variants")
     parser.add_argument("--files", default="10000,100000", help="sizes of the many-files images")
+    parser.add_argument("--ways", choices=("all", "paack"), default="all", help="paack: no others")
     options = parser.parse_args()
-    tiny = options.scale == "tiny"
-    scales = [1, 2] if tiny else _numbers(options.scale)
+    tiny, others = options.scale == "tiny", options.ways == "all"
     home = options.output.resolve() / "bench"
     work = home / "work"
     shutil.rmtree(work, ignore_errors=True)
-    benchmark = Benchmark(
-        home, scales=scales, files=_numbers(options.files), repeat=options.repeat, tiny=tiny
+    plan = Plan(
+        [1, 2] if tiny else _numbers(options.scale),
+        _numbers(options.files),
+        options.repeat,
+        tiny=tiny,
+        others=others,
+        older=older.checkout(work / "older") if others else None,
     )
+    benchmark = Benchmark(home, plan)
     try:
         benchmark.run()
+        benchmark.results.checks += check.rows((), plan.older, plan.repeat)
     finally:
         report.write(home, benchmark.results)
         shutil.rmtree(work, ignore_errors=True)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -45,17 +45,24 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("directories", type=Path, nargs="*")
     options = parser.parse_args()
+    for row in rows(options.directories, options.older, options.repeat):
+        print(row, flush=True)
+
+
+def rows(directories: Sequence[Path], older: Path | None, repeat: int) -> Iterator[str]:
+    """Yield the table of generated manifests and those in ``directories``, measured now."""
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        print("| manifests | way | wall, s | CPU, s | memory |\n| --- | --- | --- | --- | --- |")
-        for directory in (_generated(home / "generated"), *options.directories):
-            ways = _ways(home, directory.resolve(), options.older)
+        yield "| manifests | way | wall, s | CPU, s | memory |"
+        yield "| --- | --- | --- | --- | --- |"
+        for directory in (_generated(home / "generated"), *directories):
+            ways = _ways(home, directory.resolve(), older)
             runs: dict[str, list[Run]] = {way: [] for way in ways}
-            for _ in range(options.repeat):
+            for _ in range(repeat):
                 for way, (command, environment) in ways.items():
                     runs[way].append(_measure(command, environment, home))
             for way, found in runs.items():
-                print(_row(directory.name, way, found), flush=True)
+                yield _row(directory.name, way, found)
 
 
 def _generated(home: Path) -> Path:
@@ -81,7 +88,7 @@ def _ways(
         "kubectl kustomize": (["kubectl", "kustomize", str(directory)], {}),
     }
     if older:
-        ways["older paack"] = (
+        ways["paack 2.0"] = (
             [sys.executable, "-c", _OLDER, *check],
             {"PYTHONPATH": str(older.resolve())},
         )

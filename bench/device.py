@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -32,44 +33,43 @@ def install(root: Path, rpms: list[Path]) -> Sample:
 @contextmanager
 def hosts(
     base: Path, registry: StaticRegistry, stores: dict[str, list[Path]], images: list[str]
-) -> Iterator[tuple[dict[str, Callable[[str], Sample]], dict[str, Callable[[], Sample]]]]:
-    """Yield functions that start (and remove) a container of an image, by where it is stored.
+) -> Iterator[dict[str, Podman]]:
+    """Yield hosts that have ``images``, by where: in read-write storage, or in ``stores``.
 
-    And functions that list all images. ``stores`` are store images; "read-write" has pulled the
-    same ``images``.
+    ``stores`` are store images by a name for them.
     """
     with ExitStack() as stack:
-        starters, listers = {}, {}
-        for kind in ("read-write", *stores):
+        found = {}
+        for number, kind in enumerate(("read-write", *stores)):
             podman = Podman("debian12", base, registries_conf=registry.registries_conf)
             stack.enter_context(podman)
             if kind == "read-write":
                 for image in images:
                     podman.podman("pull", "--quiet", registry.reference(image), timeout=3600)
             else:
-                places = [base / f"store-{file.name}" for file in stores[kind]]
+                places = [base / f"store-{number}-{file.name}" for file in stores[kind]]
                 for file, where in zip(stores[kind], places, strict=True):
                     podman.mount_image(file, where, file.suffix[1:])
                 podman.use_stores(places)
-            starters[kind] = _starter(podman, registry)
-            listers[kind] = _lister(podman)
-        yield starters, listers
+            found[kind] = podman
+        yield found
 
 
-def _lister(podman: Podman) -> Callable[[], Sample]:
-    def step() -> dict[str, int]:
-        podman.podman("images")
-        return {}
-
-    return lambda: measure(step)
+def listed(podman: Podman) -> Sample:
+    """Measure listing all images."""
+    return measure(lambda: _nothing(podman.podman("images")))
 
 
-def _starter(podman: Podman, registry: StaticRegistry) -> Callable[[str], Sample]:
-    def start(image: str) -> Sample:
-        def step() -> dict[str, int]:
-            podman.run(registry.reference(image), "true")
-            return {}
+def started(podman: Podman, reference: str, command: Sequence[str]) -> Sample:
+    """Measure a container that is started, ends, and is removed."""
+    return measure(lambda: _nothing(podman.run(reference, *command)))
 
-        return measure(step)
 
-    return start
+def drop_caches() -> None:
+    """Let the kernel forget what it has read: files, directories and inodes."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3", "ascii")
+
+
+def _nothing(_: object) -> dict[str, int]:
+    return {}

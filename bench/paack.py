@@ -15,9 +15,10 @@ from bench.workload import Workload
 from tests.support.product import REPOSITORY
 
 _PROGRAM = """
-import os, pathlib, paack.commands
+import os, pathlib
+from {module} import main
 try:
-    paack.commands.main()
+    main()
 finally:
     status = pathlib.Path("/proc/self/status").read_text()
     pathlib.Path(os.environ["BENCH_PEAK"]).write_text(status.split("VmHWM:")[1].split()[0])
@@ -37,15 +38,20 @@ class Build:
         *,
         filesystem: str = "squashfs",
         environment: Mapping[str, str] | None = None,
-        layers: str = "bundled",
+        layers: str = "",
+        older: Path | None = None,
+        cache: Path | None = None,
     ) -> None:
+        """``older`` is a checkout of paack 2.0; ``cache`` another's (default: its own)."""
         self.home = home
+        self.cache = cache or home / "cache"
+        self._program = _PROGRAM.format(module="tasks" if older else "paack.commands")
         self._workload = workload
         self._peak = home / "peak"
         self._environment = {
             **os.environ,
-            "PYTHONPATH": str(REPOSITORY),
-            "XDG_CACHE_HOME": str(home / "cache"),
+            "PYTHONPATH": str(older or REPOSITORY),
+            "XDG_CACHE_HOME": str(self.cache),
             "CONTAINERS_REGISTRIES_CONF": str(registry.registries_conf),
             "BENCH_PEAK": str(self._peak),
             "PAACK_QUIET": "1",
@@ -55,11 +61,16 @@ class Build:
         home.mkdir(parents=True, exist_ok=True)
         self._definition.write_text(_definition(workload, registry, filesystem, layers), "utf-8")
 
+    @property
+    def lock(self) -> Path:
+        """The lock of the definition, once there is one."""
+        return self._definition.with_name("bench.lock.yaml")
+
     def clear(self) -> None:
         """Forget all: lock, cache and output."""
-        for directory in ("cache", "out"):
-            shutil.rmtree(self.home / directory, ignore_errors=True)
-        self._definition.with_name("bench.lock.yaml").unlink(missing_ok=True)
+        for directory in (self.cache, self.home / "out"):
+            shutil.rmtree(directory, ignore_errors=True)
+        self.lock.unlink(missing_ok=True)
 
     def cold(self) -> dict[str, int]:
         """Lock, fetch and build; nothing is there yet."""
@@ -88,7 +99,15 @@ class Build:
         return self.warm()
 
     def _run(self, task: str, *options: str) -> None:
-        command = [sys.executable, "-c", _PROGRAM, task, "--def", str(self._definition), *options]
+        command = [
+            sys.executable,
+            "-c",
+            self._program,
+            task,
+            "--def",
+            str(self._definition),
+            *options,
+        ]
         subprocess.run(
             command,
             env=self._environment,
@@ -133,7 +152,7 @@ def _definition(workload: Workload, registry: StaticRegistry, filesystem: str, l
             f"- name: bench-{number}",
             "  version: '1'",
             f"  filesystem: {filesystem}",
-            f"  layers: {layers}",
+            *([f"  layers: {layers}"] if layers else ()),
             f"  arches: [{platform.machine()}]",
             "  images:",
             *(f"  - {registry.reference(image)}" for image in images),
