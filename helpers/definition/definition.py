@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from paack.helpers.arch import oci_arch
 from paack.helpers.definition.charts import with_charts
-from paack.helpers.definition.derived import DERIVED, as_lists, check_words, with_words
+from paack.helpers.definition.derived import DERIVED, as_lists, check_words
 from paack.helpers.definition.kind import check_kind, check_twin
 from paack.helpers.definition.paths import clean_path, image_path, manifests_of, units_of
 from paack.helpers.definition.verity import is_verified
@@ -28,7 +27,6 @@ from paack.helpers.definition.yaml_format import (
 )
 from paack.helpers.document import Located, Problems, Text, bind, load
 from paack.helpers.oci.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
-from paack.helpers.schema import json_schema
 
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
@@ -99,6 +97,16 @@ class Package:
         """Whether any arch has an image: then the package has a store."""
         return any(arch.images for arch in self.arches)
 
+    @property
+    def shares_layers(self) -> bool:
+        """Whether layers of its images are in packages of layers."""
+        return self.layers == "shared"
+
+    @property
+    def is_of_layers(self) -> bool:
+        """Whether it is such a package of layers, which no definition has."""
+        return self.layers == "group"
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:
@@ -148,18 +156,6 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
             )
         seen[package.name] = package.line
     return Definition(file, loaded), problems
-
-
-def definition_schema() -> dict[str, Any]:
-    """Return the JSON schema of a definition file."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "paack definition",
-        # As _with_packages does.
-        "if": {"required": ["name"], "not": {"required": ["packages"]}},
-        "then": with_words(json_schema(PackageDocument)),
-        "else": with_words(json_schema(DefinitionDocument)),
-    }
 
 
 def _with_packages(document: Located) -> Located:

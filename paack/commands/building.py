@@ -73,9 +73,8 @@ def srpm(
     check: bool = True,
 ) -> None:
     """Make the source RPMs, with all arches inside (--arch: one for each)."""
-    print_paths(
-        builder_of(output, authfile, frozen, check).srpm(definition_of(def_), tuple(arch or ()))
-    )
+    builder = builder_of(output, authfile, frozen, check)
+    print_paths(builder.srpms(builder.plan(definition_of(def_)), tuple(arch or ())))
 
 
 @command(
@@ -117,7 +116,7 @@ def build(
         mock = Mock(builder, Path(configdir) if configdir else None, timeout)
         rpms = mock.rpms(file, target, arches)
     else:
-        rpms = builder.rpms(file, arches)
+        rpms = builder.rpms(builder.plan(file), arches)
     if not json:
         print_paths(rpms)
         _say_next(builder, rpms)
@@ -153,6 +152,6 @@ def schema(_: Any) -> None:
     """Print the JSON schema of definitions, for editors."""
     import json
 
-    from paack.helpers.definition.definition import definition_schema
+    from paack.helpers.definition.schema import definition_schema
 
     print(json.dumps(definition_schema(), indent=2))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from paack.helpers.definition.definition import (
     Definition,
     Package,
-    definition_schema,
     load_definition,
 )
+from paack.helpers.definition.schema import definition_schema
 from paack.helpers.definition.yaml_format import (
     ArchDocument,
     ChartDocument,

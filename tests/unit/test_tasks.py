@@ -22,7 +22,7 @@ from paack.commands.collection import ns
 from paack.commands.command import command
 from paack.commands.program import POSITIONAL, arguments_of, arguments_of_tasks, name_positional
 from paack.helpers import errors
-from paack.helpers.definition.definition import definition_schema
+from paack.helpers.definition.schema import definition_schema
 from paack.helpers.hint import command as hint_command
 from paack.helpers.run import secret
 from tests.support.product import Paack
