@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paack.helpers.build import Builder
 from paack.helpers.errors import UsageError
 from paack.helpers.hint import command
+from paack.helpers.pipe import Builder
 from paack.helpers.plan.bill import bill_input
 from paack.helpers.rpm.bills import FILES, MAKERS
 from paack.helpers.rpm.header import check_is_rpm
@@ -40,15 +40,17 @@ def bill_of_definition(
 
     Images that the cache lacks are fetched. Raises UsageError when there is not one such.
     """
+    plan = builder.plan(file)
     wanted = [
-        (spec, contents)
-        for spec, contents in builder.specs(file, [arch] if arch else [])
-        if contents.images and name in (None, spec.package.name)
+        rpm
+        for rpm in plan.rpms([arch] if arch else [])
+        if rpm.contents[0].images and name in (None, rpm.spec.package.name)
     ]
     if len(wanted) != 1:
-        found = ", ".join(f"{spec.package.name} ({each.arch})" for spec, each in wanted)
+        found = ", ".join(f"{rpm.spec.package.name} ({rpm.arch})" for rpm in wanted)
         hint = command("sbom", def_=file, name="NAME", arch="ARCH")
         what = f"which package? {found}" if found else "no such package with images"
         raise UsageError(f"{file}: {what}", hint=hint)
-    ((spec, contents),) = wanted
-    return MAKERS[kind](*bill_input(builder.registry(builder.check(file)), spec, contents))
+    (rpm,) = wanted
+    registry = builder.registry(plan.definition)
+    return MAKERS[kind](*bill_input(registry, rpm.spec, rpm.contents[0]))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from paack.helpers.arch import OCI_ARCH
-from paack.helpers.build import Builder
 from paack.helpers.oci.layout import layout_of
+from paack.helpers.pipe import Builder
 from paack.helpers.run import run
 from paack.helpers.templates import ROOT
 
@@ -28,7 +28,7 @@ def run_demo(builder: Builder) -> str:
         shutil.copytree(ROOT / DEMO, base / DEMO, dirs_exist_ok=True)
     # Where the definition looks for it: the lock, and so the RPMs, name the relative path.
     layout_of(base / DEMO / "rootfs", base / "_output/demo/layout", ARCHES)
-    rpms = apart.rpms(base / DEMO / "demo.yaml")
+    rpms = apart.rpms(apart.plan(base / DEMO / "demo.yaml"))
     return "\n".join(describe(rpm) for rpm in rpms)
 
 

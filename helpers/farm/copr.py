@@ -8,20 +8,18 @@ command, called again, goes on where it was interrupted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paack.helpers.build import Builder
 from paack.helpers.definition.definition import Definition, Package
 from paack.helpers.definition.redistribution import check_redistribution
 from paack.helpers.errors import PublishError
 from paack.helpers.farm.copr_follow import FAILED, SUCCEEDED, State, follow, load_state
 from paack.helpers.farm.copr_project import Project, arch_of, parse_project, prepare_project
 from paack.helpers.farm.copr_service import Build, Missing, Service, Unreachable, connect
-from paack.helpers.lock.filesystem import chosen
-from paack.helpers.lock.lock import lock_path, read_lock
-from paack.helpers.plan.contents import contents_of, group_packages
+from paack.helpers.pipe import Builder
+from paack.helpers.plan.plan import Plan
 from paack.helpers.progress import human
 
 MAX_UPLOAD = 2_000_000_000
@@ -72,17 +70,16 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
     check_redistribution(definition, options.redistribute)
     service = connect(options.config, builder.reporter, options.interval)
     project = parse_project(where, service.whoami())
-    packages = builder.packages(definition)
-    arches = sorted({arch.name for package in packages for arch in package.arches})
+    plan = builder.plan(definition)
+    arches = sorted({each.arch for spec in plan.specs for each in spec.contents})
     words = [word for each in options.chroots for word in each.split(",") if word]
     chroots = prepare_project(service, project, arches, words, options.create)
     service.check(project.owner, project.name, chroots)
     state = load_state(builder.output, project, service.url)
-    plan = _Plan(service, project, chroots, state)
-    to_build = _to_build(plan, packages, _needed_groups(definition))
-    jobs = [job for each in to_build for job in _jobs(*each, options.per_arch)]
-    running = plan.running
-    srpms = _source_rpms(builder, definition, jobs)
+    found = _Found(service, project, chroots, state)
+    jobs = [job for each in _to_build(found, plan) for job in _jobs(*each, options.per_arch)]
+    running = found.running
+    srpms = _source_rpms(builder, plan, jobs)
     _check_sizes(srpms, options.max_upload)
     with builder.reporter.showing():
         for job in jobs:
@@ -100,7 +97,7 @@ def publish(builder: Builder, what: Path | Definition, where: str, options: Opti
 
 
 @dataclass
-class _Plan:
+class _Found:
     """What is found in a project: ``running`` are the builds that are under way."""
 
     service: Service
@@ -141,36 +138,25 @@ class _Plan:
         )
 
 
-def _needed_groups(definition: Definition) -> dict[tuple[str, str], list[str]]:
-    """Return the names of packages of layers, by name and arch of the package that needs them."""
-    lock = read_lock(lock_path(definition.file))
-    if lock is None or not lock.groups:
-        return {}
-    definition = chosen(definition, lock)
-    groups = group_packages(definition, lock)
-    return {
-        (package.name, contents.arch): [each.partition(" ")[0] for each in contents.requires]
-        for package in definition.packages
-        for contents in contents_of(package, lock, groups)
-    }
-
-
-def _to_build(
-    plan: _Plan, packages: Sequence[Package], needs: Mapping[tuple[str, str], Collection[str]]
-) -> list[tuple[Package, tuple[str, ...]]]:
+def _to_build(found: _Found, plan: Plan) -> list[tuple[Package, tuple[str, ...]]]:
     """Return packages and the chroots in which they are to be built; those of layers first.
 
     A package that is there needs no others, although a newer paack would give its layers other
-    names. ``needs`` is what ``_needed_groups`` returns.
+    names.
     """
-    groups = [each for each in packages if each.layers == "group"]
-    others = [(each, plan.left(each)) for each in packages if each.layers != "group"]
     needed: defaultdict[str, set[str]] = defaultdict(set)
-    for package, chroots in others:
-        for chroot in chroots:
-            for name in needs.get((package.name, arch_of(chroot)), ()):
-                needed[name].add(chroot)
-    return [*((each, plan.left(each, needed[each.name])) for each in groups), *others]
+    others = []
+    for spec in plan.specs:
+        if spec.package.is_of_layers:
+            continue
+        chroots = found.left(spec.package)
+        others.append((spec.package, chroots))
+        for contents in spec.contents:
+            here = {each for each in chroots if arch_of(each) == contents.arch}
+            for layers in plan.layer_packages(contents):
+                needed[layers.package.name] |= here
+    groups = [spec.package for spec in plan.specs if spec.package.is_of_layers]
+    return [*((each, found.left(each, needed[each.name])) for each in groups), *others]
 
 
 def _jobs(package: Package, chroots: tuple[str, ...], per_arch: bool) -> list[Job]:
@@ -214,12 +200,12 @@ def _succeeded_in(service: Service, build: Build) -> dict[str, int]:
     return {chroot.name: build.id for chroot in each if chroot.state in SUCCEEDED}
 
 
-def _source_rpms(builder: Builder, definition: Definition, jobs: Sequence[Job]) -> dict[Job, Path]:
+def _source_rpms(builder: Builder, plan: Plan, jobs: Sequence[Job]) -> dict[Job, Path]:
     made: dict[tuple[str, str | None], Path] = {}
     for arch in dict.fromkeys(job.arch for job in jobs):
         # What is in the project already is not made.
         files = {f"{job.name}.src.rpm": job.package.name for job in jobs if job.arch == arch}
-        paths = builder.srpm(definition, (arch,) if arch else (), only=files)
+        paths = builder.srpms(plan, (arch,) if arch else (), only=files)
         made |= {(files[path.name], arch): path for path in paths}
     return {job: made[job.package.name, job.arch] for job in jobs}
 

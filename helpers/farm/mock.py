@@ -15,14 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paack.helpers.build import Builder
-from paack.helpers.definition.definition import Definition, Package
+from paack.helpers.definition.definition import Definition
 from paack.helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
 from paack.helpers.farm.mock_target import Target, check_emulator, check_user, find_target
+from paack.helpers.pipe import Builder
 from paack.helpers.product import NOT_CHECKED, group_identity, key_of
 from paack.helpers.progress import human
 from paack.helpers.quadlet.complete import load_definition
 from paack.helpers.rpm.layer_package_name import is_group_name
+from paack.helpers.rpm.spec import Spec
 from paack.helpers.run import Result, mask, watch
 from paack.helpers.workspace import workspace
 
@@ -124,18 +125,17 @@ class Mock:
             if check_emulator(target):
                 self.builder.reporter.say(f"mock    {target.name}: emulated, which is slow")
         made: list[Path] = []
-        srpms = self.builder.srpm(definition)
-        for package, srpm in zip(self.builder.packages(definition), srpms, strict=True):
+        plan = self.builder.plan(definition)
+        for spec, srpm in zip(plan.specs, self.builder.srpms(plan), strict=True):
             for target in targets:
-                if target.arch in {arch.name for arch in package.arches}:
-                    made += self._there(package, target) or self._rebuild(srpm, target)
+                if target.arch in {each.arch for each in spec.contents}:
+                    made += self._there(spec, target) or self._rebuild(srpm, target)
         return list(dict.fromkeys(made))
 
-    def _there(self, package: Package, target: Target) -> list[Path]:
+    def _there(self, spec: Spec, target: Target) -> list[Path]:
         """Return the package of layers if it was built before, for whatever target."""
-        name = f"{package.name}-{package.version}-{package.release}.{target.arch}.rpm"
-        rpm = self.builder.output / "rpms" / target.arch / name
-        if package.layers != "group" or not rpm.exists():
+        rpm = self.builder.output / "rpms" / target.arch / spec.file(target.arch)
+        if not spec.package.is_of_layers or not rpm.exists():
             return []
         self.builder.reporter.say(f"same    {rpm}")
         return [rpm]

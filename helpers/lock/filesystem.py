@@ -46,12 +46,12 @@ def chosen(definition: Definition, lock: Lock) -> Definition:
     in two filesystems would be stored twice. Raises LockError when the lock does not say.
     """
     automatic = [each for each in definition.packages if each.filesystem == AUTO]
-    shared = _needed([each for each in automatic if each.layers == "shared"], definition, lock)
+    shared = _needed([each for each in automatic if each.shares_layers], definition, lock)
     packages = tuple(
         each
         if each not in automatic
         else replace(each, filesystem=shared)
-        if each.layers == "shared"
+        if each.shares_layers
         else replace(each, filesystem=_needed([each], definition, lock))
         for each in definition.packages
     )

@@ -106,7 +106,7 @@ def shared_images(
     found: dict[tuple[str, str], list[list[LockedImage]]] = {}
     for package in definition.packages:
         for arch in package.arches:
-            if package.layers == "shared" and arch.images:
+            if package.shares_layers and arch.images:
                 images = [lock.of(image.source, arch.name) for image in arch.images]
                 found.setdefault((arch.name, package.filesystem), []).append(images)
     return dict(sorted(found.items()))

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paack.helpers.build import Builder
 from paack.helpers.definition.definition import (
     DEFAULT_MANIFEST_PATH,
     Definition,
@@ -32,6 +31,7 @@ from paack.helpers.microshift.image_set import ImageSet
 from paack.helpers.microshift.needs_of_set import missing_needs
 from paack.helpers.microshift.release_file import ARCHES, CORE
 from paack.helpers.microshift.set_document import RELEASE, RELEASE_HINT
+from paack.helpers.pipe import Builder
 
 NAME = "microshift-containers"
 #: Not the first paack's /usr/lib/microshift/images, a directory: rpm cannot put a link there.
@@ -80,7 +80,7 @@ def build(
     arches: Sequence[str] = (),
     make: Callable[[Definition, Sequence[str]], list[Path]] | None = None,
 ) -> list[Path]:
-    """Make the RPMs of ``packages`` for ``arches`` (default: all) with ``make`` (builder.rpms).
+    """Make the RPMs of ``packages`` for ``arches`` (default: all); ``make`` makes something else.
 
     All locks come first: what cannot be had shows before anything is made.
     """
@@ -89,7 +89,6 @@ def build(
             hint = f"one of: {', '.join(ARCHES)}"
             raise UsageError(f"MicroShift is not for {arch!r}", hint=hint)
     lock_missing(builder, images, packages)
-    make = make or builder.rpms
     made: list[Path] = []
     for definition in packages:
         (package,) = definition.packages
@@ -97,8 +96,12 @@ def build(
         if arches and not there.intersection(arches):
             builder.reporter.say(f"skip    {package.name}: not for {', '.join(arches)}")
             continue
+        asked = [arch for arch in arches if arch in there]
         with _hinted(images):
-            made += make(definition, [arch for arch in arches if arch in there])
+            if make:
+                made += make(definition, asked)
+            else:
+                made += builder.rpms(builder.plan(definition), asked)
     return made
 
 

@@ -1,87 +1,145 @@
-"""What the packages of a definition hold, from its lock: what specs are rendered from."""
+"""The plan: which packages follow from a definition and its lock, and what each of them holds.
+
+It is made once, before anything is fetched. Builds, mock, Copr and publishing jobs ask it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from paack.helpers.arch import rpm_arch_hint
 from paack.helpers.definition.definition import Definition, Package, PackageArch
 from paack.helpers.errors import UsageError
 from paack.helpers.kubernetes.manifests import read_manifests
-from paack.helpers.lock.group import images_in, layers_of, shared_images
-from paack.helpers.lock.lock import Lock
+from paack.helpers.lock.filesystem import chosen
+from paack.helpers.lock.group import check_groups, images_in, layers_of, shared_images
+from paack.helpers.lock.lock import Lock, check_lock
+from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci.reference import Source
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
 from paack.helpers.quadlet.unit_tree import read_units
-from paack.helpers.rpm.spec import Contents, Spec, render_spec
+from paack.helpers.rpm.spec import Contents, Spec, of_arch, render_spec
 from paack.helpers.rpm.units import listed_units, unit_files
 
 
-def specs(
-    definition: Definition, lock: Lock, arches: Sequence[str] = ()
-) -> Iterator[tuple[Spec, Contents]]:
-    """Yield the spec and contents of each RPM, for ``arches`` (none: all).
+@dataclass(frozen=True, slots=True)
+class PlannedRpm:
+    """An RPM, or a source RPM, that is to be made, with what it holds for each arch.
 
-    Those of layers come first.
+    ``path`` is below the output directory. rpmbuild is given ``arch``, one of the package's.
     """
-    groups = group_packages(definition, lock)
-    for group in groups:
-        if not arches or group.group.arch in arches:
-            yield group.spec, group.contents
+
+    spec: Spec
+    contents: tuple[Contents, ...]
+    path: PurePosixPath
+    arch: str
+    is_source: bool = False
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The packages of a definition, as its lock has them.
+
+    ``specs`` has one for each package, with all arches inside; those of packages of layers come
+    first. In ``definition`` every package has its filesystem: none is left to paack.
+    """
+
+    definition: Definition
+    lock: Lock
+    specs: tuple[Spec, ...]
+
+    def rpms(self, arches: Sequence[str] = ()) -> list[PlannedRpm]:
+        """Return the RPMs of all packages, for ``arches`` (none: all).
+
+        Raises UsageError for an arch that no package has.
+        """
+        return [
+            _rpm(spec, contents)
+            for spec, wanted in self._wanted(arches)
+            # A noarch package has the first arch's sources, whatever is asked for.
+            for contents in (spec.contents[:1] if spec.noarch else wanted)
+        ]
+
+    def source_rpms(self, arches: Sequence[str] = ()) -> list[PlannedRpm]:
+        """Return the source RPM of each package, with all arches inside.
+
+        With ``arches``, one for each of these, with nothing else inside (noarch packages: one
+        with all). Raises UsageError for an arch that no package has.
+        """
+        found: list[PlannedRpm] = []
+        for spec, wanted in self._wanted(arches):
+            if spec.noarch or not arches:
+                found.append(_source_rpm(spec, ""))
+            else:
+                found += [_source_rpm(of_arch(spec, each.arch), each.arch) for each in wanted]
+        return found
+
+    def _wanted(self, arches: Sequence[str]) -> list[tuple[Spec, list[Contents]]]:
+        """Return the packages that have one of ``arches``, and their contents for these."""
+        there = {each.arch for spec in self.specs for each in spec.contents}
+        for arch in arches:
+            if arch not in there:
+                raise UsageError(
+                    f"no package of {self.definition.file} is for {arch!r}",
+                    hint=rpm_arch_hint(arch) or f"one of: {', '.join(sorted(there))}",
+                )
+        asked = set(arches) or there
+        wanted = [[each for each in spec.contents if each.arch in asked] for spec in self.specs]
+        return [pair for pair in zip(self.specs, wanted, strict=True) if pair[1]]
+
+    def layer_packages(self, contents: Contents) -> list[Spec]:
+        """Return the specs of the packages of layers that a package needs for one arch."""
+        names = {each.partition(" ")[0] for each in contents.requires}
+        return [spec for spec in self.specs if spec.package.name in names]
+
+    def origins(self, contents: Contents) -> list[tuple[LockedImage, Source]]:
+        """Return images that have what a store holds, and their sources.
+
+        For a package of layers, which has no images, these are all of its arch.
+        """
+        sources = {image.source.text: image.source for _, image in self.definition.images()}
+        of_arch = [each for each in self.lock.images.values() if each.arch == contents.arch]
+        return [(image, sources[image.source]) for image in contents.images or of_arch]
+
+
+def make_plan(definition: Definition, lock: Lock) -> Plan:
+    """Return the plan of a definition.
+
+    Raises LockError when the lock is not the definition's, DefinitionErrors for manifests and
+    units that cannot be read.
+    """
+    check_lock(definition, lock)
+    definition = chosen(definition, lock)
+    check_groups(definition, lock)
+    groups = _group_packages(definition, lock)
+    specs = [each.spec for each in groups]
     for package in definition.packages:
-        contents = contents_of(package, lock, groups)
-        spec = render_spec(package, contents, epoch=build_time(contents))
-        wanted = [each for each in contents if not arches or each.arch in arches]
-        # A noarch package has the first arch's sources, whatever is asked for.
-        for each in contents[: len(wanted[:1])] if spec.noarch else wanted:
-            yield spec, each
+        found = [_contents(package, arch, lock, groups) for arch in package.arches]
+        contents = sorted(found, key=lambda each: each.arch)
+        specs.append(render_spec(package, contents, epoch=build_time(contents)))
+    return Plan(definition, lock, tuple(specs))
 
 
-def source_specs(
-    definition: Definition, lock: Lock, arches: Sequence[str] = ()
-) -> Iterator[tuple[Spec, str]]:
-    """Yield the spec of each source RPM, with all arches inside and "".
-
-    With ``arches``, a spec with only each of these inside, and that arch (noarch packages: "").
-    """
-    groups = group_packages(definition, lock)
-    for group in groups:
-        if not arches or group.group.arch in arches:
-            yield group.spec, group.group.arch if arches else ""
-    for package in definition.packages:
-        contents = contents_of(package, lock, groups)
-        epoch = build_time(contents)
-        spec = render_spec(package, contents, epoch=epoch)
-        wanted = [each.arch for each in contents if not arches or each.arch in arches]
-        if wanted and (spec.noarch or not arches):
-            yield spec, ""
-            continue
-        for arch in wanted:
-            yield render_spec(package, contents, epoch=epoch, only=arch), arch
+def _rpm(spec: Spec, contents: Contents) -> PlannedRpm:
+    arch = spec.rpm_arch(contents.arch)
+    path = PurePosixPath("rpms", arch, spec.file(contents.arch))
+    return PlannedRpm(spec, (contents,), path, arch)
 
 
-def check_arches(definition: Definition, arches: Sequence[str]) -> None:
-    """Raise UsageError for an arch that no package of a definition has."""
-    there = {arch.name for package in definition.packages for arch in package.arches}
-    for arch in arches:
-        if arch not in there:
-            raise UsageError(
-                f"no package of {definition.file} is for {arch!r}",
-                hint=rpm_arch_hint(arch) or f"one of: {', '.join(sorted(there))}",
-            )
+def _source_rpm(spec: Spec, directory: str) -> PlannedRpm:
+    path = PurePosixPath("srpms", directory, spec.source_file)
+    return PlannedRpm(spec, spec.contents, path, spec.contents[0].arch, is_source=True)
 
 
-def contents_of(package: Package, lock: Lock, groups: Sequence[GroupPackage]) -> list[Contents]:
-    """Return what a package holds for each of its arches, sorted by these.
-
-    ``groups`` are the packages of layers of the definition.
-    """
-    found = [_contents(package, arch, lock, groups) for arch in package.arches]
-    return sorted(found, key=lambda each: each.arch)
-
-
-def group_packages(definition: Definition, lock: Lock) -> list[GroupPackage]:
+def _group_packages(definition: Definition, lock: Lock) -> list[GroupPackage]:
     """Return the packages of layers that the packages of a definition need, as locked."""
     layers = {
         key: layers_of(images_in(packages), lock.blobs(*key))
@@ -98,7 +156,7 @@ def _contents(
     ordered = tuple(sorted(images, key=lambda image: image.names))
     provides = tuple(sorted({each for image in arch.images for each in image.provides}))
     contents = Contents(arch.name, ordered, manifests, provides)
-    if package.layers == "shared":
+    if package.shares_layers:
         contents = _with_groups(package, contents, groups)
     return _with_units(package, arch, contents)
 

@@ -6,7 +6,7 @@ brings waits for that one, and then finds the layer in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -38,6 +38,37 @@ def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]
                 fetch.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def fetch_layers(
+    registry: Registry,
+    images: Sequence[tuple[LockedImage, Source]],
+    layers: Sequence[StoredLayer] | None,
+    *,
+    arch: str,
+    records: bool,
+) -> None:
+    """Bring these layers (None: all) of images of ``arch`` from their sources.
+
+    With ``records`` also the manifests and configs of images whose layers are there. Progress is
+    told of all as one.
+    """
+    asked = to_fetch([image for image, _ in images], layers, registry.cache)
+    sources = (source for _, source in images)
+    pairs = [
+        (image, source)
+        for image, source in zip(asked, sources, strict=True)
+        if image.layers or records
+    ]
+    lacking = {
+        layer.digest: layer.size
+        for image, _ in pairs
+        for layer in image.layers
+        if not registry.cache.has(layer.digest, layer.size)
+    }
+    whole = (f"fetch   {arch}", sum(lacking.values()), len(pairs), "image")
+    with registry.reporter.whole(*whole) as reporter:
+        fetch_images(replace(registry, reporter=reporter), pairs)
 
 
 def to_fetch(

@@ -18,10 +18,9 @@ from paack.helpers.definition.definition import Definition, Package, PackageArch
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
 from paack.helpers.kubernetes.manifests import read_manifests
-from paack.helpers.lock.filesystem import chosen
-from paack.helpers.lock.group import check_groups, layers_of
-from paack.helpers.lock.lock import Lock, check_lock, lock_path, missing_lock, read_lock
-from paack.helpers.plan.contents import contents_of, group_packages
+from paack.helpers.lock.group import layers_of
+from paack.helpers.lock.lock import Lock
+from paack.helpers.plan.plan import Plan
 from paack.helpers.quadlet.unit_tree import read_units
 from paack.helpers.repo.generation import State
 from paack.helpers.repo.publish import (
@@ -38,7 +37,7 @@ from paack.helpers.repo.repodata import SOURCE, Entry
 from paack.helpers.repo.site import Site, held
 
 if TYPE_CHECKING:
-    from paack.helpers.build import Builder
+    from paack.helpers.pipe import Builder
 
 # What of a package does not change its RPMs.
 _NOT_INPUTS = ("line", "arches")
@@ -83,24 +82,24 @@ def publish_job(
     With ``sources`` their source RPMs, too. Raises DefinitionErrors for what ``paack check`` finds,
     LockError for stale locks, PublishError when a published package has other content.
     """
-    locked = [_locked(builder.check(definition)) for definition in definitions]
+    plans = [builder.plan(definition) for definition in definitions]
     with held(site, settings.dry_run):
         states = read_states(site, settings)
     job = _Job([], [], [])
     offers: Offers = {}
     inputs, to_build = dict[str, str](), []
-    for definition, lock in locked:
-        part = _to_do(definition, lock, states, sources=sources)
+    for plan in plans:
+        part = _to_do(plan, states, sources=sources)
         job = _Job(job.same + part.same, job.missing + part.missing, job.unknown + part.unknown)
-        to_build.append((definition, part.to_build))
+        to_build.append((plan, part.to_build))
     _say(builder, job.same, "same    {} is published")
     _say(builder, job.unknown, "compare {}: it is not known what the published one was made from")
     if settings.dry_run:
         return Publication(
             [f"{each.arch}/{each.files[0]}" for each in job.missing + job.unknown], ""
         )
-    for definition, some in to_build:
-        _build(builder, definition, some)
+    for plan, some in to_build:
+        _build(builder, plan, some)
         inputs |= {name: each.inputs for each in some for name in each.files}
     if inputs:
         make_repo(builder.output, replace(settings, versions=0), builder.reporter, inputs)
@@ -127,49 +126,35 @@ def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False
     return found
 
 
-def wanted_layers(definition: Definition, lock: Lock, missing: Sequence[Wanted]) -> list[Wanted]:
+def wanted_layers(plan: Plan, missing: Sequence[Wanted]) -> list[Wanted]:
     """Return the packages of layers that packages in ``missing`` need.
 
     Their names tell what they are made from. What is published needs no others, although a newer
     paack would give the same layers other names.
     """
     files = {name for each in missing for name in each.files}
-    groups = {each.name: each for each in group_packages(definition, lock)}
     found = set()
-    for package in definition.packages:
-        base = f"{package.name}-{package.version}-{package.release}"
-        for contents in contents_of(package, lock, list(groups.values())):
-            for name in (each.partition(" ")[0] for each in contents.requires):
-                group, inputs = groups[name], hashlib.sha256(name.encode()).hexdigest()
-                if f"{base}.{contents.arch}.rpm" in files:
-                    found.add(Wanted(contents.arch, (group.file,), inputs))
-                if f"{base}.src.rpm" in files:
-                    found.add(Wanted(SOURCE, (group.spec.source_file,), inputs))
+    for spec in plan.specs:
+        for contents in spec.contents:
+            for needed in plan.layer_packages(contents):
+                inputs = hashlib.sha256(needed.package.name.encode()).hexdigest()
+                arch = contents.arch
+                if spec.file(arch) in files:
+                    found.add(Wanted(arch, (needed.file(arch),), inputs))
+                if spec.source_file in files:
+                    found.add(Wanted(SOURCE, (needed.source_file,), inputs))
     return sorted(found, key=lambda each: each.files)
 
 
-def _to_do(
-    definition: Definition, lock: Lock, states: Mapping[str, State], *, sources: bool
-) -> _Job:
+def _to_do(plan: Plan, states: Mapping[str, State], *, sources: bool) -> _Job:
     """Tell apart what of a definition is published and what is not."""
-    wanted = wanted_packages(definition, lock, sources=sources)
+    wanted = wanted_packages(plan.definition, plan.lock, sources=sources)
     missing, unknown = _missing(wanted, states)
-    layers = wanted_layers(definition, lock, [*missing, *unknown])
+    layers = wanted_layers(plan, [*missing, *unknown])
     # Their names tell what they are made from.
     missing += [each for each in layers if not _published(each, states)]
     same = [each for each in (*wanted, *layers) if each not in missing and each not in unknown]
     return _Job(same, missing, unknown)
-
-
-def _locked(definition: Definition) -> tuple[Definition, Lock]:
-    path = lock_path(definition.file)
-    lock = read_lock(path)
-    if lock is None:
-        raise missing_lock(path, definition.file)  # a job makes none
-    check_lock(definition, lock)
-    definition = chosen(definition, lock)
-    check_groups(definition, lock)
-    return definition, lock
 
 
 def _say_old(builder: Builder, job: _Job, done: Publication) -> None:
@@ -213,13 +198,13 @@ def _published(each: Wanted, states: Mapping[str, State]) -> list[Entry]:
     return [state.entries[name] for name in each.files if name in state.entries]
 
 
-def _build(builder: Builder, definition: Definition, wanted: list[Wanted]) -> None:
+def _build(builder: Builder, plan: Plan, wanted: list[Wanted]) -> None:
     names = {name for each in wanted for name in each.files}
     arches = sorted({each.arch for each in wanted} - {SOURCE})
     if arches:
-        builder.rpms(definition, arches, only=names)
+        builder.rpms(plan, arches, only=names)
     if any(each.arch == SOURCE for each in wanted):
-        builder.srpm(definition, only=names)
+        builder.srpms(plan, only=names)
 
 
 def _offers(repository: Path, wanted: list[Wanted]) -> Offers:
@@ -246,7 +231,7 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
     grouped = [
         each.layers
         for each in lock.groups_of(arch.name, package.filesystem)
-        if package.layers == "shared"
+        if package.shares_layers
     ]
     manifests = read_manifests(arch.manifests).archive if arch.manifests else b""
     provides = sorted({each for image in arch.images for each in image.provides})

@@ -90,7 +90,7 @@ def device_of(package: Package) -> Device:
     files, links = _files(package, values), [(package.path, mount_point), wanted]
     ghosts = [crio_conf, podman_conf]
     kinds = {kind: f"group-{kind}" for kind in _SCRIPTLETS}
-    if package.layers != "group":
+    if not package.is_of_layers:
         program = device_program()
         values["program"] = program.directory
         kinds = {kind: kind for kind in _SCRIPTLETS} | {_PODMAN_COMES: "podman"}
@@ -138,7 +138,7 @@ def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
         file("crio.conf.j2", f"{shared}/crio.conf"),
         file("storage.conf.j2", f"{shared}/storage.conf"),
     ]
-    if package.layers != "group":
+    if not package.is_of_layers:
         return [*files, file("package.j2", f"{shared}/package")]
     scripts = file("scriptlets/group-scripts.sh.j2", f"{shared}/scripts")
     return [*files, replace(scripts, content=without_comments(scripts.content))]

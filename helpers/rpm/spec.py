@@ -151,6 +151,11 @@ def render_spec(
     return Spec(package, tuple(contents), sources, noarch, epoch, text)
 
 
+def of_arch(spec: Spec, arch: str) -> Spec:
+    """Return the spec of a package that is not noarch with one arch inside."""
+    return render_spec(spec.package, spec.contents, epoch=spec.epoch, only=arch)
+
+
 def _sources(
     package: Package, contents: Sequence[Contents], device: Device | None
 ) -> tuple[Source, ...]:

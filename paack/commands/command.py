@@ -86,8 +86,8 @@ def builder_of(
 
     It checks definitions first; with ``strict`` it also refuses what it cannot check here.
     """
-    from paack.helpers.build import Builder
     from paack.helpers.check.gate import Gate
+    from paack.helpers.pipe import Builder
     from paack.helpers.registry.credentials import credentials
 
     auth, gate = credentials(authfile), Gate(is_open=not check, strict=strict)

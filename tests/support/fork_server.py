@@ -14,9 +14,10 @@ import socket
 import sys
 from typing import Any
 
-# What a build needs, so that forks have it.
-import paack.helpers.build
 import paack.helpers.farm.mock
+
+# What a build needs, so that forks have it.
+import paack.helpers.pipe
 import paack.helpers.repo.publish_job
 import paack.helpers.report.page
 import paack.helpers.verify.verify  # noqa: F401

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paack.helpers.check.layers import group_findings
-from paack.helpers.definition.definition import load_definition
+from paack.helpers.definition.definition import Definition, load_definition
 from paack.helpers.errors import LockError
 from paack.helpers.lock.group import (
     LIMIT,
@@ -27,7 +27,7 @@ from paack.helpers.lock.group import (
 from paack.helpers.lock.lock import Lock, LockedGroup, read_lock, write_lock
 from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage, LockedLayer
-from paack.helpers.plan.contents import group_packages
+from paack.helpers.plan.plan import make_plan
 
 MB = 1_000_000
 Ids = tuple[str, ...]
@@ -287,6 +287,11 @@ def test_check_warns_where_new_groups_would_be_better(tmp_path: Path) -> None:
     assert f"paack lock --def {file} --regroup" in str(found)
 
 
+def names_of_layers(definition: Definition, lock: Lock) -> list[str]:
+    packages = [spec.package for spec in make_plan(definition, lock).specs]
+    return [each.name for each in packages if each.is_of_layers]
+
+
 def test_another_image_does_not_change_the_blobs_of_groups(tmp_path: Path) -> None:
     """It has the same layers, compressed otherwise; the packages of layers keep their names."""
     file = tmp_path / "app.yaml"
@@ -306,7 +311,7 @@ def test_another_image_does_not_change_the_blobs_of_groups(tmp_path: Path) -> No
         (group,) = (each for each in new.groups if each.filesystem == "squashfs")
         assert group.blobs == (b.layers[0].digest,)
         kept.append(other.layers[0].digest < b.layers[0].digest)
-        packages += [each.name for each in group_packages(definition, new)]
+        packages += names_of_layers(definition, new)
         # Its blob goes: there is only the other
         gone = {(each.source, each.arch): each for each in (replace(b, layers=other.layers), other)}
         again = with_groups(definition, Lock(gone), new.groups)
@@ -335,8 +340,7 @@ def test_locks_of_before_do_not_name_blobs(tmp_path: Path) -> None:
     assert read is not None
     assert read == lock
     check_groups(definition, read)
-    names = [each.name for each in group_packages(definition, lock)]
-    assert [each.name for each in group_packages(definition, read)] == names
+    assert names_of_layers(definition, read) == names_of_layers(definition, lock)
     assert with_groups(definition, read, read.groups) == lock
     for damaged in (
         text.replace("  blobs:\n  - sha256:", "  blobs:\n  - md5:"),

@@ -15,7 +15,6 @@ HELPERS = sorted((REPOSITORY / "helpers").rglob("*.py"))
 SOURCES = [*HELPERS, *sorted((REPOSITORY / "paack").rglob("*.py"))]
 MODULE_LINES, FUNCTION_LINES = 300, 40
 #: What may be longer than the rule says. Rather shorten it than add to these.
-LONGER_MODULES = {"helpers/build.py": 345}
 LONGER_FUNCTIONS = {
     "helpers/rpm/device.py:device_of": 45,
     "helpers/microshift/release_import.py:import_set": 41,
@@ -71,7 +70,7 @@ ORDER = [
     "workspace", "run", "located", "document", "schema", "product", "clean",
     "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
     "quadlet", "lock", "rpm",
-    "check", "plan", "verify", "report", "diff", "build", "bill", "demo", "farm", "microshift",
+    "check", "plan", "verify", "report", "diff", "pipe", "bill", "demo", "farm", "microshift",
     "repo",
 ]  # fmt: skip
 STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}
@@ -153,7 +152,7 @@ def test_helpers_know_nothing_of_the_command_line(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_modules_and_functions_are_short(path: Path) -> None:
     length = len(path.read_text("utf-8").splitlines())
-    assert length <= LONGER_MODULES.get(named(path), MODULE_LINES) or path not in HELPERS
+    assert length <= MODULE_LINES or path not in HELPERS
     for function in functions(path):
         allowed = LONGER_FUNCTIONS.get(f"{named(path)}:{function.name}", FUNCTION_LINES)
         assert lines_of(function) <= allowed, function.name

@@ -1,0 +1,25 @@
+"""A lock made anew: every image resolved, what its store needs, and the groups of its layers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from paack.helpers.definition.definition import Definition
+from paack.helpers.lock.filesystem import chosen, with_filesystems
+from paack.helpers.lock.group import with_groups
+from paack.helpers.lock.lock import Lock, make_lock
+from paack.helpers.registry.registry import Registry
+from paack.helpers.store.filesystem_needs import filesystems_of
+
+
+def resolve_lock(definition: Definition, kept: Lock, registry: Registry) -> Lock:
+    """Return the lock of a definition; what is in ``kept`` stays as it is.
+
+    Raises RegistryError for an image that cannot be had, and for one that devices cannot use.
+    """
+    with registry.reporter.showing():
+        new = make_lock(definition, kept, registry.resolve)
+        for arch, image in definition.images():
+            registry.check(new.of(image.source, arch), image.source)
+        new = with_filesystems(definition, new, partial(filesystems_of, registry))
+    return with_groups(chosen(definition, new), new, kept.groups)
