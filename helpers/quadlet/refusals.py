@@ -120,9 +120,7 @@ def mount_refusals(unit: Unit, units: Units, _version: Version) -> Iterator[Refu
         if not kind:
             yield Refusal(f"Mount={mount.value} has no type=", mount.place, "begin with type=")
         elif kind in _SOURCES and not (sources and sources[-1]):
-            message = (
-                f"Mount={mount.value} has no source: podman 5.4 crashes, and makes no unit at all"
-            )
+            message = f"Mount={mount.value} has no source"
             yield Refusal(message, mount.place, "write source=NAME or a path, or Volume=PATH")
         elif (
             kind in _SOURCES

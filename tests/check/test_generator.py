@@ -13,7 +13,7 @@ from paack.helpers.quadlet.generator import refusal
 from paack.helpers.quadlet.images import UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 from paack.helpers.quadlet.words import escaped_words
-from tests.check.generators import VERSIONS, Generator, generator
+from tests.check.generators import Generator
 from tests.support.product import REPOSITORY
 
 _IMAGE = "Image=quay.io/me/web:1\n"
@@ -188,23 +188,6 @@ def test_the_same_is_pulled(real: Generator, units: UnitTree) -> None:
         assert (found.how, found.policy, image_name) == expected, service
         compared += 1
     assert compared > 45
-
-
-def test_one_that_makes_podman_5_4_crash(tmp_path: Path) -> None:
-    (tmp_path / "units").mkdir()
-    bad = f"{_WEB}Mount=type=volume,destination=/a\n"
-    for name, text in (("a.container", bad), ("b.container", _WEB)):
-        (tmp_path / "units" / name).write_text(text)
-    made = {}
-    for kind in VERSIONS:
-        with generator(kind, tmp_path) as real:
-            made[kind] = [*real.run(tmp_path / "units").services]
-    assert made == {"debian13": [], "sid": ["b.service"]}
-    read = read_units([tmp_path / "units"], "/u")
-    names = {unit.name: unit for unit in read.units}
-    found = refusal(names["a.container"], names)
-    assert found and found.place.line == 3
-    assert "makes no unit at all" in found.message
 
 
 def _home(units: UnitTree) -> Path:

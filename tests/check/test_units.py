@@ -109,7 +109,7 @@ CASES = {
         "Pod=shop.pod", "unit", "Pod= names shop.pod, and there is no", "add shop.pod"
     ),
     "volume": container("Volume=a.volume:/a", "unit", "Volume= names a.volume", "add a.volume"),
-    "crash": container("Mount=type=volume,dst=/a", "unit", "podman 5.4 crashes", "source=NAME"),
+    "sourceless": container("Mount=type=volume,dst=/a", "unit", "has no source", "source=NAME"),
     "line": container(
         "a line", "manifest", "nothing of all units of this directory", "podman-systemd"
     ),
