@@ -164,7 +164,7 @@ def _judged(text: str, line: int, context: _Context) -> Iterator[Candidate]:
     elif likeness.is_image_word(word):
         if likeness.is_full_repository(text) or likeness.is_short(text):
             level = PROBABLE
-        elif likeness.is_template(text):
+        elif likeness.is_template(text) or _is_part(text, context):
             level = UNFINDABLE
     if level == UNFINDABLE and context.most != PROBABLE:
         return
@@ -172,3 +172,8 @@ def _judged(text: str, line: int, context: _Context) -> Iterator[Candidate]:
         reason = f"{context.kind} {word}".strip()
         most = context.most if level == PROBABLE else level
         yield Candidate(text, line, context.path, most, reason)
+
+
+def _is_part(text: str, context: _Context) -> bool:
+    """Tell whether a text is a name to which what reads it adds registry and version."""
+    return ("/" in text or context.kind == "variable") and likeness.is_bare(text)

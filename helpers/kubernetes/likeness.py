@@ -14,11 +14,13 @@ from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_refer
 
 _LONGEST = 512
 _VERSION = re.compile(r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?")
-_SHORT = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<version>[:@].+)")
+_SHORT = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?P<version>[:@].+)?")
 #: What has the form of an image: code, and taints of nodes.
 _CODE = ("github.com/", "golang.org/", "gopkg.in/", "bitbucket.org/", "gitlab.com/")
 _TAINTS = (":NoSchedule", ":NoExecute", ":PreferNoSchedule")
 _FILES = re.compile(r"\.(?:ya?ml|json|md|txt|html?|tar|t?gz|zip|sh|go|py|conf|sock|crt|pem)(?:$|:)")
+_PICTURES = re.compile(r"\.(?:png|jpe?g|svg|gif|ico|iso|img|qcow2|raw|html?|ya?ml|json|sh)$")
+_NO_NAMES = frozenset({"true", "false", "yes", "no", "none", "enabled", "disabled", "default"})
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KEY = re.compile(r"""\s*(?:- )?["']?([A-Za-z0-9_.-]+)["']?\s*:\s""")
 _WORD = re.compile(r"""[^\s"'`,;|<>\[\]()]+""")
@@ -52,7 +54,15 @@ def is_full_repository(text: str) -> bool:
 def is_short(text: str) -> bool:
     """Tell whether a text may be an image without its registry, but with a version."""
     match = _SHORT.fullmatch(text) if len(text) < _LONGEST else None
-    return match is not None and bool(_VERSION.fullmatch(match["version"]))
+    version = match["version"] if match else None
+    return version is not None and bool(_VERSION.fullmatch(version))
+
+
+def is_bare(text: str) -> bool:
+    """Tell whether a text may be an image without its registry and its version."""
+    match = _SHORT.fullmatch(text) if len(text) < _LONGEST else None
+    is_other = text in _NO_NAMES or text.isdecimal() or _PICTURES.search(text)
+    return match is not None and match["version"] is None and not is_other
 
 
 def is_template(text: str) -> bool:
