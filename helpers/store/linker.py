@@ -15,7 +15,9 @@ from paack.helpers.squashfs.directories import Entry
 from paack.helpers.squashfs.inodes import Inode
 from paack.helpers.squashfs.tables import SquashfsTables
 from paack.helpers.store.compiled_layer import LINK_KIND, NODE, CompiledLayer
-from paack.helpers.store.placing import DataArea, PlacedContents, repeated_contents
+from paack.helpers.store.pack import Pack
+from paack.helpers.store.pack_area import PackArea
+from paack.helpers.store.placing import DataArea, LayerContents, repeated_contents
 from paack.helpers.store.store import begin_store, layer_record, write_home, write_metadata
 from paack.helpers.store.tar import NO_XATTRS
 
@@ -96,7 +98,7 @@ class _Nodes:
     """Adds the nodes of one layer, whose records come children first."""
 
     def __init__(
-        self, tables: SquashfsTables, layer: CompiledLayer, contents: PlacedContents
+        self, tables: SquashfsTables, layer: CompiledLayer, contents: LayerContents
     ) -> None:
         self._tables = tables
         self._contents = contents
@@ -173,16 +175,22 @@ def link(
     wanted: Sequence[StoredLayer],
     compiled: Sequence[CompiledLayer],
     cache: Cache,
+    packs: Sequence[Pack] = (),
 ) -> None:
     """Write the store of ``images`` to the empty file ``image``; see ``store.write_store``.
 
-    ``compiled`` are the layers ``wanted``. Raises LimitError for what squashfs cannot hold.
+    ``compiled`` are the layers ``wanted``. With ``packs``, the file is an index; see ``pack_area``.
+    Raises LimitError for what squashfs cannot hold.
     """
     tables = SquashfsTables(compressor, block_size)
-    data = DataArea(image.fileno(), tables, compressor, repeated_contents(compiled))
+    repeated = repeated_contents(compiled)
+    if packs:
+        data: DataArea = PackArea(image.fileno(), tables, compressor, repeated, packs)
+    else:
+        data = DataArea(image.fileno(), tables, compressor, repeated)
     root = write_tree(tables, data, images, wanted, compiled, cache)
     head, tail = tables.close(data.position, root)
-    image.seek(data.position)
+    image.seek(data.position - data.skipped)
     image.write(tail)
     image.seek(0)
     image.write(head)

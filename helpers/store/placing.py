@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import zstandard
 
@@ -31,6 +31,13 @@ class Place(NamedTuple):
     start: int
     fragment: int
     offset: int
+
+
+class LayerContents(Protocol):
+    """Tells where the contents of a layer are in the image."""
+
+    def data(self, number: int) -> FileData:
+        """Return where a content is."""
 
 
 class PlacedContents:
@@ -68,12 +75,15 @@ class DataArea:
     """The blocks of an image, written to the descriptor ``image`` from DATA_START.
 
     ``repeated`` tells contents that more than one layer may have: the others need not be kept.
+    ``position`` is where the next block is in the image, ``skipped`` how many bytes before it the
+    descriptor does not have.
     """
 
     def __init__(
         self, image: int, tables: SquashfsTables, compressor: Compressor, repeated: set[int]
     ) -> None:
         self.position = DATA_START
+        self.skipped = 0
         self._image = image
         self._tables = tables
         self._compressor = compressor
@@ -107,9 +117,9 @@ class DataArea:
             self._write_fragment(self._small_fragment, bytes(self._small))
             self._small.clear()
 
-    def add_layer(self, layer: CompiledLayer) -> PlacedContents:
+    def add_layer(self, layer: CompiledLayer) -> LayerContents:
         """Copy the blocks of a layer that are not there yet; return where its contents are."""
-        known = dict(self._known(layer)) if self._repeated else {}
+        known = dict(self._known(layer))
         start, fragment = self.position, self._tables.fragments
         moved = {}
         if known:
@@ -200,12 +210,13 @@ class DataArea:
 
     def _write(self, content: bytes) -> int:
         packed, size = self._compressor.data(content)
-        self.position += os.pwrite(self._image, packed, self.position)
+        self.position += os.pwrite(self._image, packed, self.position - self.skipped)
         return size
 
     def _copy(self, layer: CompiledLayer, start: int, size: int) -> None:
         while size:
-            copied = _copy(layer.fileno(), self._image, start, self.position, size)
+            place = self.position - self.skipped
+            copied = _copy(layer.fileno(), self._image, start, place, size)
             start += copied
             size -= copied
             self.position += copied

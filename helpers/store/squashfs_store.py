@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,7 @@ from paack.helpers.squashfs.inodes import LimitError
 from paack.helpers.store.compiled_layer import CompiledLayer
 from paack.helpers.store.compiler import Compiler, compile_layers
 from paack.helpers.store.linker import link
+from paack.helpers.store.pack import Pack, weights, write_pack
 from paack.helpers.store.store import label_of
 
 #: Measured, see docs/bench.md: level 5 of zstd, but for matches of 4 bytes, and more of them tried.
@@ -56,24 +58,50 @@ class SquashfsStore:
         target: Path,
         images: Sequence[LockedImage],
         layers: Sequence[StoredLayer] | None = None,
+        packs: Sequence[Pack] = (),
     ) -> None:
         """Write the store of ``images``, with ``layers`` (default: all of theirs), to ``target``.
 
-        Raises BuildError for what squashfs cannot hold.
+        With ``packs``, ``target`` becomes an index; see ``pack_area``. Raises BuildError for what
+        squashfs cannot hold.
         """
         # Whichever image comes first names the blob of a layer that they share.
         images = sorted(images, key=lambda image: (image.names, image.manifest))
         wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda one: one.id)
-        # A layer may be in several places, upon others each time.
-        places = Counter(stored.locked for stored in wanted)
-        with self.reporter.step(label_of(images), sum(one.locked.size for one in wanted)) as meter:
-            by_layer = self._compiled(places, meter)
+        with self._opened(label_of(images), wanted) as ordered:
             try:
-                ordered = [by_layer[stored.locked] for stored in wanted]
-                with target.open("wb") as image:
-                    link(image, _COMPRESSOR, BLOCK_SIZE, images, wanted, ordered, self.cache)
+                with target.open("wb") as out:
+                    link(out, _COMPRESSOR, BLOCK_SIZE, images, wanted, ordered, self.cache, packs)
             except LimitError as error:
                 raise BuildError(f"squashfs cannot hold {error}", hint=_HINT) from error
+
+    def weights(self, images: Sequence[LockedImage]) -> dict[bytes, int]:
+        """Return the compressed size of each content of ``images``, in the order of a pack."""
+        found: dict[bytes, int] = {}
+        with self._opened(label_of(images), stored_layers(images)) as ordered:
+            for layer in ordered:
+                for identity, weight in weights(layer, BLOCK_SIZE).items():
+                    found.setdefault(identity, weight)
+        return found
+
+    def pack(self, target: Path, images: Sequence[LockedImage], wanted: Set[bytes]) -> None:
+        """Write a pack of those contents of ``images`` whose identities are ``wanted``."""
+        with (
+            self._opened(label_of(images), stored_layers(images)) as ordered,
+            target.open("wb") as out,
+        ):
+            write_pack(out, _COMPRESSOR, BLOCK_SIZE, ordered, wanted)
+
+    @contextmanager
+    def _opened(self, label: str, wanted: Sequence[StoredLayer]) -> Iterator[list[CompiledLayer]]:
+        """Yield the layers ``wanted``, compiled."""
+        # A layer may be in several places, upon others each time.
+        places = Counter(stored.locked for stored in wanted)
+        with self.reporter.step(label, sum(one.locked.size for one in wanted)) as meter:
+            by_layer = self._compiled(places, meter)
+            ordered = [by_layer[stored.locked] for stored in wanted]
+            try:
+                yield ordered
             finally:
                 for layer in by_layer.values():
                     layer.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
+import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +16,10 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.locked import LockedImage, LockedLayer
 from paack.helpers.progress import Reporter
 from paack.helpers.store.image import image_maker, make_image
+from paack.helpers.store.table import Table, read_table
 from paack.helpers.store.tar_store import write_store
 from tests.support.oddities import LayerTar
+from tests.support.rights import need_root
 
 CREATED = "2024-05-06T07:08:09Z"
 
@@ -31,6 +35,19 @@ def small_layer(text: str) -> bytes:
     layer.directory("d")
     layer.add(f"d/{text}", text.encode())
     return layer.close()
+
+
+def noise(seed: str, size: int) -> bytes:
+    """Return bytes that are not compressed, always the same for a seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def layer_of(files: dict[str, bytes]) -> bytes:
+    """Return a layer of files by their names."""
+    tar = LayerTar()
+    for name, content in files.items():
+        tar.add(name, content)
+    return tar.close()
 
 
 def put_image(
@@ -92,6 +109,28 @@ def squashfs_of(images: Sequence[LockedImage], cache: Cache, target: Path) -> Pa
     """Make the store of ``images`` as a squashfs; return ``target``."""
     make_image(target, image_maker("squashfs"), images, cache, _Silent())
     return target
+
+
+def read_by_sqfs2tar(image: Path) -> Table:
+    """Read a squashfs with a program that we did not write."""
+    command = ["sqfs2tar", "--no-skip", "--root-becomes", ".", str(image)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as said:
+        assert said.stdout is not None
+        table = read_table(said.stdout)
+    assert said.returncode == 0
+    return table
+
+
+def mounted(image: Path, script: str) -> list[str]:
+    """Run a shell script in the image, which the kernel has mounted; return what it says."""
+    need_root("the kernel mounts for root")
+    where = image.with_name(f"{image.name}.mounted")
+    where.mkdir()
+    mount = 'mount -t squashfs -o loop,ro "$1" "$2" && cd "$2" && eval "$3"'
+    command = ["unshare", "--mount", "--", "sh", "-c", mount, "sh", str(image), str(where), script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 class _Silent(Reporter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import tempfile
 from itertools import pairwise
@@ -17,28 +16,18 @@ from paack.helpers.progress import Reporter
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.squashfs_reader import Block, open_squashfs
 from paack.helpers.store.squashfs_store import BLOCK_SIZE
-from paack.helpers.store.table import Table, differences, read_table
+from paack.helpers.store.table import differences, read_table
 from paack.helpers.store.tar_store import write_store
 from tests.support import oddities
-from tests.support.oddities import LayerTar
 from tests.support.rights import need_root
 from tests.support.tree import ROOT, diff_trees, read_tree
 from tests.unit.archives import Archive, archives, entries_of, records_of, tree_of
-from tests.unit.images import put_image, squashfs_of
+from tests.unit.images import layer_of, noise, put_image, read_by_sqfs2tar, squashfs_of
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
-
-
-def read_by_sqfs2tar(image: Path) -> Table:
-    command = ["sqfs2tar", "--no-skip", "--root-becomes", ".", str(image)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as said:
-        assert said.stdout is not None
-        table = read_table(said.stdout)
-    assert said.returncode == 0
-    return table
 
 
 def unpacked(image: Path, target: Path) -> Path:
@@ -96,17 +85,6 @@ def test_the_store_is_that_of_the_tar_stream(cache: Cache, tmp_path: Path) -> No
         expected = read_table(given)
     assert list(differences(expected, read_by_sqfs2tar(image))) == []
     assert list(differences(expected, read_image(image, "squashfs"))) == []
-
-
-def noise(seed: str, size: int) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-def layer_of(files: dict[str, bytes]) -> bytes:
-    tar = LayerTar()
-    for name, content in files.items():
-        tar.add(name, content)
-    return tar.close()
 
 
 def test_what_two_layers_have_is_stored_once(cache: Cache, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from paack.helpers.squashfs.tables import DATA_START, SquashfsTables
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.squashfs_store import SETTINGS
 from paack.helpers.store.table import Row
-from tests.support.rights import need_root
+from tests.unit.images import mounted
 
 BLOCK_SIZE = 1 << 17
 Fill = Callable[[SquashfsTables, int], list[Entry]]
@@ -35,18 +35,6 @@ def made(target: Path, fill: Fill, data: bytes = b"") -> Path:
     target.write_bytes(head + data + tail)
     assert target.stat().st_size % layout.ALIGNMENT == 0
     return target
-
-
-def mounted(image: Path, script: str) -> list[str]:
-    """Run a shell script in the image, which the kernel has mounted; return what it says."""
-    need_root("the kernel mounts for root")
-    where = image.with_name("mounted")
-    where.mkdir()
-    mount = 'mount -t squashfs -o loop,ro "$1" "$2" && cd "$2" && eval "$3"'
-    command = ["unshare", "--mount", "--", "sh", "-c", mount, "sh", str(image), str(where), script]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 def listed(image: Path) -> list[str]:

@@ -1,0 +1,105 @@
+"""Stores over packs: the data area of an index, and the one squashfs that index and packs are.
+
+The squashfs is: the first 4096 bytes of the index (superblock, zeros), the packs in their order,
+the rest of the index (contents that no pack has, the store's own files, tables).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from paack.helpers.errors import BuildError
+from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.squashfs.inodes import FileData
+from paack.helpers.squashfs.layout import ALIGNMENT, NOTHING_32
+from paack.helpers.squashfs.tables import SquashfsTables
+from paack.helpers.store.block_file import CONTENT
+from paack.helpers.store.compiled_layer import CompiledLayer
+from paack.helpers.store.pack import Pack
+from paack.helpers.store.placing import DataArea, LayerContents, Place
+
+HEAD_SIZE = ALIGNMENT
+
+
+class PackArea(DataArea):
+    """The blocks of an image that ``packs`` do not have, written to the descriptor ``index``.
+
+    What several packs have is taken from the first.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        tables: SquashfsTables,
+        compressor: Compressor,
+        repeated: set[int],
+        packs: Sequence[Pack],
+    ) -> None:
+        super().__init__(index, tables, compressor, repeated)
+        self.position = HEAD_SIZE
+        #: By identity: the pack, where it is, its first fragment block, the number in it.
+        self._packed: dict[bytes, tuple[Pack, int, int, int]] = {}
+        for pack in packs:
+            if pack.block_size != tables.block_size:
+                raise BuildError(
+                    f"the pack {pack.digest} has blocks of {pack.block_size} bytes",
+                    hint="another version of paack made it; make new packs",
+                )
+            start, fragment = self.position, tables.fragments
+            for place, size in pack.fragments():
+                tables.place_fragment(tables.fragment(), start + place, size)
+            for identity, number in pack.numbers.items():
+                self._packed.setdefault(identity, (pack, start, fragment, number))
+            self.position += pack.size
+            self.skipped += pack.size
+
+    def add_layer(self, layer: CompiledLayer) -> LayerContents:
+        """Copy the blocks of a layer that are not there yet; return where its contents are."""
+        return _PackedContents(self, layer.section("contents"), super().add_layer(layer))
+
+    def find(self, identity: bytes) -> FileData | None:
+        """Return where a content is in the packs, if it is there."""
+        found = self._packed.get(identity)
+        if found is None:
+            return None
+        pack, start, first, number = found
+        content = pack.content(number)
+        fragment = content.fragment
+        if fragment != NOTHING_32:
+            fragment += first
+        place = content.start + start
+        return FileData(
+            content.size, place, pack.blocks(content), fragment, content.offset, content.sparse
+        )
+
+    def _known(self, layer: CompiledLayer) -> Iterator[tuple[int, Place]]:
+        yield from super()._known(layer)
+        for number, content in enumerate(layer.contents()):
+            found = self.find(content.identity)
+            if found:
+                yield number, Place(found.start, found.fragment, found.offset)
+
+
+class _PackedContents:
+    """Packs tell the sizes of blocks, too: another version of zstd may have made them."""
+
+    def __init__(self, area: PackArea, contents: bytes, rest: LayerContents) -> None:
+        self._area, self._contents, self._rest = area, contents, rest
+
+    def data(self, number: int) -> FileData:
+        """Return where a content is."""
+        identity = CONTENT.unpack_from(self._contents, number * CONTENT.size)[0]
+        return self._area.find(identity) or self._rest.data(number)
+
+
+def join(target: Path, index: Path, packs: Sequence[Pack]) -> None:
+    """Write the squashfs that an index and its packs, in their order, are."""
+    with target.open("wb") as out, index.open("rb") as file:
+        out.write(file.read(HEAD_SIZE))
+        for pack in packs:
+            with open(pack.fileno(), "rb", closefd=False) as data:
+                data.seek(0)
+                shutil.copyfileobj(data, out)
+        shutil.copyfileobj(file, out)
