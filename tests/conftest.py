@@ -1,17 +1,49 @@
-"""Which of several like devices a test runs on."""
+"""Settings of hypothesis, what is made before tests run, and which of like devices they run on."""
 
 from __future__ import annotations
 
+import os
+import sys
 import zlib
 from collections import defaultdict
+from subprocess import DEVNULL, Popen
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.podman import ALL_KINDS
 from tests.support.thorough import THOROUGH
 
+# No test may fail for being slow, and CI draws the same examples.
+settings.register_profile(
+    "paack",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("paack")
+_making: list[Popen[bytes]] = []
+
 #: Clients that do the same, each in its own way.
 CLIENTS = (ALL_KINDS, ("dnf", "dnf5"))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to make the roots, when all tests run: otherwise one test makes one, and all wait."""
+    config = session.config
+    is_worker = hasattr(config, "workerinput")
+    if config.args_source is config.ArgsSource.TESTPATHS and not is_worker:
+        for lane in ("0", "1"):
+            command = [sys.executable, "-m", "tests.support.roots", lane]
+            _making.append(Popen(command, stdout=DEVNULL, stderr=DEVNULL))
+
+
+def pytest_sessionfinish() -> None:
+    """What is not made by then, no test needs."""
+    for process in _making:
+        process.terminate()
+        process.wait()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -114,7 +114,7 @@ def test_usage_adds_up(image: Path) -> None:
     assert 0 < usage.pieces[LAYERS] < 100_000
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_squashfs_is_refused_or_still_adds_up(image: Path, data: st.DataObject) -> None:
     content = bytearray(image.read_bytes())

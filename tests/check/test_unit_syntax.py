@@ -45,7 +45,6 @@ TEXTS = st.tuples(
 @given(texts=st.lists(TEXTS, min_size=30, max_size=30))
 @settings(
     max_examples=6,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, *HealthCheck],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from tests.support.thorough import THOROUGH
 LAYERS, VOLATILE_LAYERS, IMAGES, CONTAINERS, _ = FILES
 PROGRAM = f"LC_ALL=C; export LC_ALL\n{render('device/records.sh')}\nrecords"
 STRANGE = ["not-of-podman", "0" * 63]
-_SETTINGS = settings(deadline=None, derandomize="CI" in os.environ)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def test_any_records(combination: Combination, tmp_path: Path) -> None:
     words = ["task=plan graph=/none role=mounts - role=store", f"{tmp_path}/there.json", *roles]
     plan = f"{PROGRAM} {' '.join(words)}; {PROGRAM} spare=1 {' '.join(words)}"
 
-    @settings(_SETTINGS, max_examples=60 if THOROUGH else 20)
+    @settings(max_examples=60 if THOROUGH else 20)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         for file, path in files.items():
@@ -67,7 +65,7 @@ def test_any_record_is_kept_byte_for_byte(combination: Combination, tmp_path: Pa
     gone, file = tmp_path / "gone", tmp_path / "file"
     program = f"{PROGRAM} task=without role=gone {gone} role=own {file}"
 
-    @settings(_SETTINGS, max_examples=30 if THOROUGH else 10)
+    @settings(max_examples=30 if THOROUGH else 10)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         for file_name, records in storage.records.items():
@@ -91,7 +89,7 @@ def test_names_are_told_and_added(combination: Combination, tmp_path: Path) -> N
     program = f"{PROGRAM} task=named role=r1 {file}; {PROGRAM} task=with {words}"
     added = {identifier(number): [f"a.b/c:{number}", "a.b/d:1"] for number in range(4)}
 
-    @settings(_SETTINGS, max_examples=30 if THOROUGH else 10)
+    @settings(max_examples=30 if THOROUGH else 10)
     @given(storages(THERE, STRANGE))
     def check(storage: Storage) -> None:
         records = storage.records[IMAGES]
@@ -122,7 +120,6 @@ def test_any_storage(crio: DoctorHost, combination: Combination) -> None:
 
     # An example takes long: none is made smaller.
     @settings(
-        _SETTINGS,
         max_examples=15 if THOROUGH else 5,
         phases=(Phase.explicit, Phase.reuse, Phase.generate),
     )

@@ -78,7 +78,10 @@ class Killer:
     ("install", "upgrade", "erase"),
     [
         (Place("program", 3), Place("program", 14), Place("program", 10)),
-        (Place("renameat", 20), Place("renameat", 9), Place("unlinkat", 30)),
+        pytest.param(
+            *(Place("renameat", 20), Place("renameat", 9), Place("unlinkat", 30)),
+            marks=only_thorough,
+        ),
         pytest.param(
             *(Place("program", 12), Place("program", 4), Place("program", 15)), marks=only_thorough
         ),

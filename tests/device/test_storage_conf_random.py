@@ -103,7 +103,7 @@ def is_inserted_into(shorter: bytes, longer: bytes) -> bool:
 
 
 @given(st.lists(files().filter(is_toml), min_size=1, max_size=12), st.sampled_from(COMBINATIONS))
-@settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, database=None, suppress_health_check=list(HealthCheck))
 def test_a_random_file_survives(texts: list[bytes], combination: Combination) -> None:
     scenarios = {
         str(number): Scenario({ETC: text}, (add(P), remove(P))) for number, text in enumerate(texts)

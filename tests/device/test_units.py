@@ -122,7 +122,7 @@ PATH = st.lists(PART, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(p
 
 
 @given(st.lists(PATH, min_size=1, max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_escape_path(paths: list[str]) -> None:
     escaped = run(["systemd-escape", "--path", "--", *paths]).stdout
     assert [escape_path(path) for path in paths] == escaped.split()

@@ -52,7 +52,7 @@ def layers_of(draw: st.DrawFn) -> tuple[MediaTypes, Layers]:
 @example(("docker", (("gzip", False), ("none", True), ("none", False))))
 @example(("oci", (("none", True), ("zstd", False), ("none", False), ("gzip", True))))
 @given(layers_of())
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 def test_what_is_lacking_arrives_as_it_is_in_the_registry(
     registry: Registry, drawn: tuple[MediaTypes, Layers]
 ) -> None:

@@ -52,7 +52,7 @@ def refused_times(content: bytes) -> bool:
     return any(not 0 <= entry.mtime < 1 << 32 for entry in entries_of(content))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(archives())
 def test_every_layer_comes_back(archive: Archive) -> None:
     """By unsquashfs and by sqfs2tar, file by file; and our own reader agrees with both."""

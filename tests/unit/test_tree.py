@@ -42,7 +42,7 @@ def made(*steps: Layer) -> bytes:
     return layer.close()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(archives(), chunk_sizes)
 def test_equals_what_gnu_tar_extracts(archive: Archive, sizes: list[int]) -> None:
     tree = records_of(tree_of(archive.content, sizes), archive.content)
@@ -50,7 +50,7 @@ def test_equals_what_gnu_tar_extracts(archive: Archive, sizes: list[int]) -> Non
     assert diff_trees(found, tree, timeless=archive.timeless) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(archives(formats=[tarfile.PAX_FORMAT], times=whole_times))
 def test_equals_what_bsdtar_extracts(archive: Archive) -> None:
     tree = records_of(tree_of(archive.content), archive.content)
