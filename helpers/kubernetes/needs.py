@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 
 from paack.helpers.definition.definition import Definition
@@ -21,13 +20,11 @@ from paack.helpers.kubernetes.kustomize import (
     kustomization_file,
     read_kustomization,
     render,
-    transformed,
 )
 from paack.helpers.kubernetes.kustomize_versions import version_warnings
 from paack.helpers.kubernetes.manifests import manifest_problems
 from paack.helpers.kubernetes.slim import slim_copy
-
-ImagePaths = tuple[tuple[str, str], ...]
+from paack.helpers.kubernetes.sources import Places, Reading, Sources, problem_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,42 +58,6 @@ class Needs:
     def are_known(self) -> bool:
         """Whether ``found`` is all."""
         return not self.problems and not self.absent
-
-
-@dataclass
-class Sources:
-    """Reads each file of manifests once."""
-
-    _uses: dict[tuple[Path, ImagePaths], list[ImageUse] | PaackError] = field(default_factory=dict)
-
-    def uses(self, file: Path, more: ImagePaths) -> list[ImageUse]:
-        """Return the images that a file names; raise PaackError when it cannot be read."""
-        key = (file.resolve(), more)
-        if key not in self._uses:
-            try:
-                objects = read_objects(file.read_text("utf-8"), file)
-                self._uses[key] = [
-                    use for item in objects for use in all_images_of(item, file, more)
-                ]
-            except (DefinitionError, OSError, ValueError) as error:
-                self._uses[key] = _problem(error, file)
-        found = self._uses[key]
-        if isinstance(found, PaackError):
-            raise found
-        return found
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How manifests are read: ``more`` places of images; ``warnings`` take what versions name."""
-
-    sources: Sources = field(default_factory=Sources)
-    more: ImagePaths = ()
-    warnings: list[DefinitionError] = field(default_factory=list)
-
-    def uses(self, file: Path) -> list[ImageUse]:
-        """Return the images that a file names; raise PaackError when it cannot be read."""
-        return self.sources.uses(file, self.more)
 
 
 def needs_of(definition: Definition) -> Needs:
@@ -180,7 +141,7 @@ def _kustomizations(
             try:
                 found[home.resolve()] = read_kustomization(file)
             except (DefinitionError, OSError, ValueError) as error:
-                problems.append(_problem(error, file))
+                problems.append(problem_at(error, file))
                 broken.add(home.resolve())
     return found, broken
 
@@ -213,13 +174,17 @@ class _Rendering:
         except PaackError as error:
             problems.append(error)
             return
-        places = _Places(parts, self.reading)
+        uses = [
+            use
+            for item in objects
+            for use in all_images_of(item, kustomization.file, self.reading.more)
+        ]
+        places = Places(parts, self.reading, {use.image for use in uses})
         for part in parts:
             if "images" in (part.document.value or ()):
                 self.reading.warnings.extend(version_warnings(part, places.uses))
-        for item in objects:
-            for use in all_images_of(item, kustomization.file, self.reading.more):
-                yield replace(use, place=places.of(use) or Place(kustomization.file))
+        for use in uses:
+            yield replace(use, place=places.of(use) or Place(kustomization.file))
 
     def _render(self, kustomization: Kustomization, parts: list[Kustomization]) -> str:
         homes = [part.directory.resolve() for part in parts]
@@ -245,56 +210,3 @@ def _closure(top: Kustomization, others: dict[Path, Kustomization]) -> list[Kust
                 elif file := kustomization_file(path):
                     waiting.append(read_kustomization(file))
     return list(found.values())
-
-
-class _Places:
-    """Tells which line of the sources of a kustomization an image of the outcome is from."""
-
-    def __init__(self, parts: list[Kustomization], reading: Reading):
-        self._parts = parts
-        self._reading = reading
-
-    @cached_property
-    def _transformed(self) -> list[tuple[Place, str, str | None, str | None]]:
-        return [
-            (Place(part.file, line), repo, tag, digest)
-            for part in self._parts
-            for repo, tag, digest, line in transformed(part)
-        ]
-
-    @cached_property
-    def uses(self) -> list[ImageUse]:
-        """What the files say, before anything is rendered."""
-        found: list[ImageUse] = []
-        files = (file for part in self._parts for file in (part.file, *part.files))
-        for file in dict.fromkeys(files):
-            if file.suffix in MANIFEST_SUFFIXES:
-                with suppress(PaackError):
-                    found += self._reading.uses(file)
-        return found
-
-    @cached_property
-    def _written(self) -> dict[tuple[str, str], Place]:
-        written: dict[tuple[str, str], Place] = {}
-        for use in self.uses:
-            written.setdefault((use.image, use.where), use.place)
-            written.setdefault((use.image, ""), use.place)
-        return written
-
-    def of(self, use: ImageUse) -> Place | None:
-        """Return the place of an image: where it is written, else where it is put."""
-        written, image = self._written, use.image
-        return written.get((image, use.where)) or self._by(use) or written.get((image, ""))
-
-    def _by(self, use: ImageUse) -> Place | None:
-        name = full_name(use.image)
-        for place, repo, tag, digest in self._transformed:
-            if name and name.repo == repo and (tag or digest) in (None, name.tag, name.digest):
-                return place
-        return None
-
-
-def _problem(error: Exception, file: Path) -> PaackError:
-    if isinstance(error, PaackError):
-        return error
-    return DefinitionError(f"cannot be read: {error}", place=Place(file), hint="save it as UTF-8")

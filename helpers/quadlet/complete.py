@@ -13,7 +13,8 @@ from paack.helpers.document import Problems
 from paack.helpers.errors import DefinitionError, PaackError
 from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
 from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.needs import Reading, ignored_by, uses_in
+from paack.helpers.kubernetes.needs import ignored_by, uses_in
+from paack.helpers.kubernetes.sources import Reading
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.quadlet.images import MADE_HERE, unit_images
 from paack.helpers.quadlet.unit_tree import read_units
