@@ -163,7 +163,7 @@ class Builder:
             fetch_layers(registry, plan.origins(contents), layers, arch=arch, records=records)
         target, maker = work / name, image_maker(spec.package.filesystem)
         with self.lanes.storing():
-            make_image(target, maker, images, self.cache, self.reporter, layers)
+            make_image(target, maker, images, layers, self.cache, self.reporter)
         return target
 
     # Source RPM, RPM

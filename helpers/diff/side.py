@@ -11,6 +11,7 @@ from paack.helpers.diff.packages import listed
 from paack.helpers.errors import UsageError
 from paack.helpers.lock.group import layers_of
 from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, missing_lock, read_lock
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
 from paack.helpers.rpm.bills import FILES
@@ -129,7 +130,7 @@ def _in_cache(cache: Cache) -> Callable[[LockedImage], Sequence[ListedPackage] |
 def _fetched(images: Sequence[LockedImage], verifier: Verifier, work: Path) -> Callable[[], Rootfs]:
     def rootfs() -> Rootfs:
         verifier.fetch(images)
-        return Rootfs(verifier.expected(images, work))
+        return Rootfs(verifier.expected(images, stored_layers(images), work))
 
     return rootfs
 

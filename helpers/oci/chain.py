@@ -37,9 +37,12 @@ def layer_id(chain_id: str) -> str:
 
 
 def stored_layers(images: Sequence[LockedImage]) -> list[StoredLayer]:
-    """Return each layer of the images once, sorted by ID."""
+    """Return each layer of the images once, sorted by ID.
+
+    Of several blobs of a layer the first image's counts, in the order of names and manifests.
+    """
     found: dict[str, StoredLayer] = {}
-    for image in images:
+    for image in sorted(images, key=lambda image: (image.names, image.manifest)):
         ids = [layer_id(chain) for chain in chain_ids([each.diff_id for each in image.layers])]
         for depth, locked in enumerate(image.layers):
             parents = tuple(reversed(ids[:depth]))

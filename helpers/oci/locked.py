@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,7 @@ class LockedImage:
     def size(self) -> int:
         """Bytes of all layer blobs."""
         return sum(layer.size for layer in self.layers)
+
+    def without_layers(self) -> LockedImage:
+        """Return what is left of it to be fetched: its index, manifest and config."""
+        return replace(self, layers=())

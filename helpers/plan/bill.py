@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.registry.registry import Registry
 from paack.helpers.rpm.bills import BillInput
@@ -17,7 +15,7 @@ def bill_input(registry: Registry, spec: Spec, contents: Contents) -> BillInput:
     cache, package = registry.cache, spec.package
     for image in contents.images:
         source = parse_source(image.source, image.names[0])
-        fetched = image if unread(cache, image.layers) else replace(image, layers=())
+        fetched = image if unread(cache, image.layers) else image.without_layers()
         if fetched.layers or not cache.has(image.config):
             registry.fetch(fetched, source)
         registry.check(image, source)

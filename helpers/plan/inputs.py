@@ -16,13 +16,11 @@ from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version
 
 def store_inputs(maker: ImageMaker, contents: Contents) -> dict[str, object]:
     """Return everything that decides the bytes of the store of ``contents``."""
-    inputs: dict[str, object] = {
+    return {
         "recipe": maker.recipe,
         "images": [asdict(image) for image in contents.images],
+        "layers": [asdict(layer) for layer in contents.layers],
     }
-    if contents.layers is not None:
-        inputs["layers"] = [asdict(layer) for layer in contents.layers]
-    return inputs
 
 
 def package_inputs(spec: Spec, contents: Sequence[Contents]) -> dict[str, object]:

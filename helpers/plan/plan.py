@@ -16,6 +16,7 @@ from paack.helpers.kubernetes.manifests import read_manifests
 from paack.helpers.lock.filesystem import chosen
 from paack.helpers.lock.group import check_groups, images_in, layers_of, shared_images
 from paack.helpers.lock.lock import Lock, check_lock
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import Source
 from paack.helpers.plan.build_time import build_time
@@ -153,9 +154,9 @@ def _contents(
 ) -> Contents:
     images = {lock.of(image.source, arch.name) for image in arch.images}
     manifests = read_manifests(arch.manifests) if arch.manifests else None
-    ordered = tuple(sorted(images, key=lambda image: image.names))
+    ordered = tuple(sorted(images, key=lambda image: (image.names, image.manifest)))
     provides = tuple(sorted({each for image in arch.images for each in image.provides}))
-    contents = Contents(arch.name, ordered, manifests, provides)
+    contents = Contents(arch.name, ordered, manifests, provides, tuple(stored_layers(ordered)))
     if package.shares_layers:
         contents = _with_groups(package, contents, groups)
     return _with_units(package, arch, contents)

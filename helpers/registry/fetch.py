@@ -43,12 +43,12 @@ def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]
 def fetch_layers(
     registry: Registry,
     images: Sequence[tuple[LockedImage, Source]],
-    layers: Sequence[StoredLayer] | None,
+    layers: Sequence[StoredLayer],
     *,
     arch: str,
     records: bool,
 ) -> None:
-    """Bring these layers (None: all) of images of ``arch`` from their sources.
+    """Bring these layers of images of ``arch`` from their sources.
 
     With ``records`` also the manifests and configs of images whose layers are there. Progress is
     told of all as one.
@@ -72,20 +72,21 @@ def fetch_layers(
 
 
 def to_fetch(
-    images: Iterable[LockedImage], layers: Iterable[StoredLayer] | None, cache: Cache
+    images: Iterable[LockedImage], layers: Sequence[StoredLayer], cache: Cache
 ) -> list[LockedImage]:
-    """Return of ``images`` what is to be fetched for a store with these layers (None: all).
+    """Return of ``images`` what is to be fetched for a store with these layers.
 
-    An image none of whose layers has to be fetched comes without any.
+    An image of which layers are in other stores, and none of the others has to be fetched, comes
+    without any.
     """
-    if layers is None:
-        return list(images)
+    held = {each.locked.diff_id for each in layers}
     wanted = {each.locked.digest: each.locked.size for each in layers}
     lacking = {digest for digest, size in wanted.items() if not cache.has(digest, size)}
     found = []
     for image in images:
         brings = {layer.digest for layer in image.layers} & lacking
-        found.append(image if brings else replace(image, layers=()))
+        is_whole = {layer.diff_id for layer in image.layers} <= held
+        found.append(image if brings or is_whole else image.without_layers())
         lacking -= brings
     return found
 

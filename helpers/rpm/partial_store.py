@@ -16,7 +16,7 @@ from paack.helpers.blobs.blob import is_digest
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.lock.group import layers_of
 from paack.helpers.lock.lock import Lock
-from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.oci.chain import StoredLayer, stored_layers
 from paack.helpers.oci.locked import LockedLayer
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -61,10 +61,10 @@ def named_groups(listed: Path) -> tuple[str, ...]:
     return tuple(line.partition(" ")[0] for line in lines)
 
 
-def own_layers(lock: Lock) -> tuple[StoredLayer, ...] | None:
-    """Return the layers of the store that a package's lock describes; None: all of its images."""
+def own_layers(lock: Lock) -> tuple[StoredLayer, ...]:
+    """Return the layers of the store that a package's lock describes, sorted by ID."""
     if not lock.groups:
-        return None
+        return tuple(stored_layers(list(lock.images.values())))
     elsewhere = {each for group in lock.groups for each in group.layers}
     layers = layers_of(lock.images.values())
     return tuple(each for key, each in layers.items() if key not in elsewhere)

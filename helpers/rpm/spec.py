@@ -46,15 +46,15 @@ class Contents:
     """What a package holds for one RPM arch, ready to be sources of the SRPM.
 
     ``provides`` is what the definition adds to the names and digests of the images. ``layers``
-    are those of its store (None: all of the images); others are in the packages of ``groups``,
-    for which there are ``requires`` and ``files``. ``listed`` are the Quadlet units of ``units``.
+    are those of its store; others of its images are in the packages of ``groups``, for which there
+    are ``requires`` and ``files``. ``listed`` are the Quadlet units of ``units``.
     """
 
     arch: str
     images: tuple[LockedImage, ...]
     manifests: Manifests | None
     provides: tuple[str, ...] = ()
-    layers: tuple[StoredLayer, ...] | None = None
+    layers: tuple[StoredLayer, ...] = ()
     groups: tuple[LockedGroup, ...] = ()
     requires: tuple[str, ...] = ()
     files: tuple[DeviceFile, ...] = ()

@@ -89,9 +89,9 @@ def make_image(
     target: Path,
     maker: ImageMaker,
     images: Sequence[LockedImage],
+    layers: Sequence[StoredLayer],
     cache: Cache,
     reporter: Reporter,
-    layers: Sequence[StoredLayer] | None = None,
 ) -> None:
     """Write the store of ``images`` as a filesystem image to ``target``; see ``write_store``.
 
@@ -105,7 +105,7 @@ def make_image(
         def look(layer: Layer) -> None:
             record(cache, layer, scratch)
 
-        write_store(out, images, cache, scratch, reporter, maker.filesystem, layers, look)
+        write_store(out, images, layers, cache, scratch, reporter, maker.filesystem, look)
 
     if maker.filesystem == "squashfs":
         store = squashfs_store.SquashfsStore(cache, reporter, maker.recipe)

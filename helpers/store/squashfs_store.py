@@ -57,17 +57,16 @@ class SquashfsStore:
         self,
         target: Path,
         images: Sequence[LockedImage],
-        layers: Sequence[StoredLayer] | None = None,
+        layers: Sequence[StoredLayer],
         packs: Sequence[Pack] = (),
     ) -> None:
-        """Write the store of ``images``, with ``layers`` (default: all of theirs), to ``target``.
+        """Write the store of ``images``, with ``layers`` in it, to ``target``.
 
         With ``packs``, ``target`` becomes an index; see ``pack_area``. Raises BuildError for what
         squashfs cannot hold.
         """
-        # Whichever image comes first names the blob of a layer that they share.
         images = sorted(images, key=lambda image: (image.names, image.manifest))
-        wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda one: one.id)
+        wanted = sorted(layers, key=lambda one: one.id)
         with self._opened(label_of(images), wanted) as ordered:
             try:
                 with target.open("wb") as out:

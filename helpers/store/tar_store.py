@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.chain import StoredLayer
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.progress import Meter, Reporter, count, human
 from paack.helpers.store import layer as layers
@@ -28,23 +28,21 @@ from paack.helpers.store.tarstream import TarStream
 def write_store(
     out: IO[bytes],
     images: Sequence[LockedImage],
+    layers: Sequence[StoredLayer],
     cache: Cache,
     scratch: Path,
     reporter: Reporter,
     filesystem: str | None,
-    layers: Sequence[StoredLayer] | None = None,
     look: Callable[[Layer], None] = lambda _: None,
 ) -> None:
-    """Write the store of ``images`` to ``out`` as one tar stream.
+    """Write the store of ``images``, with ``layers`` in it, to ``out`` as one tar stream.
 
-    The images' blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools.
-    Raises BuildError with all files that ``filesystem`` (None: any) cannot hold. With ``layers``
-    these are its layers, and not all that the images have: others are in other stores. Each that
-    was written is given to ``look``.
+    Their blobs are read from ``cache`` and checked; ``scratch`` is a directory for spools. Raises
+    BuildError with all files that ``filesystem`` (None: any) cannot hold. Each layer that was
+    written is given to ``look``.
     """
-    # Whichever image comes first names the blob of a layer that they share.
     images = sorted(images, key=lambda image: (image.names, image.manifest))
-    wanted = stored_layers(images) if layers is None else sorted(layers, key=lambda each: each.id)
+    wanted = sorted(layers, key=lambda each: each.id)
     with reporter.step(label_of(images), sum(stored.locked.size for stored in wanted)) as meter:
         progress = _Progress(meter, len(wanted))
         stream = TarStream(out, progress.copied)

@@ -16,7 +16,7 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.hint import command
 from paack.helpers.lock.lock import Lock, read_lock
-from paack.helpers.oci.chain import StoredLayer, stored_layers
+from paack.helpers.oci.chain import StoredLayer
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.packages.layer_packages import LayerPackages
@@ -157,7 +157,7 @@ class Verifier:
             found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
         verdict.needs = named_groups(package.layers)
         layers = own_layers(lock)
-        verdict.layers = len(stored_layers(images) if layers is None else layers)
+        verdict.layers = len(layers)
         found += list_differences(package, images)
         found += needs_differences(package)
         self.fetch(images)
@@ -167,7 +167,7 @@ class Verifier:
                 for problem in chain_problems(image, self.cache)
             ]
         seen: dict[str, LayerPackages] = {}
-        found += self.verify_store(package.store, package.filesystem, images, work, layers, seen)
+        found += self.verify_store(package.store, package.filesystem, images, layers, work, seen)
         found += [Difference(name, what) for name, what in verity_problems(package)]
         inside = packages_of(self.cache, images, seen)
         found += sbom_differences(package, images, self.cache, inside)
@@ -191,7 +191,7 @@ class Verifier:
         found += [Difference(where, f"{name}: {what}") for name, what in problems]
         if not found:
             verdict.layers = len(layers)
-            found += self.verify_store(package.store, package.filesystem, [], work, layers)
+            found += self.verify_store(package.store, package.filesystem, [], layers, work)
 
     def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
         for answer in ask_origins(images, self.registry):
@@ -221,8 +221,8 @@ class Verifier:
         store: Path,
         filesystem: str,
         images: Sequence[LockedImage],
+        layers: Sequence[StoredLayer],
         work: Path,
-        layers: Sequence[StoredLayer] | None = None,
         seen: dict[str, LayerPackages] | None = None,
     ) -> list[Difference]:
         """Return how a store image differs from what a lock names; ``work`` is for spools.
@@ -231,20 +231,19 @@ class Verifier:
         """
         with ThreadPoolExecutor(1) as pool:
             reading_found = pool.submit(read_image, store, filesystem)
-            expected = self.expected(images, work, layers, seen)
+            expected = self.expected(images, layers, work, seen)
             try:
                 found = reading_found.result()
             except (BuildError, ValueError) as error:
                 return [Difference(store.name, f"cannot be read: {error}")]
-        stored = stored_layers(images) if layers is None else layers
-        names = {each.id.encode(): each.locked.digest for each in stored}
+        names = {each.id.encode(): each.locked.digest for each in layers}
         return [difference_at(path, what, names) for path, what in differences(expected, found)]
 
     def expected(
         self,
         images: Sequence[LockedImage],
+        layers: Sequence[StoredLayer],
         work: Path,
-        layers: Sequence[StoredLayer] | None = None,
         seen: dict[str, LayerPackages] | None = None,
     ) -> Table:
         """Return the store of a lock: the stream that a build pipes into the image maker."""
@@ -256,7 +255,7 @@ class Verifier:
 
         def write() -> None:
             with os.fdopen(writer, "wb") as out:
-                write_store(out, images, self.cache, work, self.reporter, None, layers, look)
+                write_store(out, images, layers, self.cache, work, self.reporter, None, look)
 
         with os.fdopen(reader, "rb") as stream, ThreadPoolExecutor(1) as pool:
             writing = pool.submit(write)

@@ -89,7 +89,9 @@ class Store:
 
     def differences(self, image: Path, filesystem: str) -> list[str]:
         """Return what verify says of an image."""
-        found = self.verifier.verify_store(image, filesystem, self.images, self.work)
+        found = self.verifier.verify_store(
+            image, filesystem, self.images, stored_layers(self.images), self.work
+        )
         return [str(each) for each in found]
 
 
@@ -132,7 +134,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     ]
     stream = work / "store.tar"
     with stream.open("wb") as out:
-        write_store(out, images, cache, work, Reporter(), None)
+        write_store(out, images, stored_layers(images), cache, work, Reporter(), None)
     members = []
     with tarfile.open(stream, errors="surrogateescape") as archive:
         for info in archive:
@@ -418,7 +420,7 @@ def test_two_layers_swapped(store: Store, members: Mutable, filesystem: str) -> 
 def test_a_store_of_other_images(store: Store, members: Mutable, filesystem: str) -> None:
     image = store.make(filesystem, members)
     verifier, images = store.verifier, store.images[:1]
-    found = verifier.verify_store(image, filesystem, images, store.work)
+    found = verifier.verify_store(image, filesystem, images, stored_layers(images), store.work)
     assert "overlay-images/images.json" in {each.path for each in found}
     assert any("should not be there" in each.what for each in found)
 
@@ -463,4 +465,5 @@ def test_a_blob_that_is_damaged_is_no_proof(store: Store, members: Mutable, tmp_
     blob.write_bytes(flipped(blob.read_bytes(), 30))
     verifier = Verifier(Registry(cache, tmp_path, Reporter()), tmp_path / "scratch")
     with pytest.raises(VerificationError, match=store.layers[0]):
-        verifier.verify_store(store.make("squashfs", members), "squashfs", store.images, tmp_path)
+        image, layers = store.make("squashfs", members), stored_layers(store.images)
+        verifier.verify_store(image, "squashfs", store.images, layers, tmp_path)

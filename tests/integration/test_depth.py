@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.layout import ImageSpec, write_image
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.plan.depth import most_layers
@@ -57,7 +58,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             patch.setattr("paack.helpers.registry.resolution.MOST_LAYERS", MOST_LAYERS + 1)
             images.append(locked_image(source, "x86_64", None, raw, config))
     target = base / "store.squashfs"
-    make_image(target, image_maker("squashfs"), images, cache, Reporter())
+    make_image(target, image_maker("squashfs"), images, stored_layers(images), cache, Reporter())
     return target
 
 

@@ -23,6 +23,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from paack.helpers.lock.lock import LockedImage, LockedLayer
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.progress import Reporter
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.store.image import image_maker, make_image
@@ -30,7 +31,8 @@ record, cache, target = sys.argv[1:]
 fields = json.loads(record)
 fields["layers"] = tuple(LockedLayer(**layer) for layer in fields["layers"])
 image = LockedImage(**{**fields, "names": tuple(fields["names"])})
-make_image(Path(target), image_maker("squashfs"), [image], Cache(Path(cache)), Reporter())
+maker, layers = image_maker("squashfs"), stored_layers([image])
+make_image(Path(target), maker, [image], layers, Cache(Path(cache)), Reporter())
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.lock.lock import Lock
 from paack.helpers.oci import chain
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.progress import Reporter
 from paack.helpers.store import store
 from paack.helpers.store.image import image_maker, make_image
@@ -31,7 +32,9 @@ def make_unsalted(target: Path, lock: Lock, cache: Path) -> Path:
             patch.setattr(module, "chain_ids", podmans_ids)
             patch.setattr(module, "layer_id", str)
         images = tuple(lock.images.values())
-        make_image(target, image_maker("squashfs"), images, Cache(cache), Reporter())
+        make_image(
+            target, image_maker("squashfs"), images, stored_layers(images), Cache(cache), Reporter()
+        )
     return target
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from paack.helpers.blobs.blob import digest_of
 from paack.helpers.blobs.cache import Cache
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage, LockedLayer
 from paack.helpers.progress import Reporter
 from paack.helpers.store.image import image_maker, make_image
@@ -101,13 +102,13 @@ def store_of(images: Sequence[LockedImage], cache: Cache, scratch: Path) -> byte
         def write(self, data: object) -> int:
             return out.write(data)  # type: ignore[arg-type]
 
-    write_store(Out(), images, cache, scratch, _Silent(), None)  # type: ignore[arg-type]
+    write_store(Out(), images, stored_layers(images), cache, scratch, _Silent(), None)  # type: ignore[arg-type]
     return out.getvalue()
 
 
 def squashfs_of(images: Sequence[LockedImage], cache: Cache, target: Path) -> Path:
     """Make the store of ``images`` as a squashfs; return ``target``."""
-    make_image(target, image_maker("squashfs"), images, cache, _Silent())
+    make_image(target, image_maker("squashfs"), images, stored_layers(images), cache, _Silent())
     return target
 
 

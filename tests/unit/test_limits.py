@@ -10,6 +10,7 @@ import pytest
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import BuildError
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import Source, parse_source
 from paack.helpers.progress import Reporter
@@ -74,7 +75,7 @@ def test_all_files_of_a_store_are_told_at_once(tmp_path: Path, nfs: bool) -> Non
     image = put_image(cache, "a/b:1", [layer_of(15), small_layer("good"), odd, oddities.acl()])
     out = io.BytesIO()
     with pytest.raises(BuildError) as caught:
-        write_store(out, [image], cache, tmp_path, Reporter(), "squashfs")
+        write_store(out, [image], stored_layers([image]), cache, tmp_path, Reporter(), "squashfs")
     first, *lines, last = caught.value.message.split("\n  ")
     assert first == "squashfs cannot hold 31 files as in the image:"
     assert (len(lines), last) == (SHOWN, "and 11 more files")

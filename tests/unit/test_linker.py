@@ -80,7 +80,7 @@ def test_the_store_is_that_of_the_tar_stream(cache: Cache, tmp_path: Path) -> No
     image = squashfs_of(images, cache, tmp_path / "image")
     stream = tmp_path / "stream"
     with stream.open("wb") as out:
-        write_store(out, images, cache, tmp_path, Reporter(), None)
+        write_store(out, images, stored_layers(images), cache, tmp_path, Reporter(), None)
     with stream.open("rb") as given:
         expected = read_table(given)
     assert list(differences(expected, read_by_sqfs2tar(image))) == []
@@ -102,7 +102,7 @@ def test_what_two_layers_have_is_stored_once(cache: Cache, tmp_path: Path) -> No
     assert content < data < content + 60_000
     found = read_by_sqfs2tar(image)
     with (tmp_path / "stream").open("w+b") as stream:
-        write_store(stream, images, cache, tmp_path, Reporter(), None)
+        write_store(stream, images, stored_layers(images), cache, tmp_path, Reporter(), None)
         stream.seek(0)
         assert list(differences(read_table(stream), found)) == []
 

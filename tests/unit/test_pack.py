@@ -19,6 +19,7 @@ import zstandard
 from paack.helpers.blobs.blob import digest_of
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import BuildError, VerificationError
+from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.progress import Reporter
 from paack.helpers.squashfs.layout import ALIGNMENT, DATA_PLAIN, NOTHING_32
@@ -62,7 +63,7 @@ def joined(cache: Cache, images: Sequence[LockedImage], packs: Sequence[Path], h
     home.mkdir(exist_ok=True)
     with ExitStack() as stack:
         files = [stack.enter_context(closing(opened(path))) for path in packs]
-        store(cache).make(home / "index", images, packs=files)
+        store(cache).make(home / "index", images, stored_layers(images), files)
         join(home / "image", home / "index", files)
     return home / "image"
 

@@ -63,8 +63,8 @@ def test_what_is_not_right_is_refused(tmp_path: Path, case: str) -> None:
 
 
 def test_the_store_of_a_package_has_the_other_layers() -> None:
-    assert own_layers(replace(LOCK, groups=())) is None
-    (left,) = own_layers(LOCK) or ()
+    assert [each.id for each in own_layers(replace(LOCK, groups=()))] == sorted(IDS)
+    (left,) = own_layers(LOCK)
     assert left.id == IDS[2]
     whole = replace(GROUP, layers=IDS)
     assert own_layers(replace(LOCK, groups=(whole,))) == ()
