@@ -58,9 +58,7 @@ def full_name(image: str) -> Reference | None:
     A short name is of docker.io, which is where all but the most unusual devices look for it.
     """
     first, slash, _ = image.partition("/")
-    if not slash:
-        image = f"docker.io/library/{image}"
-    elif "." not in first and ":" not in first and first != "localhost":
+    if not slash or ("." not in first and ":" not in first and first != "localhost"):
         image = f"docker.io/{image}"
     try:
         return parse_reference(image)

@@ -19,6 +19,7 @@ _REFERENCE = re.compile(
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _REPO_LIMIT = 255
+_IMAGE_DEPENDENCY = re.compile(r"container-image\((.*)\)")
 _TRANSPORT = re.compile(r"[a-z-]+")
 FILE_TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
 TRANSPORTS = ("docker", *FILE_TRANSPORTS, "containers-storage")
@@ -69,6 +70,7 @@ class Source:
 def parse_reference(text: str) -> Reference:
     """Parse a full image name; without tag and digest it is ``:latest``, as everywhere.
 
+    The short forms of docker.io are written out: ``docker.io/library/nginx``.
     Raises ReferenceProblem.
     """
     match = _REFERENCE.fullmatch(text)
@@ -84,13 +86,33 @@ def parse_reference(text: str) -> Reference:
         raise ReferenceProblem(
             f"{text!r} names no registry", f"write it out: docker.io/{text} or quay.io/{text}"
         )
-    if len(match["repo"]) > _REPO_LIMIT:
+    repo = _normalized(match["repo"])
+    if len(repo) > _REPO_LIMIT:
         raise ReferenceProblem(
-            f"the image name {text[:20]!r}... has {len(match['repo'])} characters",
+            f"the image name {text[:20]!r}... has {len(repo)} characters",
             f"{_REPO_LIMIT} are allowed",
         )
     tag = match["tag"] or (None if match["digest"] else "latest")
-    return Reference(match["repo"], tag, match["digest"])
+    return Reference(repo, tag, match["digest"])
+
+
+def parse_dependency(text: str) -> str:
+    """Return an RPM dependency; the image of ``container-image(IMAGE)`` gets its full name."""
+    match = _IMAGE_DEPENDENCY.fullmatch(text)
+    try:
+        return f"container-image({parse_reference(match[1])})" if match else text
+    except ReferenceProblem:
+        return text
+
+
+def _normalized(repo: str) -> str:
+    """Return a repository as CRI-O looks for it: it writes out docker.io's short forms."""
+    domain, _, path = repo.partition("/")
+    if domain == "index.docker.io":
+        domain = "docker.io"
+    if domain == "docker.io" and "/" not in path:
+        path = f"library/{path}"
+    return f"{domain}/{path}"
 
 
 def parse_source(text: str, name: str | None = None) -> Source:

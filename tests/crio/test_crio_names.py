@@ -13,6 +13,7 @@ from tests.device.mirror_package import MIRROR, build_mirror
 from tests.device.packages import APP, Packages
 from tests.support.commands import CommandFailed
 from tests.support.other_store import Config, copy_records
+from tests.support.product import Paack, definition_text
 
 pytestmark = pytest.mark.crio
 
@@ -188,3 +189,17 @@ def test_an_image_that_breaks_the_listing(device: CrioDevice, packages: Packages
     device.run(["rm", drop_in])
     device.run(["systemctl", "restart", "crio.service"])
     assert doctor(device).code == 0
+
+
+def test_short_forms_of_docker_hub(device: CrioDevice, packages: Packages) -> None:
+    """CRI-O writes the short forms out before it looks into its stores."""
+    paack = Paack(packages.repository, packages.registry.registries_conf)
+    names = {"app:1": "docker.io/app:1", "tool:1": "index.docker.io/some/tool:1"}
+    entries = [f"{{source: '{packages.image(of)}', name: '{name}'}}" for of, name in names.items()]
+    (rpm,) = paack.build(paack.define(definition_text("short-containers", entries), "short.yaml"))
+    device.rpm("--install", str(rpm))
+    others = ("docker.io/library/app:1", "docker.io/some/tool:1")
+    for name in (*names.values(), *others):
+        assert device.knows(name), name
+    assert device.name_of(device.run_pod("short", "docker.io/app:1")) == "app:1"
+    assert doctor(device, "short-containers").of("FAIL") == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paack.helpers.oci.reference import (
     FILE_TRANSPORTS,
     ReferenceProblem,
+    parse_dependency,
     parse_reference,
     parse_source,
 )
@@ -32,6 +33,19 @@ GOOD = {
     f"quay.io/a/b:1@{DIGEST}": ("quay.io/a/b", "1", DIGEST),
     f"quay.io/a/b:{'t' * 128}": ("quay.io/a/b", "t" * 128, None),
     "quay.io/" + "r" * 247: ("quay.io/" + "r" * 247, "latest", None),
+}
+#: As CRI-O completes them before it looks into its stores (distribution's ParseNormalizedNamed).
+SHORT = {
+    "docker.io/nginx": "docker.io/library/nginx:latest",
+    "docker.io/nginx:1.21.6": "docker.io/library/nginx:1.21.6",
+    f"docker.io/nginx@{DIGEST}": f"docker.io/library/nginx@{DIGEST}",
+    "docker.io/bitnami/nginx:1": "docker.io/bitnami/nginx:1",
+    "index.docker.io/nginx:1": "docker.io/library/nginx:1",
+    "index.docker.io/library/nginx:1": "docker.io/library/nginx:1",
+    "index.docker.io/bitnami/nginx:1": "docker.io/bitnami/nginx:1",
+    "registry-1.docker.io/nginx:1": "registry-1.docker.io/nginx:1",
+    "docker.io:443/nginx:1": "docker.io:443/nginx:1",
+    "Docker.io/nginx:1": "Docker.io/nginx:1",
 }
 BAD = {
     "": "REGISTRY/REPOSITORY",
@@ -73,6 +87,27 @@ def test_good_references(text: str) -> None:
     assert reference.registry == text.split("/")[0]
     assert str(reference) in (text, f"{text}:latest")
     assert parse_reference(str(reference)) == reference
+
+
+@pytest.mark.parametrize("text", SHORT)
+def test_short_forms_of_docker_hub(text: str) -> None:
+    reference = parse_reference(text)
+    assert str(reference) == SHORT[text]
+    assert parse_reference(str(reference)) == reference
+    assert parse_source(text, "localhost/a:1").origin == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("container-image(docker.io/nginx:1)", "container-image(docker.io/library/nginx:1)"),
+        (f"container-image(quay.io/a@{DIGEST})", f"container-image(quay.io/a@{DIGEST})"),
+        ("container-image(nginx)", "container-image(nginx)"),
+        ("microshift >= 4.20", "microshift >= 4.20"),
+    ],
+)
+def test_dependencies(text: str, wanted: str) -> None:
+    assert parse_dependency(text) == wanted
 
 
 @pytest.mark.parametrize("text", BAD)
