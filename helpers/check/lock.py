@@ -11,7 +11,7 @@ from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.lock.filesystem import chosen, unknown_filesystems
 from paack.helpers.lock.group import check_groups
-from paack.helpers.lock.lock import Lock, lock_path, missing_lock, wanted
+from paack.helpers.lock.lock import Lock, is_named, lock_path, missing_lock, wanted
 
 
 def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockError]:
@@ -38,6 +38,9 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
             message = f"{key[0]} ({key[1]}) is locked, but no longer asked for"
             yield LockError(message, place=place, hint=hint)
             continue
+        if not is_named(sources[key], locked):
+            told = f"{key[0]} ({key[1]}) is locked as {locked.names[0]}"
+            yield LockError(f"{told}, not as {sources[key].reference}", place=place, hint=hint)
         origin = sources[key].origin
         if origin and origin.digest and origin.digest not in (locked.list, locked.manifest):
             message = f"{key[0]} ({key[1]}) is locked to another digest than the definition names"

@@ -14,6 +14,7 @@ from paack.helpers.arch import oci_arch
 from paack.helpers.definition.charts import with_charts
 from paack.helpers.definition.derived import DERIVED, as_lists, check_words
 from paack.helpers.definition.kind import check_kind, check_twin
+from paack.helpers.definition.names import check_names, check_once
 from paack.helpers.definition.paths import clean_path, image_path, manifests_of, units_of
 from paack.helpers.definition.verity import is_verified
 from paack.helpers.definition.yaml_format import (
@@ -26,7 +27,13 @@ from paack.helpers.definition.yaml_format import (
     PackageDocument,
 )
 from paack.helpers.document import Located, Problems, Text, bind, load
-from paack.helpers.oci.reference import FILE_TRANSPORTS, ReferenceProblem, Source, parse_source
+from paack.helpers.oci.reference import (
+    FILE_TRANSPORTS,
+    ReferenceProblem,
+    Source,
+    parse_dependency,
+    parse_source,
+)
 
 DEFAULT_PATH = "/usr/lib/container-images"
 DEFAULT_MANIFEST_PATH = "/usr/lib/microshift/manifests"
@@ -155,7 +162,10 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
                 "give it another name",
             )
         seen[package.name] = package.line
-    return Definition(file, loaded), problems
+    definition = Definition(file, loaded)
+    images = definition.images()
+    check_names([(arch, image.source, image.line) for arch, image in images], problems)
+    return definition, problems
 
 
 def _with_packages(document: Located) -> Located:
@@ -192,7 +202,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         ),
         arches=arches,
         line=document.line,
-        requires=document.requires,
+        requires=tuple(map(parse_dependency, document.requires)),
         conflicts=document.conflicts,
         obsoletes=document.obsoletes,
         image_paths=tuple(map(image_path, document.image_paths)),
@@ -253,16 +263,7 @@ def _package_arch(document: ArchDocument, path: str, problems: Problems) -> Pack
         image = _image(entry, f"{path}.images[{number}]", problems)
         if image is None:
             continue
-        reference = image.source.reference
-        # A tag is a name in the store, whether a digest pins it or not.
-        name = f"{reference.repo}:{reference.tag}" if reference.tag else str(reference)
-        if name in names:
-            problems.add(
-                image.line,
-                f"{path}.images[{number}]: {name} is listed twice (line {names[name]})",
-                "remove one of them",
-            )
-        names[name] = image.line
+        check_once(image.source.reference, names, f"{path}.images[{number}]", image.line, problems)
         images.append(image)
     manifests = manifests_of(document, path, problems)
     units = units_of(document, path, problems)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from paack.helpers.definition.definition import Definition
 from paack.helpers.definition.yaml_format import FILESYSTEMS
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
-from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.locked import LockedImage, LockedLayer, names_of
 from paack.helpers.oci.reference import Source, parse_reference
 from paack.helpers.oci.rfc3339 import parse_time
 from paack.helpers.workspace import workspace
@@ -90,14 +90,27 @@ def wanted(definition: Definition) -> dict[tuple[str, str], Source]:
     return dict(sorted(found.items()))
 
 
+def is_named(source: Source, locked: LockedImage) -> bool:
+    """Tell whether a locked image has the name that its line in the definition gives it."""
+    name = parse_reference(locked.names[0])
+    return (name.repo, name.tag) == (source.reference.repo, source.reference.tag)
+
+
 def make_lock(
     definition: Definition,
     old: Lock,
     resolve: Callable[[Iterable[tuple[Source, str]]], Iterable[LockedImage]],
 ) -> Lock:
-    """Resolve what ``old`` does not hold, keep what it does, drop what is not wanted."""
+    """Resolve what ``old`` does not hold, keep what it does, drop what is not wanted.
+
+    What is kept gets the names that the definition gives it now.
+    """
     sources = wanted(definition)
     images = {key: old.images[key] for key in sources if key in old.images}
+    for key, image in images.items():
+        if not is_named(sources[key], image):
+            names = names_of(sources[key].reference, image.list or image.manifest)
+            images[key] = replace(image, names=names)
     missing = [(source, key[1]) for key, source in sources.items() if key not in images]
     for image in resolve(missing):
         images[image.source, image.arch] = image
@@ -109,8 +122,14 @@ def check_lock(definition: Definition, lock: Lock) -> None:
     sources = wanted(definition)
     missing = [f"{text} ({arch})" for text, arch in sources if (text, arch) not in lock.images]
     surplus = [f"{text} ({arch})" for text, arch in lock.images if (text, arch) not in sources]
-    if missing or surplus:
+    others = [
+        f"{key[0]} ({key[1]}) as {image.names[0]}, not as {sources[key].reference}"
+        for key, image in lock.images.items()
+        if key in sources and not is_named(sources[key], image)
+    ]
+    if missing or surplus or others:
         lines = [f"  not locked: {each}" for each in missing]
+        lines += [f"  locked by another name: {each}" for each in others]
         lines += [f"  no longer asked for: {each}" for each in surplus]
         raise LockError(
             "the lock does not fit the definition:\n" + "\n".join(lines),

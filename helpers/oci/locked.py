@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from paack.helpers.oci.reference import Reference
+
 
 @dataclass(frozen=True, slots=True)
 class LockedLayer:
@@ -39,3 +41,12 @@ class LockedImage:
     def without_layers(self) -> LockedImage:
         """Return what is left of it to be fetched: its index, manifest and config."""
         return replace(self, layers=())
+
+
+def names_of(reference: Reference, digest: str) -> tuple[str, ...]:
+    """Return the names of an image in a store: by tag and by digest, so that both are found.
+
+    ``digest`` is that of its index, or of its manifest when it is in none.
+    """
+    by_digest = f"{reference.repo}@{reference.digest or digest}"
+    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)

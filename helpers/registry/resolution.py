@@ -10,8 +10,8 @@ from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import RegistryError, WrongArch
 from paack.helpers.oci import manifest as oci
-from paack.helpers.oci.locked import LockedImage, LockedLayer
-from paack.helpers.oci.reference import Reference, Source
+from paack.helpers.oci.locked import LockedImage, LockedLayer, names_of
+from paack.helpers.oci.reference import Source
 
 MOST_LAYERS = 500  # that containers/storage and the kernel's overlayfs put on one another
 
@@ -35,7 +35,7 @@ def locked_image(
     return LockedImage(
         source=source.text,
         arch=arch,
-        names=_names(source.reference, index or digest),
+        names=names_of(source.reference, index or digest),
         list=index,
         manifest=digest,
         config=digest_of(raw_config),
@@ -87,9 +87,3 @@ def _check_depth(layers: int) -> None:
             f"has {layers} layers: no podman or CRI-O starts more than {MOST_LAYERS}",
             hint="build it anew with fewer: podman build --squash-all, or several steps in one RUN",
         )
-
-
-def _names(reference: Reference, digest: str) -> tuple[str, ...]:
-    """Tag and digest, so that both resolve on the device (facts: CRI-O, podman)."""
-    by_digest = f"{reference.repo}@{reference.digest or digest}"
-    return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)

@@ -298,6 +298,11 @@ WRONG = {
         HEAD + f"arches: [x86_64]\nimages:\n- quay.io/a/b:1\n- quay.io/a/b:1@{DIGEST}\n",
         ["6: packages[0].images[1]: quay.io/a/b:1 is listed twice (line 5)"],
     ),
+    "source with two names": (
+        HEAD + "arches: [x86_64, aarch64]\nimages:\n- quay.io/a/b:1\n"
+        "- {source: quay.io/a/b:1, name: localhost/b:1}\n",
+        ["6: quay.io/a/b:1 is localhost/b:1 here, and quay.io/a/b:1 in line 5"],
+    ),
     "image that looks like an option": (
         HEAD + "arches: [x86_64]\nimages: ['oci:-x:localhost/a:1']\n",
         ["4: packages[0].images[0]: a path may not begin with '-'"],

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paack.helpers.check.lock import lock_problems
 from paack.helpers.definition.definition import load_definition
 from paack.helpers.errors import LockError
 from paack.helpers.lock.changes import changes
@@ -237,7 +238,9 @@ def resolver(asked: list[tuple[str, str]]) -> object:
         found = []
         for source, arch in images:
             asked.append((source.text, arch))
-            found.append(replace(IMAGE, source=source.text, arch=arch, manifest=digest("b")))
+            names = (str(source.reference),)
+            image = replace(IMAGE, source=source.text, arch=arch, names=names, manifest=digest("b"))
+            found.append(image)
         return found
 
     return resolve
@@ -278,6 +281,32 @@ def test_a_lock_that_does_not_fit_says_all_that_is_wrong(tmp_path: Path) -> None
     assert said.count("not locked:") == 4
     assert "  no longer asked for: quay.io/a/gone:1 (x86_64)" in said
     assert f"paack lock --def {tmp_path / 'app.yaml'}" in said
+
+
+def test_a_lock_follows_the_names_of_the_definition(tmp_path: Path) -> None:
+    """What is called otherwise since is told by check, and named anew without being asked for."""
+    file = tmp_path / "app.yaml"
+    text = DEFINITION.replace("quay.io/a/b:1", "{source: 'oci:b:x', name: NAME}")
+    file.write_text(text.replace("NAME", "localhost/b:1"))
+    asked: list[tuple[str, str]] = []
+    old = lock_of(
+        replace(IMAGE, source="oci:b:x", names=("localhost/b:1", f"localhost/b@{digest('d')}"))
+    )
+    old = make_lock(load_definition(file), old, resolver(asked))  # type: ignore[arg-type]
+    asked.clear()
+    write_lock(old, lock_path(file))
+    file.write_text(text.replace("NAME", "localhost/new:2"))
+    definition = load_definition(file)
+    told = [error.message for error in lock_problems(definition, old)]
+    assert "oci:b:x (x86_64) is locked as localhost/b:1, not as localhost/new:2" in told
+    with pytest.raises(LockError, match=r"by another name: oci:b:x \(x86_64\) as local"):
+        check_lock(definition, old)
+    new = make_lock(definition, old, resolver(asked))  # type: ignore[arg-type]
+    locked = new.images["oci:b:x", "x86_64"]
+    assert asked == []
+    assert locked.names == ("localhost/new:2", f"localhost/new@{IMAGE.list or IMAGE.manifest}")
+    assert locked == replace(old.images["oci:b:x", "x86_64"], names=locked.names)
+    check_lock(definition, new)
 
 
 def test_changes_are_told_for_people() -> None:
