@@ -11,19 +11,17 @@ import base64
 import gzip
 import json
 import re
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from requests_toolbelt.multipart import decoder
 
 from tests.support.certificates import CertificateAuthority
+from tests.support.http_server import Request, Server
 
 CHROOTS = tuple(
     f"{release}-{arch}"
@@ -73,10 +71,11 @@ class Fault:
     page: bool = False
 
 
-class CoprServer:
+class CoprServer(Server):
     """Speaks HTTPS with a certificate of a test authority; ``config`` is the client's file."""
 
     def __init__(self, home: Path) -> None:
+        super().__init__()
         home.mkdir()
         self.home = home
         self.authority = CertificateAuthority(home / "ca")
@@ -91,51 +90,14 @@ class CoprServer:
         self.faults: list[Fault] = []
         self.asked: list[str] = []
         self.bodies: list[Any] = []
-        self.on_request: Callable[[BaseHTTPRequestHandler], None] | None = None
+        self.on_request: Callable[[Request], None] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                server.handle(self)
-
-            do_POST = do_PUT = do_DELETE = do_GET
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        certificate, key = self.authority.issue("127.0.0.1")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        # Shaken hands in the request's own thread: a client that breaks off stops nobody else.
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.use_tls(*self.authority.issue("127.0.0.1"))
         self.config = self.home / "copr.conf"
         self.write_config()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def host(self) -> str:
-        """127.0.0.1:PORT."""
-        return f"127.0.0.1:{self._server.server_port}"
+        return super().__enter__()
 
     @property
     def url(self) -> str:
@@ -157,7 +119,7 @@ class CoprServer:
         """Return the requests that a pattern finds, in their order."""
         return [each for each in self.asked if re.search(pattern, each)]
 
-    def handle(self, request: BaseHTTPRequestHandler) -> None:
+    def answer(self, request: Request) -> None:
         """Answer one request, or do what a fault says."""
         split = urlsplit(request.path)
         query = {key: values[0] for key, values in parse_qs(split.query).items()}
@@ -190,9 +152,7 @@ class CoprServer:
             return
         _send(request, status, answer)
 
-    def _answer(
-        self, request: BaseHTTPRequestHandler, what: str, query: dict[str, str], body: bytes
-    ) -> Answer:
+    def _answer(self, request: Request, what: str, query: dict[str, str], body: bytes) -> Answer:
         for pattern, login, method in self._routes():
             match = re.fullmatch(pattern, what)
             if match is None:
@@ -375,21 +335,17 @@ class CoprServer:
         return 200, gzip.compress("\n".join([*lines, "RPM build errors: no more"]).encode())
 
 
-def _send(request: BaseHTTPRequestHandler, status: int, answer: Any) -> None:
+def _send(request: Request, status: int, answer: Any) -> None:
     if isinstance(answer, bytes):
         kind, content = "application/gzip", answer
     elif isinstance(answer, str):
         kind, content = "text/html", answer.encode()
     else:
         kind, content = "application/json", json.dumps(answer).encode()
-    request.send_response(status)
-    request.send_header("Content-Type", kind)
-    request.send_header("Content-Length", str(len(content)))
-    request.end_headers()
-    request.wfile.write(content)
+    request.reply(content, status=status, headers={"Content-Type": kind})
 
 
-def _end(request: BaseHTTPRequestHandler) -> None:
+def _end(request: Request) -> None:
     """Reset the connection."""
     request.close_connection = True
     request.connection.close()

@@ -1,17 +1,18 @@
 """A registry's mirror that stops in the middle of large blobs, for as long as a test wants."""
 
 import http.client
-import http.server
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+
+from tests.support.http_server import Request, Server
 
 _LARGE = 100_000
 _SECONDS = 60.0
 
 
-class Halfway(http.server.ThreadingHTTPServer):
+class Halfway(Server):
     """Passes requests on to the registry `upstream` (HOST:PORT), without credentials or TLS.
 
     Of a blob of more than 100 kB it sends the first half, sets `reached`, and sends the rest when
@@ -19,24 +20,14 @@ class Halfway(http.server.ThreadingHTTPServer):
     """
 
     def __init__(self, upstream: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__()
         self.upstream = upstream
         self.reached = threading.Event()
         self.go_on = threading.Event()
-        self._thread = threading.Thread(target=self.serve_forever)
 
     def registries_conf(self, path: Path) -> Path:
         """Write a registries.conf(5) that sends all that is asked of the registry here."""
-        path.write_text(
-            f'[[registry]]\nprefix = "{self.upstream}"\ninsecure = true\n'
-            f'location = "127.0.0.1:{self.server_port}"\n',
-            encoding="utf-8",
-        )
-        return path
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        return self.write_registries_conf(path, self.upstream)
 
     def __exit__(
         self,
@@ -45,40 +36,27 @@ class Halfway(http.server.ThreadingHTTPServer):
         trace: TracebackType | None,
     ) -> None:
         self.go_on.set()
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        super().__exit__(kind, error, trace)
 
+    def answer(self, request: Request) -> None:
+        """Pass a request on; whoever asked may be killed."""
+        answer, content = self._ask(request)
+        names = ("Content-Type", "Docker-Content-Digest")
+        headers = {name: answer.headers[name] for name in names if name in answer.headers}
+        half = len(content) // 2 if "/blobs/" in request.path and len(content) > _LARGE else None
+        with suppress(ConnectionError):
+            request.reply(content, status=answer.status, headers=headers, sent=half)
+            if half is not None:
+                self.reached.set()
+                self.go_on.wait(_SECONDS)
+                request.wfile.write(content[half:])
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, Halfway)
-        answer, content = self._ask(server.upstream)
-        self.send_response(answer.status)
-        for name in ("Content-Type", "Content-Length", "Docker-Content-Digest"):
-            if value := answer.headers.get(name):
-                self.send_header(name, value)
-        self.end_headers()
-        half = len(content) // 2 if "/blobs/" in self.path and len(content) > _LARGE else 0
+    def _ask(self, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection(self.upstream)
         try:
-            self.wfile.write(content[:half])
-            if half:
-                server.reached.set()
-                server.go_on.wait(_SECONDS)
-            self.wfile.write(content[half:])
-        except ConnectionError:
-            self.close_connection = True  # whoever asked was killed
-
-    def _ask(self, upstream: str) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = http.client.HTTPConnection(upstream)
-        try:
-            accepted = {"Accept": ", ".join(self.headers.get_all("Accept", []))}
-            connection.request("GET", self.path, headers=accepted)
+            accepted = {"Accept": ", ".join(request.headers.get_all("Accept", []))}
+            connection.request(request.command, request.path, headers=accepted)
             answer = connection.getresponse()
             return answer, answer.read()
         finally:
             connection.close()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""

@@ -2,28 +2,22 @@
 
 import functools
 import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.support.http_server import Server
 
 
-class WebServer:
+class WebServer(Server):
     """Serves ``root``; ``requests`` are the paths that were asked for, with their status."""
 
     def __init__(self, root: Path) -> None:
         self.requests: list[tuple[str, int]] = []
         self._broken: set[str] = set()
         handler = functools.partial(_Handler, self, directory=str(root))
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    @property
-    def url(self) -> str:
-        """http://127.0.0.1:PORT."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(handler)
 
     @contextmanager
     def breaking(self, name: str) -> Iterator[None]:
@@ -37,20 +31,6 @@ class WebServer:
     def breaks(self, path: str) -> bool:
         """Whether ``path`` is to be broken off."""
         return path.rpartition("/")[2] in self._broken
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from paack.helpers.registry.skopeo_errors import explain
 from paack.helpers.run import Result
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
+from tests.support.http_server import Request, Server
 from tests.unit.images import small_layer
 
 NAME = "HOST/team/app:1"
@@ -130,42 +129,25 @@ def test_a_name_is_no_reason(name: str) -> None:
     assert "cannot be fetched" in error.message
 
 
-class Answer(BaseHTTPRequestHandler):
+class Answers(Server):
     """Answers each request for a repository as its name says: STATUS-CODE."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+    def answer(self, request: Request) -> None:
         """Answer one request."""
-        if self.path == "/v2/":
-            self._answer(200, b"{}")
+        if request.path == "/v2/":
+            request.reply(b"{}")
             return
-        status, _, code = self.path.split("/")[3].partition("-")
+        status, _, code = request.path.split("/")[3].partition("-")
         body = json.dumps({"errors": [{"code": code.upper(), "message": "no"}]}).encode()
-        self._answer(int(status), b"<html>no</html>" if code == "html" else body)
-
-    do_HEAD = do_GET
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        if status == 401:
-            self.send_header("WWW-Authenticate", 'Basic realm="x"')
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Say nothing."""
+        headers = {"WWW-Authenticate": 'Basic realm="x"'} if status == "401" else {}
+        page = b"<html>no</html>" if code == "html" else body
+        request.reply(page, status=int(status), headers=headers)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+def server() -> Iterator[Answers]:
+    with Answers() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 ANSWERS = {
@@ -190,10 +172,8 @@ def said_by_skopeo(source: str, *options: str) -> str:
 
 
 @pytest.mark.parametrize("repository", ANSWERS)
-def test_what_skopeo_says_of_answers(
-    server: ThreadingHTTPServer, tmp_path: Path, repository: str
-) -> None:
-    host = f"127.0.0.1:{server.server_port}"
+def test_what_skopeo_says_of_answers(server: Answers, tmp_path: Path, repository: str) -> None:
+    host = server.host
     conf = tmp_path / "registries.conf"
     conf.write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
     source = f"docker://{host}/a/{repository}:1"
@@ -201,8 +181,8 @@ def test_what_skopeo_says_of_answers(
     assert message.startswith(f"{source}: {ANSWERS[repository].replace('HOST', host)}")
 
 
-def test_what_skopeo_says_of_plain_http(server: ThreadingHTTPServer) -> None:
-    host = f"127.0.0.1:{server.server_port}"
+def test_what_skopeo_says_of_plain_http(server: Answers) -> None:
+    host = server.host
     message = said_by_skopeo(f"docker://{host}/a/b:1")
     assert f"{host} speaks http, not https" in message
 
@@ -275,10 +255,10 @@ def test_registries_conf_that_cannot_be_read(
 
 
 def test_registries_conf_from_here(
-    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A relative path of it starts where paack is called, wherever skopeo is started."""
-    host = f"127.0.0.1:{server.server_port}"
+    host = server.host
     (tmp_path / "my.conf").write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", "my.conf")
