@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paack.helpers.arch import oci_arch
-from paack.helpers.blobs.blob import digest_of, is_digest
+from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of, is_digest
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
 from paack.helpers.hint import command
@@ -185,7 +185,13 @@ class Registry:
 
     def _adopt(self, file: Path, layer: LockedLayer, source: Source) -> None:
         # skopeo names a file by the digest of what it wrote into it.
-        if not file.exists() or file.stat().st_size != layer.size:
+        if file.exists() and file.stat().st_size != layer.size:
+            raise RegistryError(
+                f"{source.text}: its manifest gives layer {layer.digest} {layer.size} bytes, "
+                f"but it has {file.stat().st_size}",
+                hint=BROKEN_IMAGE,
+            )
+        if not file.exists():
             raise RegistryError(
                 f"{source.text}: layer {layer.digest} did not arrive as the lock describes it",
                 hint="run the command again; if it stays, resolve the image anew: "

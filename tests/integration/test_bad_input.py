@@ -394,6 +394,24 @@ def test_index_entry_without_platform(situation: Situation) -> None:
     check(done, Case(6, (r"\(aarch64\): is for linux/amd64, not for aarch64",), missing_name))
 
 
+def test_layer_of_another_size(situation: Situation) -> None:
+    """No registry lies here, and the network is good: so trying again is no hint."""
+    with lying(situation) as registry:
+        blobs = registry.layout / "blobs" / "sha256"
+        index = json.loads((registry.layout / "index.json").read_text())
+        entry = index["manifests"][0]
+        manifest = json.loads((blobs / entry["digest"].removeprefix("sha256:")).read_text())
+        size = manifest["layers"][0]["size"]
+        manifest["layers"][0]["size"] = 17
+        entry |= _put(registry.layout, manifest)
+        (registry.layout / "index.json").write_text(json.dumps(index))
+        definition = situation.define(f"{registry.host}/app:1")
+        situation.paack.call("lock", definition)
+        done = situation.paack.call("build", definition, check=False)
+    said = (rf"/app:1: its manifest gives layer sha256:\w+ 17 bytes, but it has {size}",)
+    check(done, Case(6, said, missing_name))
+
+
 @pytest.mark.parametrize("what", ["layer", "config", "manifest"])
 @pytest.mark.parametrize("how", ["cut", "change"])
 def test_lying_registry(situation: Situation, what: str, how: str) -> None:

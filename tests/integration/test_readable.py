@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,8 +42,14 @@ class Hosts:
     podmans: Mapping[Kind, Podman]
     services: Mapping[Kind, PodmanService]
 
-    def put(self, config: bytes, *, docker: bool = False) -> str:
-        """Put an image without layers into the registry, and return its name."""
+    def put(
+        self, config: bytes, more: Mapping[str, Any] | None = None, *, docker: bool = False
+    ) -> str:
+        """Put an image without layers into the registry, and return its name.
+
+        Its manifest has ``more``; ``descriptor`` is for that of its config.
+        """
+        rest = dict(more or {})
         media_type = oci.DOCKER_MANIFEST if docker else oci.OCI_MANIFEST
         manifest = {
             "schemaVersion": 2,
@@ -51,14 +58,19 @@ class Hosts:
                 "mediaType": oci.DOCKER_CONFIG if docker else oci.OCI_CONFIG,
                 "digest": self._blob(config),
                 "size": len(config),
+                **rest.pop("descriptor", {}),
             },
             "layers": [],
+            **rest,
         }
         return f"{self.registry.host}/odd@{self._blob(json.dumps(manifest).encode())}"
 
     def takers(self, config: bytes, *, docker: bool = False) -> frozenset[Kind]:
         """Return the hosts whose podman pulls such an image, and lists it."""
-        image = self.put(config, docker=docker)
+        return self.takers_of(self.put(config, docker=docker), config)
+
+    def takers_of(self, image: str, config: bytes) -> frozenset[Kind]:
+        """Return the hosts whose podman pulls the image with this config, and lists it."""
         identifier = digest_of(config).removeprefix("sha256:")
         with ThreadPoolExecutor() as pool:
             wrong = pool.map(lambda each: each.why_not(image, identifier), self.services.values())
@@ -291,3 +303,35 @@ def test_paack_takes_what_every_podman_takes(hosts: Hosts, drawn: list[str], doc
     config = config_with(",".join(drawn))
     takers = hosts.takers(config, docker=docker)
     assert paack_takes(config) == (takers == set(ALL_KINDS)), (config, takers)
+
+
+#: What a manifest may have besides, and whether it is taken.
+MANIFESTS: tuple[tuple[dict[str, Any], bool], ...] = (
+    ({"subject": {"mediaType": "x", "digest": "none", "size": 3}, "artifactType": "a/b"}, True),
+    ({"subject": None, "artifactType": "", "annotations": None, "layers": None}, True),
+    ({"annotations": {"a": None}, "fsLayers": None, "history": None, "manifests": None}, True),
+    ({"descriptor": {"data": "e30=", "annotations": {"a": "b"}, "artifactType": "c"}}, True),
+    ({"descriptor": {"platform": {"architecture": "arm64", "os": "linux"}}}, True),
+    ({"SCHEMAVERSION": 2, "Layers": [], "unknown": {"a": [1]}}, True),
+    ({"annotations": {"a": 1}}, False),
+    ({"subject": "none"}, False),
+    ({"artifactType": 1}, False),
+    ({"manifests": []}, False),
+    ({"schemaVersion": 2.0}, False),
+    ({"descriptor": {"data": "e3!"}}, False),
+    ({"descriptor": {"platform": {"os.features": "a"}}}, False),
+)
+
+
+def test_manifests_are_taken_as_podman_takes_them(hosts: Hosts) -> None:
+    for number, (more, taken) in enumerate(MANIFESTS):
+        config = config_with(f'"author":"manifest {number}"')
+        image = hosts.put(config, more)
+        raw = (hosts.registry.layout / "blobs/sha256" / image.rpartition(":")[2]).read_bytes()
+        # Where they differ, as podman 4.3 knows no artifactType, paack takes what all take.
+        assert (hosts.takers_of(image, config) == set(ALL_KINDS)) == taken, more
+        if taken:
+            assert oci.parse_manifest(raw).config.digest == digest_of(config)
+        else:
+            with pytest.raises(RegistryError):
+                oci.parse_manifest(raw)
