@@ -10,6 +10,7 @@ import pytest
 from tests.device.scenario import ETC, LIBRARY, VENDOR, Scenario, add, play, remove
 from tests.device.shells import COMBINATIONS, DIAGONAL, Combination
 from tests.device.storage_confs import RHEL_9, RHEL_10, P, Q
+from tests.support.rights import needs_root
 
 READ_ONLY = "mount --bind etc etc; mount -o remount,bind,ro etc"
 PRIVATE = ("unshare", "--mount")
@@ -23,6 +24,7 @@ READ_ONLY_FILES = {
 }
 
 
+@needs_root("disks are mounted")
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
 def test_a_read_only_etc_lets_install_go_on_and_refuses_erase(
     combination: Combination, tmp_path: Path
@@ -43,6 +45,7 @@ def test_a_read_only_etc_lets_install_go_on_and_refuses_erase(
         assert remove_q.errors == ""
 
 
+@needs_root("disks are mounted")
 @pytest.mark.parametrize("combination", DIAGONAL, ids=str)
 def test_a_full_disk_leaves_the_file_alone(combination: Combination, tmp_path: Path) -> None:
     text = LISTED + b"# padding\n" * 800

@@ -22,6 +22,7 @@ from tests.device.storage_confs import (
     with_stores,
 )
 from tests.support.commands import run
+from tests.support.rights import needs_root
 
 MOVED = "etc/other/storage.conf"
 MOVE = f"mkdir etc/other; mv {ETC} {MOVED}"
@@ -144,6 +145,7 @@ def without_content(entry: Entry) -> tuple[int, tuple[int, int]]:
     return entry.mode, entry.owner
 
 
+@needs_root("files are root's, and of others")
 @pytest.mark.parametrize("name", ROUNDS)
 def test_the_file_is_edited_where_it_is_or_made_and_removed(name: str, results: Outcomes) -> None:
     a_round = ROUNDS[name]
@@ -173,6 +175,7 @@ def test_the_header_has_the_checksum_of_what_was_copied(results: Outcomes) -> No
         assert run(["cksum"], stdin=ROUNDS[name].before).stdout == f"{found['sum'].decode()}\n"
 
 
+@needs_root("files are root's, and of others")
 def test_what_an_administrator_changed_in_it_stays(results: Outcomes) -> None:
     edited = results["edited-copy"]
     expected = RHEL_10.replace(",metacopy=on", "")

@@ -26,6 +26,7 @@ from tests.support.hostile_registry import HostileRegistry
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text
 from tests.support.registry import Registry
+from tests.support.rights import need_root
 
 NOWHERE = "127.0.0.1:1"
 
@@ -436,6 +437,7 @@ def test_lying_registry(situation: Situation, what: str, how: str) -> None:
 
 @contextmanager
 def small_disk(path: Path, *options: str) -> Iterator[None]:
+    need_root("a disk of its own is mounted")
     path.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", path], check=True)
     try:

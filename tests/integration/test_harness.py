@@ -21,6 +21,7 @@ from tests.support.host import Host
 from tests.support.image_directory import Compression, Digests
 from tests.support.podman import KINDS, Kind, Podman
 from tests.support.registry import Registry
+from tests.support.rights import need_root
 from tests.support.thorough import only_thorough
 from tests.support.tree import ROOT, Tree, diff_trees, read_tree
 
@@ -176,6 +177,7 @@ def test_a_host_keeps_nothing_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_trees_tell_every_kind_of_difference(tmp_path: Path) -> None:
+    need_root("only root makes devices")
     subprocess.run(["mknod", str(tmp_path / "device"), "c", "1", "3"], check=True)
     (tmp_path / "odd \n%[*").write_text("a")
     (tmp_path / "link").symlink_to("nowhere")

@@ -19,6 +19,7 @@ from tests.microshift.release_info import CORE_INFO, OLM_INFO, SHARE, info_rpm
 from tests.microshift.stand_in import VERSION, fake_release, write_files
 from tests.support.host import Host
 from tests.support.product import REPOSITORY, Paack
+from tests.support.rights import need_root
 
 NOBODY = 65534
 
@@ -121,6 +122,7 @@ def set_of(sets: Path) -> dict[str, Any]:
 
 
 def test_rpms_are_read_by_an_ordinary_user(sources: Sources) -> None:
+    need_root("another user's home is made")
     rpms = options(sources.forms["RPMs"])
     command, env = Paack(sources.home).command("microshift.import", *rpms, "--sets", "sets")
     home = sources.home / "nobody"

@@ -20,6 +20,7 @@ from paack.helpers.run import Result
 from tests.support.certificates import CertificateAuthority
 from tests.support.commands import run
 from tests.support.http_server import Request, Server
+from tests.support.rights import needs_root
 from tests.unit.images import small_layer
 
 NAME = "HOST/team/app:1"
@@ -208,7 +209,10 @@ LOCAL = [
     ("oci-archive:{}/none.tar:localhost/x:1", None, "tar -xOf {}/none.tar index.json"),
     ("docker-archive:{}/none.tar:localhost/x:1", None, "list-tags docker-archive:{}/none.tar"),
     ("dir:{}/none", "localhost/x:1", "{}/none/manifest.json"),
-    ("containers-storage:[vfs@{}/root+{}/run]localhost/x:1", None, "podman images"),
+    pytest.param(
+        *("containers-storage:[vfs@{}/root+{}/run]localhost/x:1", None, "podman images"),
+        marks=needs_root("the storage of an ordinary user needs newuidmap, and ranges of users"),
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ from paack.helpers.store import tar
 from paack.helpers.store.tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
+from tests.support.rights import need_root
 from tests.support.tree import ROOT, Record, diff_trees, read_tree
 from tests.unit.archives import (
     BSDTAR,
@@ -96,6 +97,7 @@ def test_odd_layers_are_what_tools_extract(name: str, command: tuple[str, ...]) 
 
 def in_chroot(archive: bytes) -> dict[bytes, Record]:
     """Extract with Python's tarfile, with the target as the root of the filesystem."""
+    need_root("a directory becomes the root")
     with tempfile.TemporaryDirectory(prefix="paack-unit-") as target:
         child = os.fork()
         if child == 0:
