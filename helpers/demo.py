@@ -9,7 +9,7 @@ from pathlib import Path
 from paack.helpers.arch import OCI_ARCH
 from paack.helpers.oci.layout import layout_of
 from paack.helpers.pipe import Builder
-from paack.helpers.run import run
+from paack.helpers.rpm.query import query
 from paack.helpers.templates import ROOT
 
 DEMO = Path("images/demo")
@@ -34,11 +34,7 @@ def run_demo(builder: Builder) -> str:
 
 def describe(rpm: Path) -> str:
     """Return the name, arch, size, files and images of an RPM, as rpm sees it."""
-    query = "%{NEVRA}, %{SIZE} bytes\\n[  %{FILENAMES}  %{FILESIZES}\\n]"
+    names = "%{NEVRA}, %{SIZE} bytes\\n[  %{FILENAMES}  %{FILESIZES}\\n]"
     images = "[  %{PROVIDENAME}\\n]"
-    said = [
-        run(["rpm", "-qp", "--nosignature", "--qf", form, rpm], quiet=True).stdout.decode()
-        for form in (query, images)
-    ]
-    provides = [line for line in said[1].splitlines() if "container-image(" in line]
-    return f"\n{said[0]}" + "\n".join(provides)
+    provides = [line for line in query(rpm, images).splitlines() if "container-image(" in line]
+    return f"\n{query(rpm, names)}" + "\n".join(provides)

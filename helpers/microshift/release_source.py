@@ -14,6 +14,7 @@ from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.microshift.release_file import ARCHES, CORE, file_name, parse_file_name
+from paack.helpers.rpm.query import has_right_digests, query
 from paack.helpers.run import run
 
 RPM_DIRECTORY = "usr/share/microshift/release"
@@ -150,15 +151,14 @@ def _beside(file: Path, origin: str | None) -> Iterator[Found]:
 
 def _read_rpm(rpm: Path, origin: str | None, content: Content) -> None:
     """Read an RPM's release files and manifests; others are not unpacked."""
-    if run(["rpm", "--checksig", "--nosignature", rpm], check=False, quiet=True).status != 0:
+    if not has_right_digests(rpm):
         raise DefinitionError(
             "is damaged: its bytes do not have the digests in its header",
             place=Place(rpm),
             hint="get it anew",
         )
     form = "%{VERSION}\n%{RELEASE}\n%{ARCH}\n%{NEVRA}.rpm\n[%{FILENAMES}\n]"
-    said = run(["rpm", "-qp", "--nosignature", "--qf", form, rpm], quiet=True).stdout.decode()
-    version, release, arch, nevra, *names = said.split("\n")
+    version, release, arch, nevra, *names = query(rpm, form).split("\n")
     if not any(name.startswith((f"/{RPM_DIRECTORY}/", f"/{RPM_MANIFESTS}/")) for name in names):
         return
     where = f"{origin}/{nevra}" if origin else nevra

@@ -15,7 +15,7 @@ from paack.helpers.quadlet.kinds import kind_of
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files
-from paack.helpers.run import run
+from paack.helpers.rpm.query import has_right_digests, query
 
 _LEAD, _SECTION, _ALIGNMENT = 96, struct.Struct(">3sB4xII"), 8
 _SECTION_MAGIC = b"\x8e\xad\xe8"
@@ -90,8 +90,7 @@ def read_facts(rpm: Path) -> RpmFacts:
     """
     header = _checked(rpm)
     form = _SEPARATOR.join(f"%|{tag}?{{%{{{tag}}}}}|" for tag in _TAGS)
-    said = run(["rpm", "-qp", "--nosignature", "--qf", form, str(rpm.resolve())], quiet=True)
-    values = dict(zip(_TAGS, said.stdout.decode("utf-8", "replace").split(_SEPARATOR), strict=True))
+    values = dict(zip(_TAGS, query(rpm, form).split(_SEPARATOR), strict=True))
     with rpm.open("rb") as file:
         header_size = _header_size(file, rpm)
         file.seek(0)
@@ -122,8 +121,7 @@ def read_facts(rpm: Path) -> RpmFacts:
 def _checked(rpm: Path) -> Header:
     """Return the header of a binary RPM whose digests are right."""
     check_is_rpm(rpm)
-    words = ["rpmkeys", "--checksig", "--nosignature", str(rpm.resolve())]
-    if run(words, check=False, quiet=True).status != 0:
+    if not has_right_digests(rpm):
         raise VerificationError(f"{rpm}: rpm says that its digests are wrong", hint=_HINT)
     try:
         (header,) = read_headers([rpm])

@@ -12,8 +12,8 @@ from paack.helpers.progress import count
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
 from paack.helpers.rpm.payload import packed_files
+from paack.helpers.rpm.query import query
 from paack.helpers.rpm.spdx import Subject
-from paack.helpers.run import run
 
 PROVIDED = "container-image("
 
@@ -109,12 +109,7 @@ def _ask(rpm: Path) -> tuple[Subject, tuple[str, ...], tuple[str, ...]]:
     tags = ("NAME", "VERSION", "RELEASE", "ARCH", "CHANGELOGTIME")
     form = "".join(rf"%{{{tag}}}\n" for tag in tags)
     form += r"[P%{PROVIDES}\n][R%{REQUIRENEVRS}\n]"
-    query = ["rpm", "-qp", "--nosignature", "--qf", form, str(rpm.resolve())]
-    result = run(query, check=False, quiet=True)
-    if result.status != 0:
-        hint = "bring it here again, or build it again"
-        raise VerificationError(f"{rpm}: is truncated or damaged", hint=hint)
-    said = result.stdout.decode().splitlines()
+    said = query(rpm, form).splitlines()
     name, version, release, arch, time = said[: len(tags)]
     epoch = int(time) if time.isdigit() else 0
     rest = said[len(tags) :]
