@@ -24,7 +24,7 @@ PURE = {
     "arch", "crc", "document", "errors", "hint", "jobs", "licenses", "progress", "run", "workspace",
     "definition/definition", "oci/reference",
     "kubernetes/crds", "kubernetes/manifests",
-    "lock/group", "plan/layer_package", "rpm/partial_store",
+    "lock/group", "lock/packs", "plan/layer_package", "rpm/partial_store",
     "plan/depth", "lock/filesystem", "lock/lock",
     "packages/image_packages", "packages/readers", "packages/rpm_database",
     "blobs/blob", "blobs/cache", "registry/fetch", "oci/go_json",
