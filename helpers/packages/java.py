@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from paack.helpers.packages.fields import manifest
+from paack.helpers.packages.jar_directory import shortened
 from paack.helpers.packages.package import Package, Unreadable, clean
 
 SUFFIXES = (b".jar", b".war", b".ear", b".hpi", b".jpi", b".par", b".sar", b".kar", b".nar")
@@ -51,7 +52,7 @@ def archive(name: str, file: IO[bytes]) -> Iterator[Package]:
 
 
 def _archive(name: str, file: IO[bytes], depth: int, budget: _Budget) -> Iterator[Package]:
-    with zipfile.ZipFile(file) as opened:
+    with zipfile.ZipFile(shortened(file, _is_read)) as opened:
         entries = opened.infolist()
         if len(entries) > _ENTRIES_LIMIT:
             raise Unreadable(f"{len(entries)} entries")
@@ -79,6 +80,12 @@ def _archive(name: str, file: IO[bytes], depth: int, budget: _Budget) -> Iterato
                         copy.write(chunk)
                 copy.seek(0)
                 yield from _archive(entry.filename, copy, depth - 1, budget)
+
+
+def _is_read(name: bytes) -> bool:
+    # zipfile ends a name at the first NUL.
+    name = name.partition(b"\0")[0]
+    return name.endswith((b"/MANIFEST.MF", b"/pom.properties")) or name.lower().endswith(SUFFIXES)
 
 
 def _text(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: _Budget) -> str:

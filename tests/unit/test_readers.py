@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
+from paack.helpers.packages.jar_directory import shortened
 from paack.helpers.packages.package import Distribution, Package, clean, purl
 from paack.helpers.packages.readers import Found, is_link_of_documents, kind_of, read_file
 from tests.support.commands import run
@@ -174,6 +175,29 @@ def test_java() -> None:
     assert named(read("java", shaded, "a-1.jar")) == ["a 1", "b 2"]
     fat = jar({"BOOT-INF/lib/a-1.jar": shaded, "META-INF/MANIFEST.MF": "", "x/thing-4.JAR": plain})
     assert named(read("java", fat, "app.war")) == ["a 1", "b 2", "thing 4"]
+
+
+@given(
+    names=st.dictionaries(
+        st.sampled_from(["A.class", "META-INF/MANIFEST.MF", "lib/b-2.jar", pom("g", "n", "3")[0]])
+        | st.text("abcd/ÄZ.", max_size=12).map(lambda text: f"{text}.jar"),
+        st.sampled_from(["", "Implementation-Version: 4", pom("g", "n", "3")[1]]),
+    ),
+    before=st.binary(max_size=9),
+    comment=st.sampled_from([b"", b"a note"]),
+)
+def test_a_shorter_list_of_a_jar(names: dict[str, str], before: bytes, comment: bytes) -> None:
+    """What is left of the list reads as it does in the whole."""
+    out = io.BytesIO(jar(names))
+    with zipfile.ZipFile(out, "a") as made:
+        made.comment = comment
+    content = before + out.getvalue()
+    whole = zipfile.ZipFile(io.BytesIO(content))
+    short = zipfile.ZipFile(shortened(io.BytesIO(content), lambda name: name.endswith(b".jar")))
+    wanted = {name for name in whole.namelist() if name.endswith(".jar") or comment}
+    assert {name: short.read(name) for name in short.namelist()} == {
+        name: whole.read(name) for name in wanted
+    }
 
 
 def test_jars_that_unpack_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
