@@ -151,8 +151,11 @@ def _ends(file: IO[bytes], form: Form) -> Ends:
     if magic != form.magic or sha256.digest() != digest or size % form.alignment:
         raise Damaged("not what was written")
     text = json.loads(os.pread(file.fileno(), length, end - length))
-    places, start = {}, end - length - sum(text["sections"])
-    for name, size in zip(form.sections, text["sections"], strict=True):
+    sizes = text["sections"]
+    if any(type(size) is not int or not 0 <= size <= end - length for size in sizes):
+        raise Damaged("a section is not in the file")
+    places, start = {}, end - length - sum(sizes)
+    for name, size in zip(form.sections, sizes, strict=True):
         places[name] = start, size
         start += size
     sha256.update(trailer)

@@ -245,14 +245,32 @@ def bomb() -> bytes:
     return struct.pack("<IBQ", zstandard.MAGIC_NUMBER, 0xE0, 1 << 40) + b"\1\0\0"
 
 
+def split_end(content: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Return what comes before the head of a pack, and the head."""
+    (length,) = struct.unpack_from("<I", content, len(content) - 44)
+    return content[: -44 - length], json.loads(content[-44 - length : -44])
+
+
+def signed(body: bytes, head: object) -> bytes:
+    """Put a head and a trailer behind the sections; the SHA-256 is right."""
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    text = text.ljust(len(text) - (len(body) + len(text) + 44) % -ALIGNMENT)
+    body += text
+    return body + struct.pack("<I32s8s", len(text), hashlib.sha256(body).digest(), b"paackPck")
+
+
 def with_section(content: bytes, first: bytes) -> bytes:
-    """Put something else in the place of the first section; the SHA-256 is right."""
-    length = struct.unpack_from("<I", content, len(content) - 44)[0]
-    text = content[len(content) - 44 - length : -44]
-    sizes = json.loads(text)["sections"]
-    start = len(content) - 44 - length - sum(sizes)
-    body = content[:start] + first.ljust(sizes[0], b"\0")[: sizes[0]] + content[start + sizes[0] :]
-    return body[:-40] + hashlib.sha256(body[:-44]).digest() + body[-8:]
+    """Put something else in the place of the first section."""
+    body, head = split_end(content)
+    size = head["sections"][0]
+    start = len(body) - sum(head["sections"])
+    return signed(body[:start] + first.ljust(size, b"\0")[:size] + body[start + size :], head)
+
+
+def with_sizes(content: bytes, sizes: object) -> bytes:
+    """Say something else of the sections' sizes."""
+    body, head = split_end(content)
+    return signed(body, head | {"sections": sizes})
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -268,6 +286,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "zeros": lambda content: bytes(len(content)),
     "no zstd": lambda content: with_section(content, b"no zstd"),
     "1 TiB": lambda content: with_section(content, bomb()),
+    "no JSON": lambda content: signed(split_end(content)[0], b"{"),
+    "another JSON": lambda content: signed(split_end(content)[0], [1]),
+    "a deep head": lambda content: signed(split_end(content)[0], b"[" * 100_000),
+    "two sections": lambda content: with_sizes(content, [9, 9]),
+    "huge sections": lambda content: with_sizes(content, [1 << 80, 9, 9]),
+    "sections before the file": lambda content: with_sizes(content, [len(content) // 2] * 3),
+    "sections of less than nothing": lambda content: with_sizes(content, [-9, 9, 9]),
+    "sections of text": lambda content: with_sizes(content, ["9", "9", "9"]),
 }
 
 
