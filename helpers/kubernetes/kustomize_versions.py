@@ -40,7 +40,7 @@ def version_warnings(
         name = full_name(str(keys["name"].value)) if "name" in keys else None
         if name and name.repo in volumes:
             yield DefinitionError(
-                f"{name.repo} is in an image volume: kustomize before 5.8 leaves it as it is, "
+                f"{name.repo} is in an image volume: kustomize before 5.7 leaves it as it is, "
                 "newer ones replace it",
                 place=place,
                 hint="write the name that is meant into the volume itself, or package both",
