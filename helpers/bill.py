@@ -7,10 +7,8 @@ from pathlib import Path
 from paack.helpers.errors import UsageError
 from paack.helpers.hint import command
 from paack.helpers.pipe import Builder
-from paack.helpers.plan.bill import bill_input
-from paack.helpers.rpm.bills import FILES, MAKERS
-from paack.helpers.rpm.header import check_is_rpm
-from paack.helpers.rpm.unpacked import unpack
+from paack.helpers.plan import bill_input
+from paack.helpers.rpm import FILES, MAKERS, check_is_rpm, unpack
 
 
 def check_format(kind: str) -> None:

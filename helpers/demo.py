@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from paack.helpers.arch import OCI_ARCH
-from paack.helpers.oci.layout import layout_of
+from paack.helpers.oci import layout_of
 from paack.helpers.pipe import Builder
-from paack.helpers.rpm.query import query
+from paack.helpers.rpm import query
 from paack.helpers.templates import ROOT
 
 DEMO = Path("images/demo")

@@ -13,36 +13,47 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache, default_cache
-from paack.helpers.check.gate import Gate
-from paack.helpers.definition.definition import Definition, read_definition
+from paack.helpers.blobs import Cache, default_cache
+from paack.helpers.check import Gate
+from paack.helpers.definition import Definition, read_definition
 from paack.helpers.errors import Place
 from paack.helpers.jobs import Lanes, run_jobs
-from paack.helpers.kubernetes.charts import chart_problems, render_charts
-from paack.helpers.lock.changes import changes
-from paack.helpers.lock.lock import (
+from paack.helpers.kubernetes import chart_problems, render_charts
+from paack.helpers.lock import (
     Lock,
+    changes,
     lock_path,
     lock_scratch,
     missing_lock,
     read_lock,
+    resolve_lock,
     write_lock,
 )
-from paack.helpers.lock.resolve import resolve_lock
-from paack.helpers.plan.bill import bill_input
-from paack.helpers.plan.depth import deep_images
-from paack.helpers.plan.inputs import identity_of, package_inputs, store_inputs
-from paack.helpers.plan.plan import Plan, PlannedRpm, make_plan
+from paack.helpers.plan import (
+    Plan,
+    PlannedRpm,
+    bill_input,
+    deep_images,
+    identity_of,
+    make_plan,
+    package_inputs,
+    store_inputs,
+)
 from paack.helpers.product import Product, Products
 from paack.helpers.progress import Reporter
-from paack.helpers.quadlet.complete import load_definition
-from paack.helpers.registry.fetch import fetch_layers
-from paack.helpers.registry.registry import Registry
-from paack.helpers.rpm.bills import MAKERS, maker_of
-from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir
-from paack.helpers.rpm.spec import Contents, Spec
-from paack.helpers.rpm.verity import verity_sources
-from paack.helpers.store.image import image_maker, make_image
+from paack.helpers.quadlet import load_definition
+from paack.helpers.registry import Registry, fetch_layers
+from paack.helpers.rpm import (
+    MAKERS,
+    Contents,
+    Spec,
+    build_rpm,
+    build_srpm,
+    make_topdir,
+    maker_of,
+    verity_sources,
+)
+from paack.helpers.store import image_maker, make_image
 from paack.helpers.workspace import sweep
 
 #: A definition: the path of its file, or one that was generated.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from paack.helpers.blobs.cache import default_cache
+from paack.helpers.blobs import default_cache
 from paack.helpers.check.clients import client_findings
 from paack.helpers.check.findings import Finding, as_findings, place_json, use_findings
 from paack.helpers.check.layers import group_findings
@@ -20,19 +20,13 @@ from paack.helpers.check.lock import lock_problems
 from paack.helpers.check.others import described, other_findings, unless
 from paack.helpers.check.shelf import Shelf, wanted_name
 from paack.helpers.check.units import stray_units, unit_findings
-from paack.helpers.definition.definition import Definition, Image
-from paack.helpers.definition.edit import Addition, add_images
+from paack.helpers.definition import Addition, Definition, Image, add_images
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError, UsageError
 from paack.helpers.hint import command
-from paack.helpers.kubernetes.charts import chart_problems
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.kustomize_paths import unapplied
-from paack.helpers.kubernetes.needs import Need, Needs
-from paack.helpers.lock.filesystem import chosen
-from paack.helpers.lock.lock import Lock, lock_path, read_lock
+from paack.helpers.kubernetes import Need, Needs, chart_problems, full_name, unapplied
+from paack.helpers.lock import Lock, chosen, lock_path, read_lock
 from paack.helpers.progress import count
-from paack.helpers.quadlet.complete import read_definition
-from paack.helpers.quadlet.needs import needs_of
+from paack.helpers.quadlet import needs_of, read_definition
 
 _GRAVEST = (DefinitionError, ToolError, LockError)
 

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.check.findings import Finding
-from paack.helpers.definition.definition import Definition, Image
+from paack.helpers.definition import Definition, Image
 from paack.helpers.document import Located
 from paack.helpers.errors import DefinitionError, PaackError, Place
-from paack.helpers.kubernetes.images import read_objects
-from paack.helpers.kubernetes.needs import manifest_files
-from paack.helpers.lock.lock import Lock
-from paack.helpers.oci.image_facts import read_facts
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_reference
+from paack.helpers.kubernetes import manifest_files, read_objects
+from paack.helpers.lock import Lock
+from paack.helpers.oci import LockedImage, parse_reference, read_facts
 
 #: podman-auto-update(1): a label of containers and images, an annotation for podman-kube-play(1)
 AUTO_UPDATE = "io.containers.autoupdate"

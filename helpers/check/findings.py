@@ -9,8 +9,7 @@ from pathlib import Path
 from paack.helpers.check.shelf import wanted_name
 from paack.helpers.errors import DefinitionError, DefinitionErrors, PaackError, Place
 from paack.helpers.hint import worded
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.needs import Need
+from paack.helpers.kubernetes import Need, full_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from paack.helpers.check.check import check_contents
 from paack.helpers.check.findings import Finding
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, DefinitionErrors, ToolError
-from paack.helpers.kubernetes.needs import Needs
-from paack.helpers.lock.lock import Lock
+from paack.helpers.kubernetes import Needs
+from paack.helpers.lock import Lock
 from paack.helpers.progress import Reporter
-from paack.helpers.quadlet.needs import needs_of
+from paack.helpers.quadlet import needs_of
 
 
 @dataclass

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from paack.helpers.check.findings import Finding
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
-from paack.helpers.lock.group import group_layers, images_in, layers_of, shared_images
-from paack.helpers.lock.lock import Lock
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.lock import Lock, group_layers, images_in, layers_of, shared_images
+from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.progress import human
 
 #: What an update of an image's top layer may download besides that layer (bytes).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from paack.helpers.check.findings import Finding
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.licenses import spdx_expression
 

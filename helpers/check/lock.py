@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.document import Located, load_all
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
-from paack.helpers.lock.filesystem import chosen, unknown_filesystems
-from paack.helpers.lock.group import check_groups
-from paack.helpers.lock.lock import Lock, is_named, lock_path, missing_lock, wanted
+from paack.helpers.lock import (
+    Lock,
+    check_groups,
+    chosen,
+    is_named,
+    lock_path,
+    missing_lock,
+    unknown_filesystems,
+    wanted,
+)
 
 
 def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockError]:

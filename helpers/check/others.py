@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from paack.helpers.check.findings import Finding
 from paack.helpers.check.shelf import Shelf
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.kubernetes.candidates import NEEDED, POSSIBLE, UNFINDABLE
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.needs import Need, Needs
+from paack.helpers.kubernetes import NEEDED, POSSIBLE, UNFINDABLE, Need, Needs, full_name
 
 
 def described(need: Need) -> str:

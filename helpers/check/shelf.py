@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from paack.helpers.definition.definition import Definition, Image
-from paack.helpers.lock.lock import Lock
-from paack.helpers.oci.reference import Reference
-from paack.helpers.rpm.device import image_names
+from paack.helpers.definition import Definition, Image
+from paack.helpers.lock import Lock
+from paack.helpers.oci import Reference
+from paack.helpers.rpm import image_names
 
 _PROVIDED = re.compile(r"container-image\((.*)\)")
 

@@ -8,20 +8,23 @@ from pathlib import PurePosixPath
 
 from paack.helpers.check.clients import AUTO_UPDATE, UPDATES, annotation_findings, auto_update
 from paack.helpers.check.findings import Finding
-from paack.helpers.definition.definition import Definition, Package
+from paack.helpers.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.quadlet.generator import NeededVersion, needed_version, refusal
-from paack.helpers.quadlet.images import UnitImage
-from paack.helpers.quadlet.kinds import (
+from paack.helpers.quadlet import (
     DIRECTORIES_SINCE,
     DROP_INS_SINCE,
+    Assignment,
+    NeededVersion,
+    PackagedUnits,
+    Unit,
+    UnitImage,
     Version,
     kind_of,
+    needed_version,
+    refusal,
+    units_of,
     version_text,
 )
-from paack.helpers.quadlet.needs import PackagedUnits, units_of
-from paack.helpers.quadlet.unit_file import Assignment
-from paack.helpers.quadlet.unit_tree import Unit
 
 _FIRST: Version = (4, 4)
 #: Of the option --policy of `podman image pull`, and so of Policy=

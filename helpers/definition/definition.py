@@ -27,7 +27,7 @@ from paack.helpers.definition.yaml_format import (
     PackageDocument,
 )
 from paack.helpers.document import Located, Problems, Text, bind, load
-from paack.helpers.oci.reference import (
+from paack.helpers.oci import (
     FILE_TRANSPORTS,
     ReferenceProblem,
     Source,

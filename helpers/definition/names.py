@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from paack.helpers.document import Problems
-from paack.helpers.oci.reference import Reference, Source
+from paack.helpers.oci import Reference, Source
 
 
 def check_once(

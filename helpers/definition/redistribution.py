@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from paack.helpers.definition.definition import Definition
 from paack.helpers.errors import Place, PublishError
-from paack.helpers.oci.reference import Reference
+from paack.helpers.oci import Reference
 
 
 @dataclass(frozen=True, slots=True)

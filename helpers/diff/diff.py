@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 
 from paack.helpers.diff.packages import PackageChange, package_changes
 from paack.helpers.diff.side import Side
-from paack.helpers.lock.lock import LockedGroup
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_reference
+from paack.helpers.lock import LockedGroup
+from paack.helpers.oci import LockedImage, parse_reference
 from paack.helpers.progress import count, human
-from paack.helpers.store.rootfs import file_changes
+from paack.helpers.store import file_changes
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from paack.helpers.packages.image_packages import FoundPackage
+from paack.helpers.packages import FoundPackage
 from paack.helpers.printable import printable
-from paack.helpers.rpm.bill_reader import ListedPackage
+from paack.helpers.rpm import ListedPackage
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,24 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.diff.packages import listed
 from paack.helpers.errors import UsageError
-from paack.helpers.lock.group import layers_of
-from paack.helpers.lock.lock import Lock, LockedGroup, lock_path, missing_lock, read_lock
-from paack.helpers.oci.chain import stored_layers
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
-from paack.helpers.rpm.bills import FILES
-from paack.helpers.rpm.header import check_is_rpm
-from paack.helpers.rpm.units import read_unit_list
-from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
+from paack.helpers.lock import Lock, LockedGroup, layers_of, lock_path, missing_lock, read_lock
+from paack.helpers.oci import LockedImage, stored_layers
+from paack.helpers.rpm import (
+    FILES,
+    ListedPackage,
+    UnpackedRpm,
+    check_is_rpm,
+    read_bill,
+    read_unit_list,
+    unpack,
+)
 from paack.helpers.run import run
-from paack.helpers.store.image_reader import read_image
-from paack.helpers.store.inventory import packages_of, recorded
-from paack.helpers.store.rootfs import Rootfs
-from paack.helpers.store.table import Table
-from paack.helpers.verify.verify import Verifier
+from paack.helpers.store import Rootfs, Table, packages_of, read_image, recorded
+from paack.helpers.verify import Verifier
 
 _LOCK = ".lock.yaml"
 

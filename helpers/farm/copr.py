@@ -12,14 +12,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition, Package
-from paack.helpers.definition.redistribution import check_redistribution
+from paack.helpers.definition import Definition, Package, check_redistribution
 from paack.helpers.errors import PublishError
 from paack.helpers.farm.copr_follow import FAILED, SUCCEEDED, State, follow, load_state
 from paack.helpers.farm.copr_project import Project, arch_of, parse_project, prepare_project
 from paack.helpers.farm.copr_service import Build, Missing, Service, Unreachable, connect
 from paack.helpers.pipe import Builder
-from paack.helpers.plan.plan import Plan
+from paack.helpers.plan import Plan
 from paack.helpers.progress import human
 
 MAX_UPLOAD = 2_000_000_000

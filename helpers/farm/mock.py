@@ -15,15 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
 from paack.helpers.farm.mock_target import Target, check_emulator, check_user, find_target
 from paack.helpers.pipe import Builder
 from paack.helpers.product import NOT_CHECKED, group_identity, key_of
 from paack.helpers.progress import human
-from paack.helpers.quadlet.complete import load_definition
-from paack.helpers.rpm.layer_package_name import is_group_name
-from paack.helpers.rpm.spec import Spec
+from paack.helpers.quadlet import load_definition
+from paack.helpers.rpm import Spec, is_group_name
 from paack.helpers.run import Result, mask, watch
 from paack.helpers.workspace import workspace
 

@@ -14,9 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from paack.helpers.definition.charts import charts_path
-from paack.helpers.definition.definition import Definition, Package
-from paack.helpers.definition.yaml_format import ChartDocument
+from paack.helpers.definition import ChartDocument, Definition, Package, charts_path
 from paack.helpers.document import Located, load_all
 from paack.helpers.errors import DefinitionError, LockError, Place, ToolError
 from paack.helpers.hint import command

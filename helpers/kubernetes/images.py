@@ -16,7 +16,7 @@ from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE, candidates
 from paack.helpers.kubernetes.crds import without_schemas
 from paack.helpers.kubernetes.custom_resources import CUSTOM_RESOURCES
-from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_reference
+from paack.helpers.oci import Reference, ReferenceProblem, parse_reference
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _RELATED_IMAGE = "RELATED_IMAGE_"  # the convention of operators built with operator-sdk

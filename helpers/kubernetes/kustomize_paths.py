@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes.kustomize import kustomization_file
 from paack.helpers.kubernetes.needs import manifest_files

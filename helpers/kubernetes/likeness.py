@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from paack.helpers.oci.reference import Reference, ReferenceProblem, parse_reference
+from paack.helpers.oci import Reference, ReferenceProblem, parse_reference
 
 _LONGEST = 512
 _VERSION = re.compile(r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?")

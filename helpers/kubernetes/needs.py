@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition
-from paack.helpers.definition.paths import MANIFEST_SUFFIXES
-from paack.helpers.definition.yaml_format import IgnoredImage
+from paack.helpers.definition import MANIFEST_SUFFIXES, Definition, IgnoredImage
 from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
 from paack.helpers.kubernetes.images import ImageUse, all_images_of, full_name, read_objects

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from paack.helpers.definition.paths import MANIFEST_SUFFIXES
+from paack.helpers.definition import MANIFEST_SUFFIXES
 from paack.helpers.errors import DefinitionError, PaackError, Place
 from paack.helpers.kubernetes.images import ImageUse, all_images_of, full_name, read_objects
 from paack.helpers.kubernetes.kustomize import Kustomization, transformed

@@ -1,1 +1,44 @@
 """Locks: a definition resolved to digests, and what packages hold by them."""
+
+from paack.helpers.lock.changes import changes
+from paack.helpers.lock.filesystem import chosen, unknown_filesystems
+from paack.helpers.lock.group import check_groups, group_layers, images_in, layers_of, shared_images
+from paack.helpers.lock.lock import (
+    Lock,
+    LockedGroup,
+    check_lock,
+    dump,
+    is_named,
+    lock_path,
+    lock_scratch,
+    missing_lock,
+    newest,
+    read_lock,
+    wanted,
+    write_lock,
+)
+from paack.helpers.lock.resolve import resolve_lock
+
+__all__ = [
+    "Lock",
+    "LockedGroup",
+    "changes",
+    "check_groups",
+    "check_lock",
+    "chosen",
+    "dump",
+    "group_layers",
+    "images_in",
+    "is_named",
+    "layers_of",
+    "lock_path",
+    "lock_scratch",
+    "missing_lock",
+    "newest",
+    "read_lock",
+    "resolve_lock",
+    "shared_images",
+    "unknown_filesystems",
+    "wanted",
+    "write_lock",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from paack.helpers.lock.lock import Lock, LockedGroup
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci import LockedImage
 from paack.helpers.progress import count
 
 

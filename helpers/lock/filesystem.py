@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from paack.helpers.definition.definition import Definition, Package
+from paack.helpers.definition import Definition, Package
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.lock.lock import Lock, lock_path
 from paack.helpers.lock.lock import wanted as wanted_images
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import Source
+from paack.helpers.oci import LockedImage, Source
 
 AUTO = "auto"
 #: Tells, of each of some images and their sources, the filesystem that holds all of its files.

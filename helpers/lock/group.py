@@ -12,12 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.lock.lock import Lock, LockedGroup, lock_path
-from paack.helpers.oci.chain import StoredLayer, stored_layers
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci import LockedImage, StoredLayer, stored_layers
 
 #: Stores of an arch that a definition should not exceed.
 LIMIT = 12

@@ -14,14 +14,18 @@ from typing import Any
 
 import yaml
 
-from paack.helpers.blobs.blob import is_digest
-from paack.helpers.definition.definition import Definition
-from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.blobs import is_digest
+from paack.helpers.definition import FILESYSTEMS, Definition
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
-from paack.helpers.oci.locked import LockedImage, LockedLayer, names_of
-from paack.helpers.oci.reference import Source, parse_reference
-from paack.helpers.oci.rfc3339 import parse_time
+from paack.helpers.oci import (
+    LockedImage,
+    LockedLayer,
+    Source,
+    names_of,
+    parse_reference,
+    parse_time,
+)
 from paack.helpers.workspace import workspace
 
 FORMAT = 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.lock.filesystem import chosen, with_filesystems
 from paack.helpers.lock.group import with_groups
 from paack.helpers.lock.lock import Lock, make_lock
-from paack.helpers.registry.registry import Registry
-from paack.helpers.store.filesystem_needs import filesystems_of
+from paack.helpers.registry import Registry
+from paack.helpers.store import filesystems_of
 
 
 def resolve_lock(definition: Definition, kept: Lock, registry: Registry) -> Lock:

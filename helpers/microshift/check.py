@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from paack.helpers.check.findings import Finding
-from paack.helpers.check.lock import lock_problems
-from paack.helpers.definition.definition import Definition
+from paack.helpers.check import Finding, lock_problems
+from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, LockError, Place
 from paack.helpers.hint import command
-from paack.helpers.lock.lock import lock_path, read_lock
+from paack.helpers.lock import lock_path, read_lock
 from paack.helpers.microshift.image_set import ImageSet
 from paack.helpers.microshift.needs import needs_of
 from paack.helpers.microshift.needs_of_set import missing_in, missing_needs

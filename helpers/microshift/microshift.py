@@ -16,17 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paack.helpers.definition.definition import (
-    DEFAULT_MANIFEST_PATH,
-    Definition,
-    Image,
-    Package,
-    PackageArch,
-)
+from paack.helpers.definition import DEFAULT_MANIFEST_PATH, Definition, Image, Package, PackageArch
 from paack.helpers.document import suggest
 from paack.helpers.errors import DefinitionErrors, LockError, UsageError
 from paack.helpers.hint import command
-from paack.helpers.lock.lock import lock_path
+from paack.helpers.lock import lock_path
 from paack.helpers.microshift.image_set import ImageSet
 from paack.helpers.microshift.needs_of_set import missing_needs
 from paack.helpers.microshift.release_file import ARCHES, CORE

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, PaackError
-from paack.helpers.kubernetes.images import ImageUse, full_name, images_of, read_objects
-from paack.helpers.kubernetes.kustomize import (
+from paack.helpers.kubernetes import (
+    ImageUse,
     Kustomization,
+    full_name,
+    images_of,
     kustomization_file,
     read_kustomization,
+    read_objects,
     render,
 )
 from paack.helpers.microshift.release_file import CORE, ReleaseFile
 from paack.helpers.microshift.release_source import Tree
-from paack.helpers.oci.reference import Reference
+from paack.helpers.oci import Reference
 
 _DOCUMENTS = re.compile(r"^---\n", re.MULTILINE)
 _CRD = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)

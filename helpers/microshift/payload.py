@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paack.helpers.blobs.blob import BlobReader
+from paack.helpers.blobs import BlobReader
 from paack.helpers.document import Problems
 from paack.helpers.errors import (
     DefinitionError,
@@ -32,9 +32,8 @@ from paack.helpers.microshift.release_file import (
     file_name,
     release_image,
 )
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import ReferenceProblem, Source, parse_source
-from paack.helpers.registry.registry import Registry
+from paack.helpers.oci import LockedImage, ReferenceProblem, Source, parse_source
+from paack.helpers.registry import Registry
 
 PATH = "release-manifests/image-references"
 _LIMIT = 16 << 20  # bytes; real ones have 100 kB

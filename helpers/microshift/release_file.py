@@ -18,8 +18,8 @@ from typing import Any
 
 from paack.helpers.document import Problems
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.oci.reference import ReferenceProblem, Source, parse_source
-from paack.helpers.registry.pull_secret import NAMESPACES, namespace_of
+from paack.helpers.oci import ReferenceProblem, Source, parse_source
+from paack.helpers.registry import NAMESPACES, namespace_of
 
 ARCHES = ("x86_64", "aarch64")
 CORE = "core"

@@ -30,7 +30,7 @@ from paack.helpers.microshift.set_document import (
     dump_set,
 )
 from paack.helpers.microshift.version import built_on, rpm_version, set_name
-from paack.helpers.registry.pull_secret import NAMESPACES, namespace_of, wants_pull_secret
+from paack.helpers.registry import NAMESPACES, namespace_of, wants_pull_secret
 from paack.helpers.workspace import workspace
 
 _URL = "https://github.com/openshift/microshift"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.microshift.release_file import ARCHES, CORE, file_name, parse_file_name
-from paack.helpers.rpm.query import has_right_digests, query
+from paack.helpers.rpm import has_right_digests, query
 from paack.helpers.run import run
 
 RPM_DIRECTORY = "usr/share/microshift/release"

@@ -18,7 +18,7 @@ from typing import Any
 import zstandard
 
 from paack.helpers.arch import oci_arch
-from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs import digest_of
 from paack.helpers.oci import manifest as oci
 
 CREATED = "2024-01-01T00:00:00Z"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paack.helpers.arch import OCI_ARCH
-from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of, is_digest
+from paack.helpers.blobs import BROKEN_IMAGE, digest_of, is_digest
 from paack.helpers.errors import RegistryError, WrongArch
 from paack.helpers.oci import go_types
 from paack.helpers.oci.go_json import JSONProblem, Struct, decode

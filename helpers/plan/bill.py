@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from paack.helpers.oci.reference import parse_source
-from paack.helpers.registry.registry import Registry
-from paack.helpers.rpm.bills import BillInput
-from paack.helpers.rpm.spdx import Subject
-from paack.helpers.rpm.spec import Contents, Spec
-from paack.helpers.store.inventory import packages_of, unread
+from paack.helpers.oci import parse_source
+from paack.helpers.registry import Registry
+from paack.helpers.rpm import BillInput, Contents, Spec, Subject
+from paack.helpers.store import packages_of, unread
 
 
 def bill_input(registry: Registry, spec: Spec, contents: Contents) -> BillInput:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from paack.helpers.errors import UsageError
-from paack.helpers.lock.lock import newest
-from paack.helpers.rpm.spec import Contents
+from paack.helpers.lock import newest
+from paack.helpers.rpm import Contents
 
 #: RPM takes a build time of 0 for "none"; packages without images have no other.
 FLOOR = 315532800  # 1980-01-01, as zip and others do

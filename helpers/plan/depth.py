@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import LockError, Place
-from paack.helpers.lock.lock import Lock
-from paack.helpers.rpm.device import mount_point_of
+from paack.helpers.lock import Lock
+from paack.helpers.rpm import mount_point_of
 
 _PAGE = 4096
 #: upperdir and workdir in /var/lib/containers/storage, volatile, metacopy, and SELinux' context

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from paack.helpers.oci.manifest import READING
-from paack.helpers.packages.readers import READING as READING_PACKAGES
+from paack.helpers.oci import READING
+from paack.helpers.packages import READING as READING_PACKAGES
 from paack.helpers.product import digest_of_text, group_identity
-from paack.helpers.rpm.rpm import rpmbuild_version
-from paack.helpers.rpm.spdx import LAYOUT as SBOM_LAYOUT
-from paack.helpers.rpm.spec import Contents, Spec
-from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version
+from paack.helpers.rpm import LAYOUT as SBOM_LAYOUT
+from paack.helpers.rpm import Contents, Spec, rpmbuild_version
+from paack.helpers.store import ImageMaker, image_maker, libzstd_version
 
 
 def store_inputs(maker: ImageMaker, contents: Contents) -> dict[str, object]:

@@ -12,20 +12,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paack.helpers.definition.definition import Package, PackageArch
-from paack.helpers.lock.lock import LockedGroup
-from paack.helpers.oci.chain import StoredLayer
+from paack.helpers.definition import Package, PackageArch
+from paack.helpers.lock import LockedGroup
+from paack.helpers.oci import StoredLayer
 from paack.helpers.plan.build_time import FLOOR
-from paack.helpers.rpm.device import (
+from paack.helpers.rpm import (
+    DIGITS,
+    PREFIX,
+    RELEASE,
     UNIT_DIRECTORY,
+    VERSION,
+    Contents,
     DeviceFile,
+    Spec,
     mount_point_of,
+    render_spec,
     shared_directory,
     unit_of,
 )
-from paack.helpers.rpm.layer_package_name import DIGITS, PREFIX, RELEASE, VERSION
-from paack.helpers.rpm.spec import Contents, Spec, render_spec
-from paack.helpers.store.store import LAYOUT
+from paack.helpers.store import LAYOUT
 from paack.helpers.templates import render
 
 _DIRECTORY = "/usr/lib/container-layers"

@@ -10,20 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from paack.helpers.arch import rpm_arch_hint
-from paack.helpers.definition.definition import Definition, Package, PackageArch
+from paack.helpers.definition import Definition, Package, PackageArch
 from paack.helpers.errors import UsageError
-from paack.helpers.kubernetes.manifests import read_manifests
-from paack.helpers.lock.filesystem import chosen
-from paack.helpers.lock.group import check_groups, images_in, layers_of, shared_images
-from paack.helpers.lock.lock import Lock, check_lock
-from paack.helpers.oci.chain import stored_layers
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import Source
+from paack.helpers.kubernetes import read_manifests
+from paack.helpers.lock import (
+    Lock,
+    check_groups,
+    check_lock,
+    chosen,
+    images_in,
+    layers_of,
+    shared_images,
+)
+from paack.helpers.oci import LockedImage, Source, stored_layers
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
-from paack.helpers.quadlet.unit_tree import read_units
-from paack.helpers.rpm.spec import Contents, Spec, of_arch, render_spec
-from paack.helpers.rpm.units import listed_units, unit_files
+from paack.helpers.quadlet import read_units
+from paack.helpers.rpm import Contents, Spec, listed_units, of_arch, render_spec, unit_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from paack.helpers.definition import FROM_UNITS, Definition, Image, Package, PackageArch
 from paack.helpers.definition import definition as written
-from paack.helpers.definition.definition import Definition, Image, Package, PackageArch
-from paack.helpers.definition.derived import FROM_UNITS
 from paack.helpers.document import Problems
 from paack.helpers.errors import DefinitionError, PaackError
-from paack.helpers.kubernetes.candidates import NEEDED, PROBABLE
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.needs import ignored_by, uses_in
-from paack.helpers.kubernetes.sources import Reading
-from paack.helpers.oci.reference import parse_source
+from paack.helpers.kubernetes import NEEDED, PROBABLE, Reading, full_name, ignored_by, uses_in
+from paack.helpers.oci import parse_source
 from paack.helpers.quadlet.images import MADE_HERE, unit_images
 from paack.helpers.quadlet.unit_tree import read_units
 

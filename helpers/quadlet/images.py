@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import PurePosixPath
 
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.kubernetes.images import ImageUse, images_of, read_objects
+from paack.helpers.kubernetes import ImageUse, images_of, read_objects
 from paack.helpers.quadlet.unit_file import Assignment
 from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition, Package
+from paack.helpers.definition import Definition, Package
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.kubernetes.images import read_objects
-from paack.helpers.kubernetes.needs import Need, Needs, ignored_by
-from paack.helpers.kubernetes.needs import needs_of as needs_of_manifests
+from paack.helpers.kubernetes import Need, Needs, ignored_by, read_objects
+from paack.helpers.kubernetes import needs_of as needs_of_manifests
 from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, below, read_units
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.kubernetes.manifests import file_problem, tar_of
+from paack.helpers.kubernetes import file_problem, tar_of
 from paack.helpers.quadlet.kinds import KINDS, Kind, kind_of
 from paack.helpers.quadlet.unit_file import (
     Assignment,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paack.helpers.oci.locked import LockedLayer
+from paack.helpers.oci import LockedLayer
 from paack.helpers.progress import Meter, count
 
 _POLL = 0.2  # seconds between looks at the files that skopeo writes

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import Source
+from paack.helpers.blobs import Cache
+from paack.helpers.oci import LockedImage, Source, StoredLayer
 from paack.helpers.registry.registry import Registry
 
 _PARALLEL = 4  # skopeo fetches up to six layers of each at once

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs import digest_of
 from paack.helpers.errors import NoSuchImage, RegistryError, VerificationError
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import Reference, Source, parse_source
+from paack.helpers.oci import LockedImage, Reference, Source, parse_source
 from paack.helpers.registry.registry import Registry
 
 _PARALLEL = 4

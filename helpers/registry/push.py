@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.errors import NoSuchImage, PublishError, RegistryError, UsageError
-from paack.helpers.oci.reference import Reference, ReferenceProblem, Source, parse_reference
+from paack.helpers.oci import Reference, ReferenceProblem, Source, parse_reference
 from paack.helpers.registry.registry import RETRIES, registries_conf
 from paack.helpers.registry.skopeo_errors import explain
 from paack.helpers.run import run

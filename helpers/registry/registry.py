@@ -15,13 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paack.helpers.arch import oci_arch
-from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of, is_digest
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import BROKEN_IMAGE, Cache, digest_of, is_digest
 from paack.helpers.errors import LockError, Place, RegistryError, UsageError, VerificationError
 from paack.helpers.hint import command
+from paack.helpers.oci import LockedImage, LockedLayer, Source
 from paack.helpers.oci import manifest as oci
-from paack.helpers.oci.locked import LockedImage, LockedLayer
-from paack.helpers.oci.reference import Source
 from paack.helpers.progress import Meter, Reporter, count, human
 from paack.helpers.registry.arrival import watching
 from paack.helpers.registry.resolution import check_image, locked_image

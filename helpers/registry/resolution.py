@@ -6,12 +6,10 @@ Pure, but for the cache that is read.
 from __future__ import annotations
 
 from paack.helpers.arch import oci_arch
-from paack.helpers.blobs.blob import BROKEN_IMAGE, digest_of
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import BROKEN_IMAGE, Cache, digest_of
 from paack.helpers.errors import RegistryError, WrongArch
+from paack.helpers.oci import LockedImage, LockedLayer, Source, names_of
 from paack.helpers.oci import manifest as oci
-from paack.helpers.oci.locked import LockedImage, LockedLayer, names_of
-from paack.helpers.oci.reference import Source
 
 MOST_LAYERS = 500  # that containers/storage and the kernel's overlayfs put on one another
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from paack.helpers.errors import BuildError, NoSuchImage, PaackError, RegistryError
-from paack.helpers.oci.reference import FILE_TRANSPORTS, Source
+from paack.helpers.oci import FILE_TRANSPORTS, Source
 from paack.helpers.registry import pull_secret
 from paack.helpers.run import Result
 

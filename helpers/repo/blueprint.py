@@ -14,10 +14,10 @@ from pathlib import Path
 
 import tomlkit
 
-from paack.helpers.definition.definition import Package
+from paack.helpers.definition import Package
 from paack.helpers.errors import UsageError
-from paack.helpers.oci.reference import ReferenceProblem, parse_reference
-from paack.helpers.quadlet.complete import load_definition
+from paack.helpers.oci import ReferenceProblem, parse_reference
+from paack.helpers.quadlet import load_definition
 from paack.helpers.repo.repo_file import check_name, check_url, dump_repo, key_path, repo_path
 from paack.helpers.templates import render
 from paack.helpers.workspace import workspace

@@ -16,17 +16,16 @@ from pathlib import Path
 
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
-from paack.helpers.oci.layout import ImageSpec, put_image, write_index
+from paack.helpers.oci import ImageSpec, put_image, write_index
 from paack.helpers.progress import Reporter, count
-from paack.helpers.quadlet.complete import load_definition
+from paack.helpers.quadlet import load_definition
 from paack.helpers.repo.carrier_layer import Member, put_layer
 from paack.helpers.repo.lacking import check_layers, missing_packages
 from paack.helpers.repo.publish import Offer, built_offers
 from paack.helpers.repo.repo_file import check_name, key_path
 from paack.helpers.repo.repodata import SOURCE, Entry, write_repodata
 from paack.helpers.repo.retention import newest
-from paack.helpers.rpm.layer_package_name import is_group_name
-from paack.helpers.rpm.sign import keyring
+from paack.helpers.rpm import is_group_name, keyring
 
 #: Its name in a layout.
 TAG = "carrier"

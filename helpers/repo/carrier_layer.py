@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
+from paack.helpers.oci import LayerBlob
 from paack.helpers.oci import manifest as oci
-from paack.helpers.oci.layout import LayerBlob
-from paack.helpers.store.tarsplit import StoredGzip
+from paack.helpers.store import StoredGzip
 
 
 @dataclass(frozen=True, slots=True)

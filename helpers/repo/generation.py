@@ -24,7 +24,7 @@ from paack.helpers.repo.repodata import (
     write_repodata,
 )
 from paack.helpers.repo.site import File, Site
-from paack.helpers.rpm.sign import Keyring, Signer, sign_file
+from paack.helpers.rpm import Keyring, Signer, sign_file
 
 _ELSEWHERE = "publish to another, empty directory"
 

@@ -7,20 +7,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from paack.helpers.check.shelf import wanted_name
-from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.check import wanted_name
+from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import PaackError, PublishError, ToolError
 from paack.helpers.hint import command
-from paack.helpers.kubernetes.candidates import NEEDED
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.kubernetes.needs import uses_in
-from paack.helpers.quadlet.complete import load_definition
+from paack.helpers.kubernetes import NEEDED, full_name, uses_in
+from paack.helpers.quadlet import load_definition
 from paack.helpers.repo.repodata import SOURCE, Entry
 from paack.helpers.repo.retention import newest
 from paack.helpers.repo.site import File
-from paack.helpers.rpm.layer_package_name import is_group_name
-from paack.helpers.rpm.payload import packed_files
-from paack.helpers.rpm.units import read_unit_list
+from paack.helpers.rpm import is_group_name, packed_files, read_unit_list
 from paack.helpers.workspace import workspace
 
 #: No manifests, whatever their names: what paack itself puts on a device.

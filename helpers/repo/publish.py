@@ -36,8 +36,7 @@ from paack.helpers.repo.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_r
 from paack.helpers.repo.retention import newest, without_old_sources
 from paack.helpers.repo.site import File, Site, held, put_if_new
 from paack.helpers.repo.site_rsync import RsyncSite
-from paack.helpers.rpm.layer_package_name import is_group_file
-from paack.helpers.rpm.sign import Signer, keyring, public_key
+from paack.helpers.rpm import Signer, is_group_file, keyring, public_key
 
 KEEP = 5
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paack.helpers.definition.definition import Definition, Package, PackageArch
+from paack.helpers.definition import Definition, Package, PackageArch
 from paack.helpers.errors import PublishError
 from paack.helpers.hint import command
-from paack.helpers.kubernetes.manifests import read_manifests
-from paack.helpers.lock.group import layers_of
-from paack.helpers.lock.lock import Lock
-from paack.helpers.plan.plan import Plan
-from paack.helpers.quadlet.unit_tree import read_units
+from paack.helpers.kubernetes import read_manifests
+from paack.helpers.lock import Lock, layers_of
+from paack.helpers.plan import Plan
+from paack.helpers.quadlet import read_units
 from paack.helpers.repo.generation import State
 from paack.helpers.repo.publish import (
     Offer,

@@ -21,8 +21,7 @@ from paack.helpers.repo.generation import State
 from paack.helpers.repo.publish import Offer, Offers, Publication, Settings, publish
 from paack.helpers.repo.repodata import DIRECTORIES, SOURCE, entry_of
 from paack.helpers.repo.site import LocalSite
-from paack.helpers.rpm.header import Header, read_headers
-from paack.helpers.rpm.sign import Signer, sign_rpm
+from paack.helpers.rpm import Header, Signer, read_headers, sign_rpm
 from paack.helpers.workspace import workspace
 
 #: Packages without an arch go to each that there is, and at least to these.

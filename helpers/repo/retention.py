@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paack.helpers.repo.repodata import SOURCE, Entry
-from paack.helpers.rpm.evr import in_order
-from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.rpm import in_order, is_group_file
 
 
 def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.errors import UsageError
-from paack.helpers.rpm.sign import key_name
+from paack.helpers.rpm import key_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,7 @@ from paack.helpers.repo.repodata import (
 )
 from paack.helpers.repo.trust import IN_ITSELF, Trust
 from paack.helpers.repo.web import Tree, is_url
-from paack.helpers.rpm.header import read_headers
-from paack.helpers.rpm.sign import Keyring, UnknownKey, keyring
-from paack.helpers.rpm.signature import check_rpm, key_database
+from paack.helpers.rpm import Keyring, UnknownKey, check_rpm, key_database, keyring, read_headers
 
 _GENERATION = re.compile(r"/generations/([0-9]+)/\s")
 _NAMED = 2  # files of one problem; the number of the others is said

@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from paack.helpers.oci.image_facts import ImageFacts
+from paack.helpers.oci import ImageFacts
 from paack.helpers.printable import printable, web_address
 from paack.helpers.progress import human
 from paack.helpers.report.budget import Budget

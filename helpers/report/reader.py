@@ -11,18 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from paack.helpers.definition.definition import Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import LockError, PaackError, UsageError, VerificationError
 from paack.helpers.hint import command
-from paack.helpers.kubernetes.images import images_of, read_objects, title_of
-from paack.helpers.lock.lock import Lock, read_lock
-from paack.helpers.oci.chain import chain_ids, layer_id, stored_layers
-from paack.helpers.oci.image_facts import read_facts
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.quadlet.images import unit_images
-from paack.helpers.quadlet.kinds import kind_of
-from paack.helpers.quadlet.unit_file import SyntaxProblem, parse_unit
-from paack.helpers.quadlet.unit_tree import Unit, UnitTree
+from paack.helpers.kubernetes import images_of, read_objects, title_of
+from paack.helpers.lock import Lock, read_lock
+from paack.helpers.oci import LockedImage, chain_ids, layer_id, read_facts, stored_layers
+from paack.helpers.quadlet import SyntaxProblem, Unit, UnitTree, kind_of, parse_unit, unit_images
 from paack.helpers.report.report import (
     BuildRecord,
     LayerPackage,
@@ -33,12 +28,17 @@ from paack.helpers.report.report import (
     ReportedManifest,
     ReportedRpm,
 )
-from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
-from paack.helpers.rpm.layer_package_name import is_group_file
-from paack.helpers.rpm.partial_store import KnownLayers
-from paack.helpers.rpm.rpm_file import RpmContents, RpmFacts, unpack_contents
-from paack.helpers.rpm.rpm_file import read_facts as read_rpm_facts
-from paack.helpers.store.usage import StoreContents, StoreUsage, read_store
+from paack.helpers.rpm import (
+    KnownLayers,
+    ListedPackage,
+    RpmContents,
+    RpmFacts,
+    is_group_file,
+    read_bill,
+    unpack_contents,
+)
+from paack.helpers.rpm import read_facts as read_rpm_facts
+from paack.helpers.store import StoreContents, StoreUsage, read_store
 from paack.helpers.workspace import workspace
 
 _VERIFY = f"{command('verify', rpm='RPM')}   tells what was changed, and where"

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from paack.helpers.kubernetes.images import full_name
-from paack.helpers.oci.chain import StoredLayer, stored_layers
-from paack.helpers.oci.image_facts import ImageFacts
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.rpm.bill_reader import ListedPackage
-from paack.helpers.rpm.rpm_file import RpmFacts
-from paack.helpers.store.usage import LayerFiles, StoreUsage
+from paack.helpers.kubernetes import full_name
+from paack.helpers.oci import ImageFacts, LockedImage, StoredLayer, stored_layers
+from paack.helpers.rpm import ListedPackage, RpmFacts
+from paack.helpers.store import LayerFiles, StoreUsage
 
 
 @dataclass(frozen=True, slots=True)

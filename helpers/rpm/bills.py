@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.packages.image_packages import ImagePackages
+from paack.helpers.oci import LockedImage
+from paack.helpers.packages import ImagePackages
 from paack.helpers.rpm.cyclonedx import make_cyclonedx
 from paack.helpers.rpm.spdx import Subject, make_sbom
 

@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_reference
-from paack.helpers.oci.rfc3339 import utc
-from paack.helpers.packages.image_packages import FoundPackage, ImagePackages
+from paack.helpers.oci import LockedImage, parse_reference, utc
+from paack.helpers.packages import FoundPackage, ImagePackages
 from paack.helpers.rpm.spdx import (
     Subject,
     actor,

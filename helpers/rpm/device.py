@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from paack.helpers.definition.definition import Package
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_reference
+from paack.helpers.definition import Package
+from paack.helpers.oci import LockedImage, parse_reference
 from paack.helpers.rpm.device_program import device_program, without_comments
 from paack.helpers.templates import render
 

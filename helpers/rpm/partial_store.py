@@ -12,12 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paack.helpers.blobs.blob import is_digest
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.lock.group import layers_of
-from paack.helpers.lock.lock import Lock
-from paack.helpers.oci.chain import StoredLayer, stored_layers
-from paack.helpers.oci.locked import LockedLayer
+from paack.helpers.blobs import Cache, is_digest
+from paack.helpers.lock import Lock, layers_of
+from paack.helpers.oci import LockedLayer, StoredLayer, stored_layers
 
 _ID = re.compile(r"[0-9a-f]{64}")
 

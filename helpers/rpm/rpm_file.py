@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
 from paack.helpers.hint import command
-from paack.helpers.quadlet.kinds import kind_of
+from paack.helpers.quadlet import kind_of
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files

@@ -15,15 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 from paack.helpers.arch import oci_arch
-from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs import digest_of
 from paack.helpers.licenses import spdx_expression
-from paack.helpers.lock.lock import Lock, dump
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.manifest import parse_config
-from paack.helpers.oci.reference import parse_reference
-from paack.helpers.oci.rfc3339 import parse_time, utc
-from paack.helpers.packages.image_packages import FoundPackage, ImagePackages
-from paack.helpers.packages.package import Package
+from paack.helpers.lock import Lock, dump
+from paack.helpers.oci import LockedImage, parse_config, parse_reference, parse_time, utc
+from paack.helpers.packages import FoundPackage, ImagePackages, Package
 
 LAYOUT = 3  # raise it when the same input gives other bytes
 _DOCUMENT, _PACKAGE = "SPDXRef-DOCUMENT", "SPDXRef-Package"

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from paack.helpers.definition.definition import Package
-from paack.helpers.kubernetes.manifests import Manifests
-from paack.helpers.lock.lock import Lock, LockedGroup, dump
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.quadlet.unit_tree import UnitTree
+from paack.helpers.definition import Package
+from paack.helpers.kubernetes import Manifests
+from paack.helpers.lock import Lock, LockedGroup, dump
+from paack.helpers.oci import LockedImage, StoredLayer
+from paack.helpers.quadlet import UnitTree
 from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import (
     Device,

@@ -13,10 +13,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from paack.helpers.definition.definition import Package
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.quadlet.images import MADE_HERE, unit_images
-from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below, named_files
+from paack.helpers.definition import Package
+from paack.helpers.oci import LockedImage
+from paack.helpers.quadlet import MADE_HERE, Unit, UnitTree, below, named_files, unit_images
 from paack.helpers.rpm.device import (
     UNIT_DIRECTORY,
     DeviceFile,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from paack.helpers.definition.yaml_format import FILESYSTEMS
+from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import VerificationError
 from paack.helpers.progress import count
 from paack.helpers.rpm.bills import FILES

@@ -8,7 +8,7 @@ from pathlib import Path
 from paack.helpers.rpm.device import verity_options
 from paack.helpers.rpm.spec import Spec
 from paack.helpers.rpm.unpacked import UnpackedRpm
-from paack.helpers.store.verity import hash_tree
+from paack.helpers.store import hash_tree
 
 
 def verity_sources(

@@ -15,8 +15,7 @@ from concurrent.futures import Executor, Future
 from struct import Struct
 from typing import IO
 
-from paack.helpers.squashfs.compression import Compressor
-from paack.helpers.squashfs.layout import NOTHING_32
+from paack.helpers.squashfs import NOTHING_32, Compressor
 from paack.helpers.store.block_file import CONTENT, FRAGMENT
 from paack.helpers.store.spool import Read
 

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError
-from paack.helpers.oci.locked import LockedLayer
-from paack.helpers.squashfs import layout
-from paack.helpers.squashfs.compression import Compressor
+from paack.helpers.oci import LockedLayer
+from paack.helpers.squashfs import Compressor, layout
 from paack.helpers.store import inventory, tar
 from paack.helpers.store import layer as layers
 from paack.helpers.store.block_file import Damaged

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paack.helpers.oci.locked import LockedImage, LockedLayer
-from paack.helpers.oci.reference import Source
+from paack.helpers.oci import LockedImage, LockedLayer, Source
 from paack.helpers.progress import count
-from paack.helpers.registry.fetch import fetch_images
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry import Registry, fetch_images
 from paack.helpers.store import layer as layers
 from paack.helpers.store.limits import Unfit
 from paack.helpers.workspace import workspace

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError, ToolError
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.progress import Reporter, human
 from paack.helpers.run import Result, feed, require, run
 from paack.helpers.store import squashfs_store

@@ -11,17 +11,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.locked import LockedImage, LockedLayer
-from paack.helpers.packages import golang
-from paack.helpers.packages.image_packages import ImagePackages, image_packages
-from paack.helpers.packages.layer_packages import LayerPackages, dump, load
-from paack.helpers.packages.readers import (
+from paack.helpers.blobs import Cache
+from paack.helpers.oci import LockedImage, LockedLayer
+from paack.helpers.packages import (
     BINARY_FROM,
     READING,
     Found,
+    ImagePackages,
+    LayerPackages,
+    dump,
+    golang,
+    image_packages,
     is_link_of_documents,
     kind_of,
+    load,
     read_file,
 )
 from paack.helpers.store import layer as layers

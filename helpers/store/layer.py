@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from paack.helpers.blobs.blob import BROKEN_IMAGE, BlobReader, Compression
+from paack.helpers.blobs import BROKEN_IMAGE, BlobReader, Compression
 from paack.helpers.errors import VerificationError
 from paack.helpers.store import tar, tarsplit
 from paack.helpers.store.store import LayerFacts

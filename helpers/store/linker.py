@@ -6,14 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.squashfs import layout
-from paack.helpers.squashfs.compression import Compressor
-from paack.helpers.squashfs.directories import Entry
-from paack.helpers.squashfs.inodes import Inode
-from paack.helpers.squashfs.tables import SquashfsTables
+from paack.helpers.blobs import Cache
+from paack.helpers.oci import LockedImage, StoredLayer
+from paack.helpers.squashfs import Compressor, Entry, Inode, SquashfsTables, layout
 from paack.helpers.store.compiled_layer import LINK_KIND, NODE, CompiledLayer
 from paack.helpers.store.pack import Pack
 from paack.helpers.store.pack_area import PackArea

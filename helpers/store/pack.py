@@ -17,8 +17,7 @@ from typing import IO
 import zstandard
 
 from paack.helpers.errors import Place, VerificationError
-from paack.helpers.squashfs.compression import Compressor
-from paack.helpers.squashfs.layout import ALIGNMENT, BLOCK_SIZES, DATA_PLAIN, NOTHING_32
+from paack.helpers.squashfs import ALIGNMENT, BLOCK_SIZES, DATA_PLAIN, NOTHING_32, Compressor
 from paack.helpers.store.block_file import (
     CONTENT,
     FRAGMENT,

@@ -11,10 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paack.helpers.errors import BuildError
-from paack.helpers.squashfs.compression import Compressor
-from paack.helpers.squashfs.inodes import FileData
-from paack.helpers.squashfs.layout import ALIGNMENT, NOTHING_32
-from paack.helpers.squashfs.tables import SquashfsTables
+from paack.helpers.squashfs import ALIGNMENT, NOTHING_32, Compressor, FileData, SquashfsTables
 from paack.helpers.store.block_file import CONTENT
 from paack.helpers.store.compiled_layer import CompiledLayer
 from paack.helpers.store.pack import Pack

@@ -13,10 +13,14 @@ from typing import NamedTuple, Protocol
 
 import zstandard
 
-from paack.helpers.squashfs.compression import Compressor
-from paack.helpers.squashfs.inodes import FileData
-from paack.helpers.squashfs.layout import DATA_PLAIN, NOTHING_32
-from paack.helpers.squashfs.tables import DATA_START, SquashfsTables
+from paack.helpers.squashfs import (
+    DATA_PLAIN,
+    DATA_START,
+    NOTHING_32,
+    Compressor,
+    FileData,
+    SquashfsTables,
+)
 from paack.helpers.store.block_file import CONTENT, Content
 from paack.helpers.store.compiled_layer import CompiledLayer
 

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from paack.helpers.oci.chain import chain_ids, layer_id
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.oci import LockedImage, chain_ids, layer_id
 from paack.helpers.store.table import Row, Table, show
 
 _OPAQUE = b"trusted.overlay.opaque"

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError
 from paack.helpers.jobs import stopped
-from paack.helpers.oci.chain import StoredLayer, stored_layers
-from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci import LockedImage, LockedLayer, StoredLayer, stored_layers
 from paack.helpers.progress import Meter, Reporter, count, human
-from paack.helpers.squashfs.compression import Compressor, Settings
-from paack.helpers.squashfs.inodes import LimitError
+from paack.helpers.squashfs import Compressor, LimitError, Settings
 from paack.helpers.store.compiled_layer import CompiledLayer
 from paack.helpers.store.compiler import Compiler, compile_layers
 from paack.helpers.store.linker import link

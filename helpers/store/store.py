@@ -15,9 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.chain import StoredLayer, chain_ids, layer_id
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.blobs import Cache
+from paack.helpers.oci import LockedImage, StoredLayer, chain_ids, layer_id
 from paack.helpers.progress import count
 
 LAYOUT = 5  # raise it when the same lock gives other bytes

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from paack.helpers.blobs.cache import Cache
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
+from paack.helpers.blobs import Cache
+from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.progress import Meter, Reporter, count, human
 from paack.helpers.store import layer as layers
 from paack.helpers.store import tar

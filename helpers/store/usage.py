@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paack.helpers.blobs.blob import digest_of
+from paack.helpers.blobs import digest_of
 from paack.helpers.store import erofs_reader
 from paack.helpers.store.squashfs_reader import Block, Squashfs, open_squashfs
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import RegistryError
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.packages.image_packages import ImagePackages
-from paack.helpers.rpm.bills import MAKERS, maker_of
-from paack.helpers.rpm.device import image_names, unit_of
-from paack.helpers.rpm.layer_package_name import RELEASE, VERSION, is_group_name
-from paack.helpers.rpm.partial_store import named_groups
-from paack.helpers.rpm.unpacked import PROVIDED, UnpackedRpm
-from paack.helpers.store.table import show
+from paack.helpers.oci import LockedImage
+from paack.helpers.packages import ImagePackages
+from paack.helpers.rpm import (
+    MAKERS,
+    PROVIDED,
+    RELEASE,
+    VERSION,
+    UnpackedRpm,
+    image_names,
+    is_group_name,
+    maker_of,
+    named_groups,
+    unit_of,
+)
+from paack.helpers.store import show
 from paack.helpers.verify.difference import Difference, compare
 
 

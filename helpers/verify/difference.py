@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paack.helpers.run import run
-from paack.helpers.store.table import show
+from paack.helpers.store import show
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import RegistryError
+from paack.helpers.oci import LockedImage, parse_reference
 from paack.helpers.oci import manifest as oci
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_reference
 
 
 def chain_problems(image: LockedImage, cache: Cache) -> Iterator[str]:

@@ -18,12 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import PaackError, ToolError, UsageError
 from paack.helpers.hint import command
-from paack.helpers.oci.image_facts import read_facts
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.rpm.device import image_names
+from paack.helpers.oci import LockedImage, read_facts
+from paack.helpers.rpm import image_names
 from paack.helpers.run import Result, require, run
 
 SECONDS = 2  # how long a container may run

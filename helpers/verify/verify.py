@@ -12,30 +12,36 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paack.helpers.blobs.cache import Cache
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.hint import command
-from paack.helpers.lock.lock import Lock, read_lock
-from paack.helpers.oci.chain import StoredLayer
-from paack.helpers.oci.locked import LockedImage
-from paack.helpers.oci.reference import parse_source
-from paack.helpers.packages.layer_packages import LayerPackages
+from paack.helpers.lock import Lock, read_lock
+from paack.helpers.oci import LockedImage, StoredLayer, parse_source
+from paack.helpers.packages import LayerPackages
 from paack.helpers.progress import Reporter, count
-from paack.helpers.registry.fetch import fetch_images
-from paack.helpers.registry.origin import ask_origins, check_cached
-from paack.helpers.registry.registry import Registry
-from paack.helpers.rpm.header import check_is_rpm
-from paack.helpers.rpm.layer_package_name import is_group_file
-from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layers, read_layers
-from paack.helpers.rpm.signature import signature_of
-from paack.helpers.rpm.unpacked import UnpackedRpm, unpack
-from paack.helpers.rpm.verity import verity_problems
-from paack.helpers.store.image_reader import read_image
-from paack.helpers.store.inventory import look as look_for_packages
-from paack.helpers.store.inventory import packages_of
-from paack.helpers.store.layer import Layer
-from paack.helpers.store.table import Table, differences, read_table
-from paack.helpers.store.tar_store import write_store
+from paack.helpers.registry import Registry, ask_origins, check_cached, fetch_images
+from paack.helpers.rpm import (
+    KnownLayers,
+    UnpackedRpm,
+    check_is_rpm,
+    is_group_file,
+    named_groups,
+    own_layers,
+    read_layers,
+    signature_of,
+    unpack,
+    verity_problems,
+)
+from paack.helpers.store import (
+    Layer,
+    Table,
+    differences,
+    packages_of,
+    read_image,
+    read_table,
+    write_store,
+)
+from paack.helpers.store import look as look_for_packages
 from paack.helpers.verify.claims import list_differences, needs_differences, sbom_differences
 from paack.helpers.verify.demands import Demands, Proof
 from paack.helpers.verify.difference import Difference, difference_at, rpm_differences

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paack.helpers.check.findings import Finding
 from paack.helpers.errors import EXIT_CODES, DefinitionErrors, PaackError
+
+if TYPE_CHECKING:
+    from paack.helpers.check import Finding
 
 FORMAT = 1
 
@@ -25,6 +27,8 @@ def answer(
     """
     problems = [each.as_json() for each in findings]
     if error and not any(each["level"] == "error" for each in problems):
+        from paack.helpers.check import Finding
+
         errors = error.problems if isinstance(error, DefinitionErrors) else (error,)
         kind = EXIT_CODES[error.exit_code].split()[0]
         problems += [Finding(kind, each).as_json() for each in errors]

@@ -108,7 +108,7 @@ def build(
     json: bool = False,
 ) -> dict[str, Any]:
     """Make the RPMs, of any arch on any host, with rpmbuild (--target: with mock)."""
-    from paack.helpers.farm.mock import Mock
+    from paack.helpers.farm import Mock
 
     file, arches = definition_of(def_), tuple(arch or ())
     builder = builder_of(output, authfile, frozen, check)
@@ -152,6 +152,6 @@ def schema(_: Any) -> None:
     """Print the JSON schema of definitions, for editors."""
     import json
 
-    from paack.helpers.definition.schema import definition_schema
+    from paack.helpers.definition import definition_schema
 
     print(json.dumps(definition_schema(), indent=2))

@@ -17,7 +17,7 @@ from paack.commands.command import OUTPUT, command
 )
 def clean(_: Any, cache: bool = False, dry_run: bool = False, output: str | None = None) -> None:
     """Remove what is in _output; say where the bytes are, there and in the cache."""
-    from paack.helpers.blobs.cache import default_cache
+    from paack.helpers.blobs import default_cache
     from paack.helpers.clean import CACHE, parts, remove
     from paack.helpers.progress import human
 
@@ -42,8 +42,7 @@ def cache_prune(_: Any, days: int = 30, dry_run: bool = False) -> None:
     """Remove what no build has used for a while from the cache; say how much there is of what."""
     import time
 
-    from paack.helpers.blobs.cache import default_cache
-    from paack.helpers.blobs.prune import remove, unused
+    from paack.helpers.blobs import default_cache, remove, unused
     from paack.helpers.errors import UsageError
     from paack.helpers.progress import count, human
 

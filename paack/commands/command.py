@@ -86,9 +86,9 @@ def builder_of(
 
     It checks definitions first; with ``strict`` it also refuses what it cannot check here.
     """
-    from paack.helpers.check.gate import Gate
+    from paack.helpers.check import Gate
     from paack.helpers.pipe import Builder
-    from paack.helpers.registry.credentials import credentials
+    from paack.helpers.registry import credentials
 
     auth, gate = credentials(authfile), Gate(is_open=not check, strict=strict)
     _gates.append(gate)

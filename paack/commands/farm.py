@@ -56,7 +56,7 @@ def copr(
     check: bool = True,
 ) -> None:
     """Build the RPMs in Copr, follow the builds, and say where the repository is."""
-    from paack.helpers.farm.copr import Options, publish
+    from paack.helpers.farm import Options, publish
 
     options = Options(
         chroots=tuple(chroots or ()),

@@ -25,7 +25,7 @@ COMPONENTS = "olm,multus,… (default: all that the release pins; all; none: the
 def _image_set(sets: str | None, version: str | None) -> Any:
     from paack.helpers.hint import command as command_text
     from paack.helpers.hint import worded
-    from paack.helpers.microshift.image_set import find_set
+    from paack.helpers.microshift import find_set
 
     images = find_set(_sets(sets), version)
     if images.is_old:
@@ -36,7 +36,7 @@ def _image_set(sets: str | None, version: str | None) -> Any:
 
 
 def _sets(sets: str | None) -> Path:
-    from paack.helpers.microshift.image_set import SETS as DIRECTORY
+    from paack.helpers.microshift import SETS as DIRECTORY
 
     return Path(sets) if sets else DIRECTORY
 
@@ -82,13 +82,13 @@ def microshift_build(
     check: bool = True,
 ) -> None:
     """Make the RPMs of MicroShift's own images: the core, and one per optional component."""
-    from paack.helpers.definition.dump import dump_definitions
+    from paack.helpers.definition import dump_definitions
     from paack.helpers.microshift import microshift
 
     if list_:
         from datetime import date
 
-        from paack.helpers.microshift.listing import list_sets
+        from paack.helpers.microshift import list_sets
 
         print("\n".join(list_sets(_sets(sets), date.today())))
         return
@@ -109,7 +109,7 @@ def _source_rpms(builder: Any, definition: Any, arches: Any) -> Any:
 
 
 def _with_mock(builder: Any, targets: list[str], definition: Any, arches: Any) -> Any:
-    from paack.helpers.farm.mock import Mock
+    from paack.helpers.farm import Mock
 
     return Mock(builder).rpms(definition, targets, arches)
 
@@ -152,8 +152,7 @@ def microshift_check(
 ) -> None:
     """Check a set: what pods lack, what the release did not pin, its locks; no network."""
     from paack.helpers.errors import DefinitionError
-    from paack.helpers.microshift.check import check_set
-    from paack.helpers.microshift.microshift import all_definitions
+    from paack.helpers.microshift import all_definitions, check_set
 
     images = _image_set(sets, version)
     findings = check_set(images, all_definitions(images), [Path(each) for each in from_ or ()])
@@ -191,8 +190,7 @@ def microshift_import(
     authfile: str | None = None,
 ) -> None:
     """Add a MicroShift version, or components to one, from what its release published."""
-    from paack.helpers.microshift.payload import read_payloads
-    from paack.helpers.microshift.release_import import Wishes, import_set
+    from paack.helpers.microshift import Wishes, import_set, read_payloads
 
     left_out, accepted, registries = map(_words, (exclude, tags, registry))
     wishes = Wishes(version, name, left_out, accepted, registries, origin)
@@ -242,7 +240,7 @@ def microshift_repo(
 ) -> None:
     """Publish MicroShift's images of some versions, all or nothing: what is there is not made."""
     from paack.helpers.microshift import microshift
-    from paack.helpers.repo.publish_job import publish_job
+    from paack.helpers.repo import publish_job
 
     site = site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression}

@@ -45,10 +45,8 @@ def carrier(
 ) -> dict[str, Any]:
     """Put packages of _output/repo into a container image, for builds of OS images."""
     from paack.helpers.progress import Reporter
-    from paack.helpers.registry.credentials import credentials
-    from paack.helpers.registry.push import deliver, new_layout, parse_destination
-    from paack.helpers.repo.carrier import TAG, choose, write_carrier
-    from paack.helpers.repo.repo import repo_path
+    from paack.helpers.registry import credentials, deliver, new_layout, parse_destination
+    from paack.helpers.repo import TAG, choose, repo_path, write_carrier
 
     directory = Path(output or "_output")
     where = parse_destination(to or f"oci:{directory / TAG}")
@@ -104,7 +102,7 @@ def blueprint(
 ) -> None:
     """Write an image-builder blueprint, a bootc Containerfile and an rpm-ostree treefile."""
     from paack.helpers.errors import UsageError
-    from paack.helpers.repo.blueprint import Carried, Repository, write_blueprints
+    from paack.helpers.repo import Carried, Repository, write_blueprints
 
     if bool(url) == bool(carrier):
         what = "both a repository and a carrier are" if url else "no repository is"

@@ -27,8 +27,8 @@ def check(
     json: bool = False,
 ) -> None:
     """Check definition, manifests and lock, all problems at once, with no network."""
-    from paack.helpers.check.check import add_missing
-    from paack.helpers.check.check import check as check_definition
+    from paack.helpers.check import add_missing
+    from paack.helpers.check import check as check_definition
 
     definition = definition_of(def_)
     if add:
@@ -67,9 +67,8 @@ def verify(
     json: bool = False,
 ) -> dict[str, Any]:
     """Prove that the store in an RPM is what its lock names, byte for byte, without root."""
-    from paack.helpers.report.reader import built_rpms
-    from paack.helpers.verify.demands import Demands
-    from paack.helpers.verify.verify import Verifier
+    from paack.helpers.report import built_rpms
+    from paack.helpers.verify import Demands, Verifier
 
     builder = builder_of(output, authfile)
     rpms = [Path(each) for each in rpm or ()] or built_rpms(builder.output, layers=True)
@@ -103,10 +102,10 @@ def diff(
     output: str | None = None,
 ) -> None:
     """Say what an update changes: images, layers, bytes, files."""
-    from paack.helpers.diff.diff import diff as compare
-    from paack.helpers.diff.side import side_of
+    from paack.helpers.diff import diff as compare
+    from paack.helpers.diff import side_of
     from paack.helpers.errors import UsageError
-    from paack.helpers.verify.verify import Verifier
+    from paack.helpers.verify import Verifier
     from paack.helpers.workspace import workspace
 
     if not old or not new:
@@ -142,11 +141,15 @@ def report(
     output: str | None = None,
 ) -> None:
     """Show what is in RPMs and where their bytes are, here and as a page in _output/reports."""
-    from paack.helpers.quadlet.complete import load_definition
-    from paack.helpers.report.budget import parse_budget
-    from paack.helpers.report.page import write_page
-    from paack.helpers.report.reader import built_rpms, read_reports
-    from paack.helpers.report.text import report_json, report_lines
+    from paack.helpers.quadlet import load_definition
+    from paack.helpers.report import (
+        built_rpms,
+        parse_budget,
+        read_reports,
+        report_json,
+        report_lines,
+        write_page,
+    )
 
     limit = parse_budget(budget) if budget else None
     out = Path(output or "_output")

@@ -35,8 +35,8 @@ def settings_of(
     sign: str | None, passphrase_fd: int, old_key: list[str] | None, **more: Any
 ) -> Any:
     """Return how to publish, from the options in PUBLISHING."""
-    from paack.helpers.repo.publish import Settings
-    from paack.helpers.rpm.sign import find_signer
+    from paack.helpers.repo import Settings
+    from paack.helpers.rpm import find_signer
 
     descriptor = None if passphrase_fd < 0 else passphrase_fd
     signer = find_signer(sign, descriptor) if sign else None
@@ -49,7 +49,7 @@ def site_at(to: str | None) -> Any:
     """Return the place that --to names; UsageError when none is named."""
     from paack.helpers.errors import UsageError
     from paack.helpers.progress import Reporter
-    from paack.helpers.repo.site_rsync import site_of
+    from paack.helpers.repo import site_of
 
     if not to:
         raise UsageError("no destination is named", hint=f"--to DESTINATION   ({TO})")
@@ -103,7 +103,7 @@ def repo_build(
 ) -> None:
     """Make a dnf repository of all that was built: _output/repo."""
     from paack.helpers.progress import Reporter
-    from paack.helpers.repo.repo import make_repo, repo_path
+    from paack.helpers.repo import make_repo, repo_path
 
     how = {"url": url, "name": name, "keep": keep, "compression": compression}
     settings = settings_of(sign, passphrase_fd, old_key, **how)
@@ -136,8 +136,7 @@ def repo_verify(
 ) -> dict[str, Any]:
     """Check a published repository: signatures, checksums, .repo file, packages."""
     from paack.helpers.progress import Reporter
-    from paack.helpers.repo.trust import trust_of
-    from paack.helpers.repo.verify import verify_repo
+    from paack.helpers.repo import trust_of, verify_repo
 
     report = verify_repo(
         where or "_output/repo",
@@ -182,9 +181,8 @@ def publish(
     json: bool = False,
 ) -> dict[str, Any]:
     """Publish _output/repo: add its packages to a repository, atomically."""
-    from paack.helpers.repo.publish import built_offers
-    from paack.helpers.repo.publish import publish as publish_to
-    from paack.helpers.repo.repo import repo_path
+    from paack.helpers.repo import built_offers, repo_path
+    from paack.helpers.repo import publish as publish_to
 
     site = site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}
@@ -229,8 +227,8 @@ def publish_job(
     json: bool = False,
 ) -> dict[str, Any]:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
-    from paack.helpers.quadlet.complete import load_definition
-    from paack.helpers.repo.publish_job import publish_job as run_job
+    from paack.helpers.quadlet import load_definition
+    from paack.helpers.repo import publish_job as run_job
 
     definition, site = load_definition(definition_of(def_)), site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}

@@ -197,6 +197,48 @@ def test_no_folder_imports_upward(path: Path) -> None:
         assert not upward(source, modules(path))
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_other_folders_are_imported_by_their_faces(path: Path) -> None:
+    assert not past_faces(path.parent.name, modules(path))
+
+
+def past_faces(folder: str, imported: set[str]) -> list[str]:
+    """Return the modules of other folders that are imported, past the `__init__.py` of these."""
+    parts = [(name, name.split(".")) for name in imported if name.startswith("paack.helpers.")]
+    return sorted(name for name, words in parts if len(words) > 3 and words[2] != folder)
+
+
+def test_an_import_past_a_face_is_seen() -> None:
+    imported = {"paack.helpers.lock.lock", "paack.helpers.oci", "paack.helpers.run", "json"}
+    assert past_faces("rpm", imported) == ["paack.helpers.lock.lock"]
+    assert not past_faces("lock", imported)
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in HELPERS}), ids=named)
+def test_a_face_has_what_others_use_and_nothing_else(folder: Path) -> None:
+    if folder.name == "helpers":
+        return
+    face = f"paack.helpers.{folder.name}"
+    used = {
+        alias.name
+        for path in SOURCES
+        if path.parent != folder
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.module == face
+        for alias in node.names
+        if not (folder / f"{alias.name}.py").exists() or alias.name in exported(folder)
+    }
+    assert used == exported(folder)
+
+
+def exported(folder: Path) -> set[str]:
+    """Return the names in the `__all__` of a folder's face."""
+    for node in parsed(folder / "__init__.py").body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
 def test_an_upward_import_is_seen() -> None:
     assert upward("oci/manifest", ["paack.helpers.blobs.blob", "paack.helpers.lock.lock"]) == [
         "lock"
