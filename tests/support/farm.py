@@ -23,6 +23,8 @@ _PAYLOAD = "%{PAYLOADDIGEST}"
 _INTERRUPT = """
 import signal, subprocess, sys
 words, *command = sys.argv[1:]
+# Where the tests run in the background of a script, it is ignored.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 for line in child.stderr:
     sys.stderr.write(line)
