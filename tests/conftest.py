@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.podman import ALL_KINDS
+from tests.support.rights import IS_ROOT
 from tests.support.thorough import THOROUGH
 
 # No test may fail for being slow, and CI draws the same examples.
@@ -33,7 +34,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin to make the roots, when all tests run: otherwise one test makes one, and all wait."""
     config = session.config
     is_worker = hasattr(config, "workerinput")
-    if config.args_source is config.ArgsSource.TESTPATHS and not is_worker:
+    if config.args_source is config.ArgsSource.TESTPATHS and not is_worker and IS_ROOT:
         for lane in ("0", "1"):
             command = [sys.executable, "-m", "tests.support.roots", lane]
             _making.append(Popen(command, stdout=DEVNULL, stderr=DEVNULL))
