@@ -11,15 +11,14 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
 from typing import Self
 
 from isal import igzip
 
 from bench.layers import machine_arch
+from tests.support.http_server import Request, Server
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -88,22 +87,17 @@ class Blobs:
         return digest
 
 
-class StaticRegistry:
+class StaticRegistry(Server):
     """Serves ``blobs`` on 127.0.0.1, for reading, while its ``with`` block runs."""
 
     def __init__(self, blobs: Blobs) -> None:
-        class Handler(_Handler):
-            served = blobs
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        super().__init__()
+        self._blobs = blobs
         self._home = tempfile.TemporaryDirectory(prefix="paack-bench-")
 
     def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        text = f'[[registry]]\nlocation = "{self.host}"\ninsecure = true\n'
-        self.registries_conf.write_text(text, encoding="ascii")
-        return self
+        self.write_registries_conf(self.registries_conf)
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -111,14 +105,8 @@ class StaticRegistry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
         self._home.cleanup()
-
-    @property
-    def host(self) -> str:
-        """127.0.0.1:PORT."""
-        return f"127.0.0.1:{self._server.server_port}"
 
     @property
     def registries_conf(self) -> Path:
@@ -129,48 +117,32 @@ class StaticRegistry:
         """Return the full name of an image."""
         return f"{self.host}/{image}:1"
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    served: Blobs
-
-    def do_GET(self) -> None:
-        parts = self.path.strip("/").split("/")
+    def answer(self, request: Request) -> None:
+        """Answer one request of the distribution API."""
+        parts = request.path.strip("/").split("/")
         try:
             if parts == ["v2"]:
-                self._answer(b"{}", "application/json")
+                request.reply(b"{}", headers={"Content-Type": "application/json"})
             elif parts[-2] == "manifests":
-                digest, content = self.served.manifest("/".join(parts[1:-2]), parts[-1])
-                self._answer(content, _MANIFEST, digest)
+                digest, content = self._blobs.manifest("/".join(parts[1:-2]), parts[-1])
+                headers = {"Content-Type": _MANIFEST, "Docker-Content-Digest": digest}
+                request.reply(content, headers=headers)
             else:
-                self._blob(self.served.file(parts[-1]))
+                _send(request, self._blobs.file(parts[-1]))
         except (FileNotFoundError, IndexError):
-            self.send_error(404)
+            request.send_error(404)
 
-    do_HEAD = do_GET
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def _answer(self, content: bytes, media_type: str, digest: str = "") -> None:
-        self._head(len(content), media_type, digest)
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def _blob(self, file: Path) -> None:
-        with file.open("rb") as blob:
-            self._head(file.stat().st_size, "application/octet-stream")
-            if self.command == "GET":
-                self.wfile.flush()
-                self.connection.sendfile(blob)
-
-    def _head(self, size: int, media_type: str, digest: str = "") -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(size))
-        self.send_header("Content-Type", media_type)
-        if digest:
-            self.send_header("Docker-Content-Digest", digest)
-        self.end_headers()
+def _send(request: Request, file: Path) -> None:
+    """Send a blob, which the kernel copies."""
+    with file.open("rb") as blob:
+        request.send_response(200)
+        request.send_header("Content-Length", str(file.stat().st_size))
+        request.send_header("Content-Type", "application/octet-stream")
+        request.end_headers()
+        if request.command == "GET":
+            request.wfile.flush()
+            request.connection.sendfile(blob)
 
 
 def _gzip(content: bytes) -> bytes:

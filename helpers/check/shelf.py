@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from paack.helpers.definition import Definition, Image
 from paack.helpers.lock import Lock
-from paack.helpers.oci import Reference
+from paack.helpers.oci import IMAGE_DEPENDENCY, Reference
 from paack.helpers.rpm import image_names
-
-_PROVIDED = re.compile(r"container-image\((.*)\)")
 
 
 def wanted_name(reference: Reference) -> str:
@@ -39,7 +36,7 @@ class Shelf:
                 shelf.unlocked.setdefault(arch, set()).add(image.source.reference.repo)
         for package in definition.packages:
             for text in package.requires:
-                if match := _PROVIDED.match(text):
+                if match := IMAGE_DEPENDENCY.match(text):
                     shelf.elsewhere.add(match[1])
         return shelf
 

@@ -71,10 +71,10 @@ def build(
     builder: Builder,
     images: ImageSet,
     packages: Sequence[Definition],
-    arches: Sequence[str] = (),
-    make: Callable[[Definition, Sequence[str]], list[Path]] | None = None,
+    arches: Sequence[str],
+    make: Callable[[Definition, Sequence[str]], list[Path]],
 ) -> list[Path]:
-    """Make the RPMs of ``packages`` for ``arches`` (default: all); ``make`` makes something else.
+    """Let ``make`` make each of ``packages`` for those of ``arches`` that it has (none: all).
 
     All locks come first: what cannot be had shows before anything is made.
     """
@@ -92,10 +92,7 @@ def build(
             continue
         asked = [arch for arch in arches if arch in there]
         with _hinted(images):
-            if make:
-                made += make(definition, asked)
-            else:
-                made += builder.rpms(builder.plan(definition), asked)
+            made += make(definition, asked)
     return made
 
 

@@ -3,10 +3,11 @@
 from paack.helpers.oci.chain import StoredLayer, chain_ids, layer_id, stored_layers
 from paack.helpers.oci.image_facts import ImageFacts, read_facts
 from paack.helpers.oci.layout import ImageSpec, LayerBlob, layout_of, put_image, write_index
-from paack.helpers.oci.locked import LockedImage, LockedLayer, names_of
+from paack.helpers.oci.locked import LockedImage, LockedLayer, in_order, names_of
 from paack.helpers.oci.manifest import READING, parse_config
 from paack.helpers.oci.reference import (
     FILE_TRANSPORTS,
+    IMAGE_DEPENDENCY,
     Reference,
     ReferenceProblem,
     Source,
@@ -18,6 +19,7 @@ from paack.helpers.oci.rfc3339 import parse_time, utc
 
 __all__ = [
     "FILE_TRANSPORTS",
+    "IMAGE_DEPENDENCY",
     "READING",
     "ImageFacts",
     "ImageSpec",
@@ -29,6 +31,7 @@ __all__ = [
     "Source",
     "StoredLayer",
     "chain_ids",
+    "in_order",
     "layer_id",
     "layout_of",
     "names_of",

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paack.helpers.oci.locked import LockedImage, LockedLayer
+from paack.helpers.oci.locked import LockedImage, LockedLayer, in_order
 
 SALT = "paack:"
 
@@ -42,7 +42,7 @@ def stored_layers(images: Sequence[LockedImage]) -> list[StoredLayer]:
     Of several blobs of a layer the first image's counts, in the order of names and manifests.
     """
     found: dict[str, StoredLayer] = {}
-    for image in sorted(images, key=lambda image: (image.names, image.manifest)):
+    for image in in_order(images):
         ids = [layer_id(chain) for chain in chain_ids([each.diff_id for each in image.layers])]
         for depth, locked in enumerate(image.layers):
             parents = tuple(reversed(ids[:depth]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from paack.helpers.oci.reference import Reference
@@ -50,3 +51,8 @@ def names_of(reference: Reference, digest: str) -> tuple[str, ...]:
     """
     by_digest = f"{reference.repo}@{reference.digest or digest}"
     return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
+
+
+def in_order(images: Iterable[LockedImage]) -> list[LockedImage]:
+    """Return images in the order that all steps have them in, whatever a definition's is."""
+    return sorted(images, key=lambda image: (image.names, image.manifest))

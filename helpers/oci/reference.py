@@ -19,7 +19,8 @@ _REFERENCE = re.compile(
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _REPO_LIMIT = 255
-_IMAGE_DEPENDENCY = re.compile(r"container-image\((.*)\)")
+#: What RPMs with an image provide, and others may require.
+IMAGE_DEPENDENCY = re.compile(r"container-image\((.*)\)")
 _TRANSPORT = re.compile(r"[a-z-]+")
 FILE_TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
 TRANSPORTS = ("docker", *FILE_TRANSPORTS, "containers-storage")
@@ -98,7 +99,7 @@ def parse_reference(text: str) -> Reference:
 
 def parse_dependency(text: str) -> str:
     """Return an RPM dependency; the image of ``container-image(IMAGE)`` gets its full name."""
-    match = _IMAGE_DEPENDENCY.fullmatch(text)
+    match = IMAGE_DEPENDENCY.fullmatch(text)
     try:
         return f"container-image({parse_reference(match[1])})" if match else text
     except ReferenceProblem:

@@ -22,7 +22,7 @@ from paack.helpers.lock import (
     layers_of,
     shared_images,
 )
-from paack.helpers.oci import LockedImage, Source, stored_layers
+from paack.helpers.oci import LockedImage, Source, in_order, stored_layers
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
 from paack.helpers.quadlet import read_units
@@ -157,7 +157,7 @@ def _contents(
 ) -> Contents:
     images = {lock.of(image.source, arch.name) for image in arch.images}
     manifests = read_manifests(arch.manifests) if arch.manifests else None
-    ordered = tuple(sorted(images, key=lambda image: (image.names, image.manifest)))
+    ordered = tuple(in_order(images))
     provides = tuple(sorted({each for image in arch.images for each in image.provides}))
     contents = Contents(arch.name, ordered, manifests, provides, tuple(stored_layers(ordered)))
     if package.shares_layers:

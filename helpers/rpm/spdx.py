@@ -18,7 +18,7 @@ from paack.helpers.arch import oci_arch
 from paack.helpers.blobs import digest_of
 from paack.helpers.licenses import spdx_expression
 from paack.helpers.lock import Lock, dump
-from paack.helpers.oci import LockedImage, parse_config, parse_reference, parse_time, utc
+from paack.helpers.oci import LockedImage, in_order, parse_config, parse_reference, parse_time, utc
 from paack.helpers.packages import FoundPackage, ImagePackages, Package
 
 LAYOUT = 3  # raise it when the same input gives other bytes
@@ -87,18 +87,14 @@ def each_once(packages: Iterable[Sequence[FoundPackage]]) -> list[FoundPackage]:
 def same_images(images: Sequence[LockedImage]) -> list[list[LockedImage]]:
     """Return images, sorted; those that are one image with several names stand together."""
     by_manifest: dict[str, list[LockedImage]] = {}
-    for image in _sorted(images):
+    for image in in_order(images):
         by_manifest.setdefault(image.manifest, []).append(image)
     return list(by_manifest.values())
 
 
-def _sorted(images: Sequence[LockedImage]) -> list[LockedImage]:
-    return sorted(images, key=lambda image: (image.names, image.manifest))
-
-
 def name_of_document(subject: Subject, images: Sequence[LockedImage]) -> str:
     """Return another name for everything that may be in a bill."""
-    lock = Lock({(image.source, image.arch): image for image in _sorted(images)})
+    lock = Lock({(image.source, image.arch): image for image in in_order(images)})
     digest = digest_of(dump(lock).encode()).removeprefix("sha256:")
     what = f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}"
     return f"{quote(what)}-{subject.epoch}-{digest}"

@@ -13,7 +13,7 @@ from threading import Lock
 from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError
 from paack.helpers.jobs import stopped
-from paack.helpers.oci import LockedImage, LockedLayer, StoredLayer, stored_layers
+from paack.helpers.oci import LockedImage, LockedLayer, StoredLayer, in_order, stored_layers
 from paack.helpers.progress import Meter, Reporter, count, human
 from paack.helpers.squashfs import Compressor, LimitError, Settings
 from paack.helpers.store.compiled_layer import CompiledLayer
@@ -63,7 +63,7 @@ class SquashfsStore:
         With ``packs``, ``target`` becomes an index; see ``pack_area``. Raises BuildError for what
         squashfs cannot hold.
         """
-        images = sorted(images, key=lambda image: (image.names, image.manifest))
+        images = in_order(images)
         wanted = sorted(layers, key=lambda one: one.id)
         with self._opened(label_of(images), wanted) as ordered:
             try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from paack.helpers.blobs import Cache
-from paack.helpers.oci import LockedImage, StoredLayer
+from paack.helpers.oci import LockedImage, StoredLayer, in_order
 from paack.helpers.progress import Meter, Reporter, count, human
 from paack.helpers.store import layer as layers
 from paack.helpers.store import tar
@@ -40,7 +40,7 @@ def write_store(
     BuildError with all files that ``filesystem`` (None: any) cannot hold. Each layer that was
     written is given to ``look``.
     """
-    images = sorted(images, key=lambda image: (image.names, image.manifest))
+    images = in_order(images)
     wanted = sorted(layers, key=lambda each: each.id)
     with reporter.step(label_of(images), sum(stored.locked.size for stored in wanted)) as meter:
         progress = _Progress(meter, len(wanted))

@@ -98,14 +98,14 @@ def microshift_build(
         print(dump_definitions(packages), end="")
         return
     builder = builder_of(output, authfile, frozen, check)
-    make = functools.partial(_source_rpms, builder) if srpm else None
+    make = functools.partial(_planned, builder, builder.srpms if srpm else builder.rpms)
     if target:
         make = functools.partial(_with_mock, builder, target)
     print_paths(microshift.build(builder, images, packages, tuple(arch or ()), make))
 
 
-def _source_rpms(builder: Any, definition: Any, arches: Any) -> Any:
-    return builder.srpms(builder.plan(definition), arches)
+def _planned(builder: Any, make: Any, definition: Any, arches: Any) -> Any:
+    return make(builder.plan(definition), arches)
 
 
 def _with_mock(builder: Any, targets: list[str], definition: Any, arches: Any) -> Any:
