@@ -20,11 +20,15 @@ NUMBER = 1
 _DIRECTORY = "/usr/libexec/paack-device"
 _UNITS = "/usr/lib/systemd/system"
 _GREENBOOT = "/usr/lib/greenboot/check/wanted.d"
-#: Each file is these parts of specs/device, one after the other.
-_LIBRARY = ("toml", "common", "storage-conf", "settings", "listing", "pinned-images", "scriptlets")
+#: Each file is these parts of the directory specs/device/NAME, one after the other.
+_LIBRARY = (
+    *("toml", "common", "storage-conf", "settings", "list-delist", "pinned-images"),
+    "scriptlets",
+)
 _DOCTOR = (
-    *("doctor", "json", "records", "repair", "names", "checks", "images", "breakers", "layers"),
-    *("updates", "units", "policy", "kubelet", "lists", "main"),
+    *("doctor", "json", "records", "repair-records", "hidden-names", "stores", "images"),
+    *("broken-images", "layers", "auto-update", "quadlet-units", "signature-policy", "kubelet"),
+    *("repair-lists", "main"),
 )
 _COMMENT = re.compile(r"^ *#(?! shellcheck (?:disable|source)|!)( .*)?\n", re.MULTILINE)
 #: Stands for the program's directory and for its name.
@@ -83,18 +87,19 @@ def without_comments(script: str) -> str:
 
 def _files() -> Iterator[ProgramFile]:
     unit = f"paack-repair-{_NAME}.service"
-    yield ProgramFile(f"{_PROGRAM}/library", _joined(_LIBRARY))
-    yield ProgramFile(f"{_PROGRAM}/doctor", _joined(_DOCTOR), 0o755)
-    yield ProgramFile(f"{_UNITS}/{unit}", render("device/repair.service"))
+    yield ProgramFile(f"{_PROGRAM}/library", _joined("library", _LIBRARY))
+    yield ProgramFile(f"{_PROGRAM}/doctor", _joined("doctor", _DOCTOR), 0o755)
+    yield ProgramFile(f"{_UNITS}/{unit}", render("device/boot/repair.service"))
     # Enabled without `systemctl enable`: the same in a container build and on ostree.
     yield ProgramFile(f"{_UNITS}/multi-user.target.wants/{unit}", target=f"../{unit}")
     # A directory of drop-ins does no harm where there is no CRI-O.
     drop_in = f"{_UNITS}/crio.service.d/50-paack-{_NAME}.conf"
-    yield ProgramFile(drop_in, render("device/crio-service.conf"))
+    yield ProgramFile(drop_in, render("device/boot/crio-service.conf"))
     check = f"{_GREENBOOT}/50_paack-{_NAME}.sh"
-    yield ProgramFile(check, render("device/greenboot.sh"), 0o755)
+    yield ProgramFile(check, render("device/boot/greenboot.sh"), 0o755)
 
 
-def _joined(parts: tuple[str, ...]) -> str:
+def _joined(directory: str, parts: tuple[str, ...]) -> str:
     """Return the parts as one file. Comments would be a third of a thin update."""
-    return without_comments("\n".join(render(f"device/{part}.sh") for part in parts))
+    texts = (render(f"device/{directory}/{part}.sh") for part in parts)
+    return without_comments("\n".join(texts))

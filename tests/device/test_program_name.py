@@ -31,7 +31,7 @@ def test_the_number_is_raised_with_the_first_change_after_a_release() -> None:
 def test_the_name_covers_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
     device_program.cache_clear()
     names = {device_program().name}
-    for part in ("toml", "doctor", "repair.service", "greenboot.sh"):
+    for part in ("library/toml", "doctor/main", "repair.service", "greenboot.sh"):
 
         def changed(template: str, name: str = part) -> str:
             return render(template) + ("# x = 1\nx=1\n" if name in template else "")

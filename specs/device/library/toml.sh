@@ -8,9 +8,9 @@ paack_toml() {
     toml_path=$2
     shift 2
     LC_ALL=C awk -v action="$toml_action" -v path="$toml_path" '
-{% include "device/toml.awk" %}
+{% include "device/library/toml.awk" %}
 
-{% include "device/storage-conf.awk" %}
+{% include "device/library/storage-conf.awk" %}
 ' "$@"
 }
 

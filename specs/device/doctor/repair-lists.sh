@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The lists of stores, made to fit what is there, before podman and CRI-O start: a factory reset, a
 # configuration manager or ostree may have brought back an /etc that knows nothing of a store, or one
-# that lists what is gone. Needs checks.sh and the library.
+# that lists what is gone. Needs stores.sh and the library.
 
 repair_lists() {
     conf=/etc/containers/storage.conf

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Images that keep podman and CRI-O from listing any image. Needs records.sh, names.sh and doctor.sh.
+# Images that keep podman and CRI-O from listing any image. Needs records.sh, hidden-names.sh and
+# doctor.sh.
 
 # say_breakers TOOL REASON: which images make it list none at all? REASON is what it says; a name is not
 # in it. podman and CRI-O decode the config of each image, as Go's types want it.

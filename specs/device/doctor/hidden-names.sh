@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Names that stores have for images and that read-write storage hides. Needs records.sh, repair.sh and
-# doctor.sh.
+# Names that stores have for images and that read-write storage hides. Needs records.sh,
+# repair-records.sh and doctor.sh.
 
 # Sets hidden to such names of the packages, one a line: the image's ID, a tab, the name.
 # containers/storage takes no notice of the names that a read-only store has for an image when

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What the scriptlets of a package with images do, after they have set its variables (common.sh).
-# Needs common.sh, listing.sh and pinned-images.sh.
+# Needs common.sh, list-delist.sh and pinned-images.sh.
 
 paack_post() {
     name_files
@@ -49,7 +49,7 @@ paack_posttrans() {
         mount_store
         : >/run/paack/.crio-list
     fi
-    # One that goes on finds an image that is new only when it has listed all (crio-service.conf).
+    # One that goes on finds an image that is new only when it has listed all (boot/crio-service.conf).
     if rm /run/paack/.crio-list 2>/dev/null && systemctl --quiet is-active crio.service; then
         "$1" --list
     fi

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Packages with the layers of a package's images. Needs checks.sh.
+# Packages with the layers of a package's images. Needs stores.sh.
 
 # Are the packages of layers there, mounted and listed? $shared/layers names them: package and path.
 check_layers() {

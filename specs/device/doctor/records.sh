@@ -33,6 +33,6 @@
 # A string ends at each quote, so that no line of input is long: quotes separate awk's records.
 records() {
     awk '
-{% include "device/records.awk" %}
+{% include "device/doctor/records.awk" %}
 ' "$@"
 }
