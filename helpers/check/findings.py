@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from paack.helpers.check.shelf import wanted_name
+from paack.helpers.check.packaged import wanted_name
 from paack.helpers.errors import DefinitionError, DefinitionErrors, PaackError, Place
 from paack.helpers.hint import worded
 from paack.helpers.kubernetes import Need, full_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from paack.helpers.definition import Definition
@@ -13,8 +13,8 @@ from paack.helpers.lock import (
     Lock,
     check_groups,
     chosen,
-    is_named,
     lock_path,
+    mismatches,
     missing_lock,
     unknown_filesystems,
     wanted,
@@ -22,56 +22,59 @@ from paack.helpers.lock import (
 
 
 def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockError]:
-    """Yield what is missing in a lock (None: all of it), what is too much, and what disagrees."""
+    """Yield every way in which the lock does not fit the definition; None: there is no lock."""
     path = lock_path(definition.file)
-    sources = wanted(definition)
     hint = command("lock", def_=definition.file)
-    update = command("lock", def_=definition.file, update=True)
     if lock is None:
-        if sources:
+        if wanted(definition):
             yield missing_lock(path, definition.file)
         return
     lines: dict[tuple[str, str], int] = {}
     for arch, image in definition.images():
         lines.setdefault((image.source.text, arch), image.line)
-    for key, line in lines.items():
-        if key not in lock.images:
-            place = Place(definition.file, line)
-            yield LockError(f"{key[0]} is not locked for {key[1]}", place=place, hint=hint)
-    places = _lines(path)
-    for key, locked in lock.images.items():
-        place = Place(path, places.get(key, 0))
-        if key not in sources:
-            message = f"{key[0]} ({key[1]}) is locked, but no longer asked for"
-            yield LockError(message, place=place, hint=hint)
-            continue
-        if not is_named(sources[key], locked):
-            told = f"{key[0]} ({key[1]}) is locked as {locked.names[0]}"
-            yield LockError(f"{told}, not as {sources[key].reference}", place=place, hint=hint)
-        origin = sources[key].origin
-        if origin and origin.digest and origin.digest not in (locked.list, locked.manifest):
-            message = f"{key[0]} ({key[1]}) is locked to another digest than the definition names"
-            yield LockError(message, place=place, hint=update)
+    locked_lines = _lines(path)
+    missing = False
+    for mismatch in mismatches(definition, lock):
+        if mismatch.is_locked:
+            place = Place(path, locked_lines.get(mismatch.key, 0))
+        else:
+            missing, place = True, Place(definition.file, lines[mismatch.key])
+        yield LockError(mismatch.message, place=place, hint=hint)
+    yield from _other_digests(definition, lock, locked_lines)
     unknown = unknown_filesystems(definition, lock)
     for key in unknown:
         message = f"the lock does not say which filesystem {key[0]} ({key[1]}) needs"
-        yield LockError(message, place=Place(path, places.get(key, 0)), hint=hint)
-    if sources.keys() <= lock.images.keys() and not unknown:
+        yield LockError(message, place=Place(path, locked_lines.get(key, 0)), hint=hint)
+    if not missing and not unknown:
         try:
             check_groups(chosen(definition, lock), lock)
         except LockError as error:
             yield error
 
 
+def _other_digests(
+    definition: Definition, lock: Lock, lines: Mapping[tuple[str, str], int]
+) -> Iterator[LockError]:
+    """Yield the images that the definition names by another digest than the locked one."""
+    for key, source in wanted(definition).items():
+        digest, locked = source.origin and source.origin.digest, lock.images.get(key)
+        if digest and locked and digest not in (locked.list, locked.manifest):
+            yield LockError(
+                f"{key[0]} ({key[1]}) is locked to another digest than the definition names",
+                place=Place(lock_path(definition.file), lines.get(key, 0)),
+                hint=command("lock", def_=definition.file, update=True),
+            )
+
+
 def _lines(path: Path) -> dict[tuple[str, str], int]:
     """Return the line of each image in a lock that could be read."""
     (document,) = load_all(path.read_text("utf-8"), path)
-    found: dict[tuple[str, str], int] = {}
+    lines: dict[tuple[str, str], int] = {}
     keys = document.value if isinstance(document.value, dict) else {}
     images = keys["images"].value if "images" in keys else None
     for item in images if isinstance(images, list) else []:
-        found[_text(item, "source"), _text(item, "arch")] = item.line
-    return found
+        lines[_text(item, "source"), _text(item, "arch")] = item.line
+    return lines
 
 
 def _text(item: Located, key: str) -> str:

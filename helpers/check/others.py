@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from paack.helpers.check.findings import Finding
-from paack.helpers.check.shelf import Shelf
+from paack.helpers.check.packaged import PackagedImages
 from paack.helpers.definition import Definition
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes import NEEDED, POSSIBLE, UNFINDABLE, Need, Needs, full_name
@@ -24,7 +24,7 @@ def unless(need: Need) -> str:
 
 
 def other_findings(
-    definition: Definition, shelf: Shelf, needs: Needs, *, everything: bool
+    definition: Definition, packaged: PackagedImages, needs: Needs, *, everything: bool
 ) -> Iterator[Finding]:
     """Yield warnings; of texts that only look like images when ``everything`` is asked for."""
     for need in needs.others:
@@ -32,7 +32,7 @@ def other_findings(
             yield _unfindable(need)
         elif need.ignored is None and everything and need.use.level == POSSIBLE:
             reference = full_name(need.use.image)
-            if reference and shelf.lacking(reference, need.arches):
+            if reference and packaged.lacking(reference, need.arches):
                 message = f"{need.use.image} looks like an image ({need.use.where})"
                 hint = "if the device needs it, add it to images"
                 error = DefinitionError(message, place=need.use.place, hint=hint)

@@ -6,9 +6,7 @@ from paack.helpers.lock.group import check_groups, group_layers, images_in, laye
 from paack.helpers.lock.lock import (
     Lock,
     LockedGroup,
-    check_lock,
     dump,
-    is_named,
     lock_path,
     lock_scratch,
     missing_lock,
@@ -17,6 +15,7 @@ from paack.helpers.lock.lock import (
     wanted,
     write_lock,
 )
+from paack.helpers.lock.mismatch import check_lock, mismatches
 from paack.helpers.lock.resolve import resolve_lock
 
 __all__ = [
@@ -29,10 +28,10 @@ __all__ = [
     "dump",
     "group_layers",
     "images_in",
-    "is_named",
     "layers_of",
     "lock_path",
     "lock_scratch",
+    "mismatches",
     "missing_lock",
     "newest",
     "read_lock",

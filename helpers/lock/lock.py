@@ -121,27 +121,6 @@ def make_lock(
     return Lock({key: images[key] for key in sources})
 
 
-def check_lock(definition: Definition, lock: Lock) -> None:
-    """Raise LockError when the lock holds less or more than the definition asks for."""
-    sources = wanted(definition)
-    missing = [f"{text} ({arch})" for text, arch in sources if (text, arch) not in lock.images]
-    surplus = [f"{text} ({arch})" for text, arch in lock.images if (text, arch) not in sources]
-    others = [
-        f"{key[0]} ({key[1]}) as {image.names[0]}, not as {sources[key].reference}"
-        for key, image in lock.images.items()
-        if key in sources and not is_named(sources[key], image)
-    ]
-    if missing or surplus or others:
-        lines = [f"  not locked: {each}" for each in missing]
-        lines += [f"  locked by another name: {each}" for each in others]
-        lines += [f"  no longer asked for: {each}" for each in surplus]
-        raise LockError(
-            "the lock does not fit the definition:\n" + "\n".join(lines),
-            place=Place(lock_path(definition.file)),
-            hint=f"{command('lock', def_=definition.file)}   (keeps every digest that it has)",
-        )
-
-
 def newest(images: Iterable[LockedImage]) -> int:
     """Return the newest creation time, in seconds since 1970; 0 when there is none."""
     return max((parse_time(image.created) for image in images), default=0)

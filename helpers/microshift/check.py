@@ -13,8 +13,8 @@ from paack.helpers.lock import lock_path, read_lock
 from paack.helpers.microshift.image_set import ImageSet
 from paack.helpers.microshift.needs import needs_of
 from paack.helpers.microshift.needs_of_set import missing_in, missing_needs
-from paack.helpers.microshift.release_file import CORE
-from paack.helpers.microshift.release_source import read_source
+from paack.helpers.microshift.release_image_sources import read_source
+from paack.helpers.microshift.release_images import CORE
 from paack.helpers.progress import count
 
 

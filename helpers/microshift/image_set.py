@@ -11,7 +11,7 @@ from paack.helpers.document import Problems, bind, load, suggest
 from paack.helpers.errors import DefinitionErrors, UsageError
 from paack.helpers.hint import command
 from paack.helpers.microshift.old_set import OLD_FILE, read_old_set
-from paack.helpers.microshift.release_file import (
+from paack.helpers.microshift.release_images import (
     ARCHES,
     COMPONENT,
     CORE,

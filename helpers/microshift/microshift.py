@@ -23,7 +23,7 @@ from paack.helpers.hint import command
 from paack.helpers.lock import lock_path
 from paack.helpers.microshift.image_set import ImageSet
 from paack.helpers.microshift.needs_of_set import missing_needs
-from paack.helpers.microshift.release_file import ARCHES, CORE
+from paack.helpers.microshift.release_images import ARCHES, CORE
 from paack.helpers.microshift.set_document import RELEASE, RELEASE_HINT
 from paack.helpers.pipe import Builder
 

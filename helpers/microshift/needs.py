@@ -23,8 +23,8 @@ from paack.helpers.kubernetes import (
     read_objects,
     render,
 )
-from paack.helpers.microshift.release_file import CORE, ReleaseFile
-from paack.helpers.microshift.release_source import Tree
+from paack.helpers.microshift.release_image_sources import Tree
+from paack.helpers.microshift.release_images import CORE, ReleaseFile
 from paack.helpers.oci import Reference
 
 _DOCUMENTS = re.compile(r"^---\n", re.MULTILINE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paack.helpers.document import Problems, bind, key, load
 from paack.helpers.errors import DefinitionError, DefinitionErrors
-from paack.helpers.microshift.release_file import ARCHES, CORE, ReleaseFile, parse_release
+from paack.helpers.microshift.release_images import ARCHES, CORE, ReleaseFile, parse_release
 from paack.helpers.microshift.set_document import (
     ComponentDocument,
     OmitDocument,

@@ -24,7 +24,7 @@ from paack.helpers.errors import (
     UsageError,
     WrongArch,
 )
-from paack.helpers.microshift.release_file import (
+from paack.helpers.microshift.release_images import (
     ARCHES,
     CORE,
     ReleaseFile,

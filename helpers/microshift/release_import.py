@@ -12,7 +12,8 @@ from paack.helpers.microshift.needs import Need, needs_of
 from paack.helpers.microshift.needs_of_set import with_needs
 from paack.helpers.microshift.old_set import OLD_FILE
 from paack.helpers.microshift.payload import Payload
-from paack.helpers.microshift.release_file import (
+from paack.helpers.microshift.release_image_sources import Content, Found, Tree, read_source
+from paack.helpers.microshift.release_images import (
     CORE,
     ReleaseFile,
     check_registries,
@@ -20,7 +21,6 @@ from paack.helpers.microshift.release_file import (
     parse_file_name,
     parse_release,
 )
-from paack.helpers.microshift.release_source import Content, Found, Tree, read_source
 from paack.helpers.microshift.set_document import (
     ON_REQUEST,
     SUFFIX,

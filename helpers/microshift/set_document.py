@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 import yaml
 
 from paack.helpers.document import Text, key
-from paack.helpers.microshift.release_file import ARCHES, ReleaseFile
+from paack.helpers.microshift.release_images import ARCHES, ReleaseFile
 
 SUFFIX = ".yaml"
 RELEASE = r"[A-Za-z0-9._+~^]+"

@@ -5,7 +5,7 @@ from paack.helpers.registry.fetch import fetch_images, fetch_layers
 from paack.helpers.registry.origin import ask_origins, check_cached
 from paack.helpers.registry.pull_secret import NAMESPACES, namespace_of, wants_pull_secret
 from paack.helpers.registry.push import deliver, new_layout, parse_destination
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 
 __all__ = [
     "NAMESPACES",

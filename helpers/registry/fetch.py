@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from paack.helpers.blobs import Cache
 from paack.helpers.oci import LockedImage, Source, StoredLayer
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 
 _PARALLEL = 4  # skopeo fetches up to six layers of each at once
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from paack.helpers.blobs import digest_of
 from paack.helpers.errors import NoSuchImage, RegistryError, VerificationError
 from paack.helpers.oci import LockedImage, Reference, Source, parse_source
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 
 _PARALLEL = 4
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from paack.helpers.errors import NoSuchImage, PublishError, RegistryError, UsageError
 from paack.helpers.oci import Reference, ReferenceProblem, Source, parse_reference
-from paack.helpers.registry.registry import RETRIES, registries_conf
+from paack.helpers.registry.skopeo import RETRIES, registries_conf
 from paack.helpers.registry.skopeo_errors import explain
 from paack.helpers.run import run
 from paack.helpers.workspace import workspace

@@ -3,11 +3,11 @@
 ``generations/N/repodata`` is whole once it has a repomd.xml, and is never changed then.
 ``repodata`` is a link to the newest, or a copy where links cannot be. A client that is half-way
 finds the data of the generations before it in the newest, too: their names are digests.
+helpers/repo/switch.py publishes a generation that is made here.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from paack.helpers.repo.repodata import (
     read_repodata,
     write_repodata,
 )
-from paack.helpers.repo.site import File, Site
+from paack.helpers.repo.site import File
 from paack.helpers.rpm import Keyring, Signer, sign_file
 
 _ELSEWHERE = "publish to another, empty directory"
@@ -63,7 +63,12 @@ class Generation:
     @property
     def path(self) -> str:
         """The directory of its metadata."""
-        return f"{self.directory}/{_path(self.number)}"
+        return f"{self.directory}/{repodata_path(self.number)}"
+
+
+def repodata_path(number: int) -> str:
+    """Return where the metadata of a generation is, below the directory of its arch."""
+    return f"generations/{number}/repodata"
 
 
 def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False) -> State:
@@ -73,7 +78,7 @@ def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False)
     ``unsigned``, for a repository that can be made anew, not being signed is as good.
     """
     numbers = _numbers(directory)
-    whole = [number for number in numbers if (directory / _path(number) / REPOMD).is_file()]
+    whole = [number for number in numbers if (directory / repodata_path(number) / REPOMD).is_file()]
     if not whole:
         if (directory / "repodata").exists():
             raise PublishError(
@@ -81,7 +86,7 @@ def read_state(directory: Path, ring: Keyring | None, *, unsigned: bool = False)
                 hint=_ELSEWHERE,
             )
         return State(numbers=numbers)
-    current = directory / _path(whole[-1])
+    current = directory / repodata_path(whole[-1])
     signed = (current / SIGNATURE).exists()
     signer = ""
     if ring is None and signed:
@@ -132,7 +137,7 @@ def next_generation(
         return Generation(directory, state.number, entries, kept)
     kept = _readable(tree / directory, state.numbers, keep)
     number = max(state.numbers, default=0) + 1
-    made = work / directory / _path(number)
+    made = work / directory / repodata_path(number)
     write_repodata(made, entries.values(), compression)
     if signer:
         sign_file(made / REPOMD, made / SIGNATURE, signer)
@@ -140,7 +145,7 @@ def next_generation(
         (made / MIRRORLIST).write_bytes(mirrors)
     files = {path.name: File(path) for path in sorted(made.iterdir())}
     files = {**_kept_files(tree / directory, kept), **files}
-    base = f"{directory}/{_path(number)}"
+    base = f"{directory}/{repodata_path(number)}"
     placed = {f"{base}/{name}": file for name, file in files.items()}
     return Generation(directory, number, entries, kept, placed)
 
@@ -152,65 +157,10 @@ def _contents(entries: Mapping[str, Entry]) -> set[tuple[str, str]]:
 def _kept_files(directory: Path, kept: Mapping[int, Repodata]) -> dict[str, File]:
     """Return the metadata files of older generations, for clients that are half-way."""
     return {
-        data.name: File(directory / _path(old) / data.name, data.sha256)
+        data.name: File(directory / repodata_path(old) / data.name, data.sha256)
         for old, repodata in kept.items()
         for data in repodata.data
     }
-
-
-def put_generations(site: Site, generations: Iterable[Generation]) -> None:
-    """Put new generations aside; each has its repomd.xml when all else is there."""
-    files = {path: file for each in generations for path, file in each.files.items()}
-    last = {path: file for path, file in files.items() if path.endswith(f"/{REPOMD}")}
-    site.put({path: file for path, file in files.items() if path not in last})
-    if last and site.links:
-        site.link({_packages_link(path): "../../Packages" for path in last})
-    site.put(last)
-
-
-def switch(site: Site, generation: Generation) -> None:
-    """Let ``repodata`` be the generation."""
-    target = _path(generation.number)
-    repodata = site.tree / generation.directory / "repodata"
-    if repodata.is_symlink() or (not repodata.exists() and site.links):
-        if not repodata.is_symlink() or os.fspath(repodata.readlink()) != target:
-            site.link({f"{generation.directory}/repodata": target})
-    else:
-        _copy(site, generation)
-
-
-def is_linked(site: Site, directory: str) -> bool:
-    """Whether ``repodata`` is, or can be, a link."""
-    repodata = site.tree / directory / "repodata"
-    return repodata.is_symlink() or (not repodata.exists() and site.links)
-
-
-def prune(site: Site, generation: Generation, numbers: Iterable[int]) -> None:
-    """Remove generations that are not kept, and packages that no kept one has."""
-    stay = (generation.entries, *(repodata.entries for repodata in generation.kept.values()))
-    used = {entry.href.split("/")[1] for entries in stay for entry in entries.values()}
-    kept = {generation.number, *generation.kept}
-    base = generation.directory
-    site.remove(f"{base}/generations/{number}" for number in numbers if number not in kept)
-    there = site.names(f"{base}/Packages")
-    site.remove(f"{base}/Packages/{name}" for name in there if name not in used)
-
-
-def _copy(site: Site, generation: Generation) -> None:
-    """Without links: data first, then the signature, then repomd.xml, then what is no more."""
-    base = f"{generation.directory}/repodata"
-    published = (site.tree / generation.path).glob("*")
-    files = {path.name: File(path) for path in published}
-    files |= {path.rpartition("/")[2]: file for path, file in generation.files.items()}
-    for name in sorted(files, key=lambda name: (name == REPOMD, name == SIGNATURE)):
-        if not _same(files[name], site.tree / base / name):
-            site.put({f"{base}/{name}": files[name]})
-    site.remove(f"{base}/{name}" for name in site.names(base) if name not in files)
-
-
-def _same(file: File, there: Path) -> bool:
-    content = file.source.read_bytes() if isinstance(file.source, Path) else file.source
-    return there.is_file() and there.read_bytes() == content
 
 
 def _readable(directory: Path, numbers: Iterable[int], keep: int) -> dict[int, Repodata]:
@@ -219,7 +169,7 @@ def _readable(directory: Path, numbers: Iterable[int], keep: int) -> dict[int, R
     for number in sorted(numbers, reverse=True):
         if len(found) < keep:
             with suppress(VerificationError):
-                found[number] = read_repodata(directory / _path(number))
+                found[number] = read_repodata(directory / repodata_path(number))
     return found
 
 
@@ -228,18 +178,10 @@ def _mirror_list(url: str | None, directory: str, number: int) -> bytes:
 
 
 def _mirrors(directory: Path, number: int) -> bytes:
-    path = directory / _path(number) / MIRRORLIST
+    path = directory / repodata_path(number) / MIRRORLIST
     return path.read_bytes() if path.is_file() else b""
 
 
 def _numbers(directory: Path) -> tuple[int, ...]:
     names = (path.name for path in directory.glob("generations/*"))
     return tuple(sorted(int(name) for name in names if name.isdigit()))
-
-
-def _path(number: int) -> str:
-    return f"generations/{number}/repodata"
-
-
-def _packages_link(repomd: str) -> str:
-    return f"{repomd.removesuffix(f'/repodata/{REPOMD}')}/Packages"

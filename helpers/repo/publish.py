@@ -14,15 +14,7 @@ from pathlib import Path
 
 from paack.helpers.errors import PublishError, UsageError, VerificationError, from_os_error
 from paack.helpers.hint import command
-from paack.helpers.repo.generation import (
-    State,
-    is_linked,
-    next_generation,
-    prune,
-    put_generations,
-    read_state,
-    switch,
-)
+from paack.helpers.repo.generation import State, next_generation, read_state
 from paack.helpers.repo.lacking import check_images, check_layers, same_images
 from paack.helpers.repo.repo_file import (
     check_name,
@@ -36,6 +28,7 @@ from paack.helpers.repo.repodata import COMPRESSIONS, DIRECTORIES, Entry, read_r
 from paack.helpers.repo.retention import newest, without_old_sources
 from paack.helpers.repo.site import File, Site, held, put_if_new
 from paack.helpers.repo.site_rsync import RsyncSite
+from paack.helpers.repo.switch import is_linked, prune, put_generations, switch
 from paack.helpers.rpm import Signer, is_group_file, keyring, public_key
 
 KEEP = 5

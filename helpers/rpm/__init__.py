@@ -1,7 +1,5 @@
 """RPMs: their specs, what builds them, what is in them, who signed them."""
 
-from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
-from paack.helpers.rpm.bills import FILES, MAKERS, BillInput, maker_of
 from paack.helpers.rpm.device import (
     UNIT_DIRECTORY,
     DeviceFile,
@@ -25,6 +23,8 @@ from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.query import has_right_digests, query
 from paack.helpers.rpm.rpm import build_rpm, build_srpm, make_topdir, rpmbuild_version
 from paack.helpers.rpm.rpm_file import RpmContents, RpmFacts, read_facts, unpack_contents
+from paack.helpers.rpm.sbom_formats import FILES, MAKERS, BillInput, maker_of
+from paack.helpers.rpm.sbom_reader import ListedPackage, read_bill
 from paack.helpers.rpm.sign import (
     Keyring,
     Signer,

@@ -12,10 +12,10 @@ from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
 from paack.helpers.hint import command
 from paack.helpers.quadlet import kind_of
-from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.query import has_right_digests, query
+from paack.helpers.rpm.sbom_formats import FILES
 
 _LEAD, _SECTION, _ALIGNMENT = 96, struct.Struct(">3sB4xII"), 8
 _SECTION_MAGIC = b"\x8e\xad\xe8"

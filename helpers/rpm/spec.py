@@ -16,7 +16,6 @@ from paack.helpers.kubernetes import Manifests
 from paack.helpers.lock import Lock, LockedGroup, dump
 from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.quadlet import UnitTree
-from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import (
     Device,
     DeviceFile,
@@ -24,6 +23,7 @@ from paack.helpers.rpm.device import (
     image_names,
     verity_drop_in,
 )
+from paack.helpers.rpm.sbom_formats import FILES
 from paack.helpers.rpm.units import ListedUnit, unit_scriptlets
 from paack.helpers.templates import render
 

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import VerificationError
 from paack.helpers.progress import count
-from paack.helpers.rpm.bills import FILES
 from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.query import query
+from paack.helpers.rpm.sbom_formats import FILES
 from paack.helpers.rpm.spdx import Subject
 
 PROVIDED = "container-image("

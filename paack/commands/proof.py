@@ -32,7 +32,7 @@ def check(
 
     definition = definition_of(def_)
     if add:
-        print("\n".join(add_missing(definition)), file=sys.stderr)
+        print("\n".join(add_missing(check_definition(definition))), file=sys.stderr)
     report = check_definition(definition, everything=all_)
     if why:
         print(report.why(why))
@@ -188,8 +188,8 @@ def sbom(
     authfile: str | None = None,
 ) -> None:
     """Print the bill of materials of an RPM, or of a definition."""
-    from paack.helpers.bill import bill_of_definition, bill_of_rpm, check_format
     from paack.helpers.errors import UsageError
+    from paack.helpers.sbom import bill_of_definition, bill_of_rpm, check_format
     from paack.helpers.workspace import workspace
 
     check_format(format)

@@ -10,7 +10,7 @@ import pytest
 
 from paack.helpers.diff.packages import package_changes
 from paack.helpers.oci.layout import ImageSpec, Packing, write_image
-from paack.helpers.rpm.bill_reader import ListedPackage, read_bill
+from paack.helpers.rpm.sbom_reader import ListedPackage, read_bill
 from tests.support.oddities import LayerTar
 from tests.support.product import Paack, definition_text
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from paack.helpers.check.check import Report, add_missing, check
+from paack.helpers.check.check import check
 from paack.helpers.check.findings import Finding
+from paack.helpers.check.missing import add_missing
+from paack.helpers.check.report import Report
 from paack.helpers.errors import DefinitionError
 from paack.helpers.quadlet.complete import load_definition
 
@@ -285,7 +287,7 @@ def test_two_packages_with_one_unit(tmp_path: Path) -> None:
 def test_add_writes_what_units_need(tmp_path: Path) -> None:
     files = {"web.container": _IMAGE, "db.container": "[Container]\nImage=quay.io/me/db:16\n"}
     checked(tmp_path, files, [WEB])
-    assert add_missing(tmp_path / "app.yaml") == ["added quay.io/me/db:16 to app"]
+    assert add_missing(check(tmp_path / "app.yaml")) == ["added quay.io/me/db:16 to app"]
     report = check(tmp_path / "app.yaml")
     assert [each for each in report.findings if each.kind == "missing"] == []
 

@@ -18,7 +18,7 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.progress import Reporter
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 from paack.helpers.store.image import ImageMaker
 from paack.helpers.store.tar_store import write_store
 from paack.helpers.verify.verify import Verifier

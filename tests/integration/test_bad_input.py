@@ -268,7 +268,7 @@ CASES = {
     "dotdot": Case(7, (r"layer sha256:[0-9a-f]{64}: refused: '\.\./evil': path with \.\.",), lambda s: s.define(s.layout(layer("../evil")))),
     "absolute": Case(7, (r"refused: '/etc/evil': absolute path",), lambda s: s.define(s.layout(layer("/etc/evil")))),
     "whiteout and file": Case(7, (r"whiteout of a file of the same layer",), lambda s: s.define(s.layout(_both()))),
-    "stale lock": Case(4, (r"app\.lock\.yaml: the lock does not fit", "not locked: .*other:1", "paack lock"), stale_lock),
+    "stale lock": Case(4, (r"app\.lock\.yaml: the lock does not fit", "other:1.* is not locked for", "paack lock"), stale_lock),
     "damaged lock": Case(4, (r"app\.lock\.yaml: is not a usable lock",), damaged_lock),
     "changed image": Case(4, ("is now sha256:.*the lock says sha256:",), changed_local_image),
     "frozen": Case(4, (r"app\.lock\.yaml: there is no lock",), frozen),

@@ -15,7 +15,7 @@ from paack.helpers.blobs.blob import digest_of
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.progress import Reporter
-from paack.helpers.registry.registry import Registry as Images
+from paack.helpers.registry.skopeo import Registry as Images
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.image_directory import Compression, MediaTypes
 from tests.support.registry import Registry

@@ -16,7 +16,7 @@ from paack.helpers.definition.dump import dump_definitions
 from paack.helpers.microshift.image_set import ImageSet, find_set, load_set, set_files
 from paack.helpers.microshift.microshift import PATH, all_definitions, definitions
 from paack.helpers.microshift.needs_of_set import missing_needs
-from paack.helpers.microshift.release_file import ARCHES, CORE, PAUSES
+from paack.helpers.microshift.release_images import ARCHES, CORE, PAUSES
 from paack.helpers.microshift.set_document import dump_set
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import Source

@@ -22,7 +22,7 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.layout import ImageSpec, Packing, write_image
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.packages.image_packages import ImagePackages
-from paack.helpers.rpm.bills import MAKERS
+from paack.helpers.rpm.sbom_formats import MAKERS
 from paack.helpers.rpm.spdx import Subject
 from paack.helpers.store.inventory import packages_of
 from tests.scanner.images import IMAGES, layers_of

@@ -15,7 +15,7 @@ from paack.helpers.oci.locked import LockedImage, LockedLayer
 from paack.helpers.oci.reference import Source, parse_source
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.fetch import fetch_images, to_fetch
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 from tests.unit.images import put_image, small_layer
 
 _SECONDS = 30.0

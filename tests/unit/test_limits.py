@@ -14,7 +14,7 @@ from paack.helpers.oci.chain import stored_layers
 from paack.helpers.oci.locked import LockedImage
 from paack.helpers.oci.reference import Source, parse_source
 from paack.helpers.progress import Reporter
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 from paack.helpers.store import tar
 from paack.helpers.store.filesystem_needs import filesystems_of
 from paack.helpers.store.limits import SHOWN, losses

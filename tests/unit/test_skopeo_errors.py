@@ -14,7 +14,7 @@ from paack.helpers.errors import NoSuchImage, RegistryError, UsageError
 from paack.helpers.oci.layout import ImageSpec, write_image
 from paack.helpers.oci.reference import parse_source
 from paack.helpers.progress import Reporter
-from paack.helpers.registry.registry import Registry
+from paack.helpers.registry.skopeo import Registry
 from paack.helpers.registry.skopeo_errors import explain
 from paack.helpers.run import Result
 from tests.support.certificates import CertificateAuthority

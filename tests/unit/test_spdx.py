@@ -21,7 +21,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.locked import LockedImage
-from paack.helpers.rpm.bills import MAKERS
+from paack.helpers.rpm.sbom_formats import MAKERS
 from paack.helpers.rpm.spdx import Subject
 from paack.helpers.store.inventory import packages_of
 from tests.support.oddities import LayerTar

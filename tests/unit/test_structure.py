@@ -73,7 +73,7 @@ ORDER = [
     "workspace", "run", "located", "document", "schema", "product", "clean",
     "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
     "quadlet", "lock", "rpm",
-    "check", "plan", "verify", "report", "diff", "pipe", "bill", "demo", "farm", "microshift",
+    "check", "plan", "verify", "report", "diff", "pipe", "sbom", "demo", "farm", "microshift",
     "repo",
 ]  # fmt: skip
 STARTERS = {"subprocess", "pty", "popen2", "multiprocessing", "asyncio"}

@@ -18,8 +18,12 @@ def wanted_name(reference: Reference) -> str:
 
 
 @dataclass
-class Shelf:
-    """The names of all packaged images; ``unlocked`` are repositories whose digests are unknown."""
+class PackagedImages:
+    """The names of all packaged images, by RPM arch.
+
+    ``unlocked`` are repositories whose digests are not known, ``elsewhere`` the images that other
+    packages bring: a package of the definition requires them.
+    """
 
     lock: Lock
     names: dict[str, set[str]] = field(default_factory=dict)
@@ -27,18 +31,18 @@ class Shelf:
     elsewhere: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, definition: Definition, lock: Lock) -> Shelf:
-        """Put the images of all packages on one shelf, and what other packages must bring."""
-        shelf = cls(lock)
+    def of(cls, definition: Definition, lock: Lock) -> PackagedImages:
+        """Return the images of all packages, and those that other packages must bring."""
+        packaged = cls(lock)
         for arch, image in definition.images():
-            shelf.names.setdefault(arch, set()).update(shelf.names_of(image, arch))
+            packaged.names.setdefault(arch, set()).update(packaged.names_of(image, arch))
             if (image.source.text, arch) not in lock.images:
-                shelf.unlocked.setdefault(arch, set()).add(image.source.reference.repo)
+                packaged.unlocked.setdefault(arch, set()).add(image.source.reference.repo)
         for package in definition.packages:
             for text in package.requires:
                 if match := IMAGE_DEPENDENCY.match(text):
-                    shelf.elsewhere.add(match[1])
-        return shelf
+                    packaged.elsewhere.add(match[1])
+        return packaged
 
     def names_of(self, image: Image, arch: str) -> set[str]:
         """Return the names of an image on the device, as far as they are known."""
@@ -50,7 +54,7 @@ class Shelf:
         return names | set(image_names([locked])) if locked else names
 
     def lacking(self, reference: Reference, arches: Iterable[str]) -> list[str]:
-        """Return the arches for which an image is not there."""
+        """Return the arches for which an image is not packaged."""
         name = wanted_name(reference)
         if name in self.elsewhere:
             return []
@@ -62,12 +66,12 @@ class Shelf:
             and not (reference.digest and reference.repo in self.unlocked.get(arch, ()))
         ]
 
-    def kin(self, repo: str, arches: Iterable[str]) -> list[str]:
+    def same_repository(self, repo: str, arches: Iterable[str]) -> list[str]:
         """Return the names of other images of a repository, the tags before the digests."""
-        found = {
+        names = {
             name
             for arch in arches
             for name in self.names.get(arch, ())
             if name.startswith((f"{repo}:", f"{repo}@"))
         }
-        return sorted(found, key=lambda name: ("@" in name, name))
+        return sorted(names, key=lambda name: ("@" in name, name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paack.helpers.errors import DefinitionError, Place
-from paack.helpers.microshift.release_file import ARCHES, CORE, file_name, parse_file_name
+from paack.helpers.microshift.release_images import ARCHES, CORE, file_name, parse_file_name
 from paack.helpers.rpm import has_right_digests, query
 from paack.helpers.run import run
 
