@@ -128,7 +128,7 @@ def write_end(
     written: hashlib._Hash,
     size: int,
     form: Form,
-    sections: Mapping[str, bytes],
+    sections: Mapping[str, bytes | bytearray],
     head: Mapping[str, Any],
 ) -> None:
     """Write what follows the blocks: ``size`` bytes, of which ``written`` is the SHA-256."""

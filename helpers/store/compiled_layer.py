@@ -37,17 +37,6 @@ class Head:
     unpacked: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """The parts of a compiled layer as they are written."""
-
-    contents: bytes
-    words: bytes
-    fragments: bytes
-    xattrs: bytes
-    nodes: bytes
-
-
 class CompiledLayer(BlockFile):
     """A compiled layer that is open for reading."""
 
@@ -62,10 +51,11 @@ class CompiledLayer(BlockFile):
         return list(_unpack_xattrs(self.section("xattrs")))
 
 
-def write_layer_end(out: IO[bytes], blocks: BlockWriter, sections: Sections, head: Head) -> None:
+def write_layer_end(
+    out: IO[bytes], blocks: BlockWriter, sections: Mapping[str, bytes | bytearray], head: Head
+) -> None:
     """Write what follows the blocks."""
-    form = CompiledLayer.form
-    write_end(out, blocks.sha256, blocks.size, form, asdict(sections), asdict(head))
+    write_end(out, blocks.sha256, blocks.size, CompiledLayer.form, sections, asdict(head))
 
 
 def _head(facts: dict[str, Any], **numbers: int) -> Head:

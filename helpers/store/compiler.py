@@ -29,7 +29,6 @@ from paack.helpers.store.compiled_layer import (
     NODE,
     CompiledLayer,
     Head,
-    Sections,
     pack_xattrs,
     write_layer_end,
 )
@@ -102,13 +101,14 @@ class Compiler:
             nodes.add(layer.tree)
             tar_split = contents.add(layer.tar_split_size, plain(layer.tar_split.fileno(), 0))
             contents.close()
-            sections = Sections(
-                bytes(contents.contents),
-                contents.words.tobytes(),
-                bytes(contents.fragments),
-                pack_xattrs(nodes.xattrs),
-                bytes(nodes.records),
-            )
+            # Not copied: of a layer of 100,000 files, they are tens of megabytes.
+            sections: dict[str, bytes | bytearray] = {
+                "contents": contents.contents,
+                "words": contents.words.tobytes(),
+                "fragments": contents.fragments,
+                "xattrs": pack_xattrs(nodes.xattrs),
+                "nodes": nodes.records,
+            }
             head = Head(layer.facts, nodes.count, tar_split, nodes.unpacked)
             write_layer_end(out, blocks, sections, head)
 
