@@ -71,8 +71,9 @@ class Package:
     final slash. ``start_units`` says when units that are new start: "boot" or "now".
 
     ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
-    holds: "bundled" all, "shared" images whose layers are in other packages; "group" is such a
-    package of layers (no definition has one). ``sbom`` are formats of bills of materials.
+    holds: "bundled" all, "shared" images whose layers are in other packages, "packed" what packs do
+    not have (not in definitions yet); "group" is a package of layers (no definition has one).
+    ``sbom`` are formats of bills of materials.
     """
 
     name: str
@@ -108,6 +109,11 @@ class Package:
     def shares_layers(self) -> bool:
         """Whether layers of its images are in packages of layers."""
         return self.layers == "shared"
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its store is an index over packs, which are packages of their own."""
+        return self.layers == "packed"
 
     @property
     def is_of_layers(self) -> bool:

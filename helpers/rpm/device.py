@@ -19,6 +19,8 @@ from paack.helpers.templates import render
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
 CRIO_DIRECTORY = "/etc/crio/crio.conf.d"
 PODMAN_DIRECTORY = "/usr/share/containers/storage.rootful.conf.d"
+#: Where packs are: each a file named by its SHA-256, and a package of its own.
+PACK_DIRECTORY = "/usr/lib/container-packs"
 
 _SCRIPTLETS = ("post", "preun", "postun", "posttrans")
 #: A file of podman has come. rpm-ostree refuses other triggers, and rpm knows directories only.
@@ -66,6 +68,16 @@ def unit_of(name: str) -> str:
     return f"{escape_path(mount_point_of(name))}.mount"
 
 
+def packs_service_of(name: str) -> str:
+    """Return the service that joins the pieces of the store of the package ``name``."""
+    return f"paack-packs-{name}.service".replace("+", r"\x2b")
+
+
+def joined_device_of(name: str) -> str:
+    """Return the link that leads to the device of the joined pieces, while these are joined."""
+    return f"/run/paack-packs-{name}/device"
+
+
 def device_of(package: Package) -> Device:
     """Return the device side of a package that has a store.
 
@@ -83,6 +95,7 @@ def device_of(package: Package) -> Device:
         "shared": shared_directory(name),
         "crio_conf": crio_conf,
         "podman_conf": podman_conf,
+        "program": "" if package.is_of_layers else device_program().directory,
     }
     # Enabled without `systemctl enable`: the same in a container build and on ostree.
     wanted = (f"{UNIT_DIRECTORY}/local-fs.target.wants/{unit}", f"../{unit}")
@@ -91,9 +104,10 @@ def device_of(package: Package) -> Device:
     kinds = {kind: f"group-{kind}" for kind in _SCRIPTLETS}
     if not package.is_of_layers:
         program = device_program()
-        values["program"] = program.directory
         kinds = {kind: kind for kind in _SCRIPTLETS} | {_PODMAN_COMES: "podman"}
         for file in program.files:
+            if file.for_packs and not package.is_packed:
+                continue
             if file.target:
                 links.append((file.path, file.target))
             else:
@@ -126,10 +140,16 @@ def shared_directory(name: str) -> str:
 
 def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
     name, shared = package.name, values["shared"]
+    service = packs_service_of(name)
+    packs = {
+        "service": service,
+        "device": joined_device_of(name),
+        "pack_directory": PACK_DIRECTORY,
+    }
 
     def file(template: str, path: str) -> DeviceFile:
         source = f"{name}-{PurePosixPath(template).name.removesuffix('.j2')}"
-        return DeviceFile(source, path, render(f"device/{template}", **values))
+        return DeviceFile(source, path, render(f"device/{template}", **values, **packs))
 
     files = [
         file("store.mount.j2", f"{UNIT_DIRECTORY}/{values['unit']}"),
@@ -137,6 +157,8 @@ def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
         file("crio.conf.j2", f"{shared}/crio.conf"),
         file("storage.conf.j2", f"{shared}/storage.conf"),
     ]
+    if package.is_packed:
+        files.append(file("packs.service.j2", f"{UNIT_DIRECTORY}/{service}"))
     if not package.is_of_layers:
         return [*files, file("package.j2", f"{shared}/package")]
     scripts = file("scriptlets/group-scripts.sh.j2", f"{shared}/scripts")

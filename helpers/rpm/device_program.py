@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from paack.helpers.templates import render
@@ -23,12 +23,12 @@ _GREENBOOT = "/usr/lib/greenboot/check/wanted.d"
 #: Each file is these parts of the directory specs/device/NAME, one after the other.
 _LIBRARY = (
     *("toml", "common", "storage-conf", "settings", "list-delist", "pinned-images"),
-    "scriptlets",
+    *("scriptlets", "pieces"),
 )
 _DOCTOR = (
     *("doctor", "json", "records", "repair-records", "hidden-names", "stores", "images"),
-    *("broken-images", "layers", "auto-update", "quadlet-units", "signature-policy", "kubelet"),
-    *("repair-lists", "main"),
+    *("broken-images", "layers", "packs", "auto-update", "quadlet-units", "signature-policy"),
+    *("kubelet", "repair-lists", "main"),
 )
 _COMMENT = re.compile(r"^ *#(?! shellcheck (?:disable|source)|!)( .*)?\n", re.MULTILINE)
 #: Stands for the program's directory and for its name.
@@ -37,12 +37,16 @@ _PROGRAM, _NAME = "@PROGRAM@", "@NAME@"
 
 @dataclass(frozen=True, slots=True)
 class ProgramFile:
-    """A file of the program: its path, content and mode; a link has a ``target`` instead."""
+    """A file of the program: its path, content and mode; a link has a ``target`` instead.
+
+    One that is ``for_packs`` is in packages alone whose stores are over packs.
+    """
 
     path: str
     content: str = ""
     mode: int = 0o644
     target: str = ""
+    for_packs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,12 @@ def device_program() -> Program:
     return Program(
         name,
         tuple(
-            ProgramFile(named(file.path), named(file.content), file.mode, named(file.target))
+            replace(
+                file,
+                path=named(file.path),
+                content=named(file.content),
+                target=named(file.target),
+            )
             for file in files
         ),
     )
@@ -89,6 +98,8 @@ def _files() -> Iterator[ProgramFile]:
     unit = f"paack-repair-{_NAME}.service"
     yield ProgramFile(f"{_PROGRAM}/library", _joined("library", _LIBRARY))
     yield ProgramFile(f"{_PROGRAM}/doctor", _joined("doctor", _DOCTOR), 0o755)
+    join = (_joined("join", ("join",)), _joined("library", ("pieces",)), _joined("join", ("main",)))
+    yield ProgramFile(f"{_PROGRAM}/join", "\n".join(join), 0o755, for_packs=True)
     yield ProgramFile(f"{_UNITS}/{unit}", render("device/boot/repair.service"))
     # Enabled without `systemctl enable`: the same in a container build and on ostree.
     yield ProgramFile(f"{_UNITS}/multi-user.target.wants/{unit}", target=f"../{unit}")

@@ -56,12 +56,16 @@ class Form:
 
 
 class Ends(NamedTuple):
-    """An open file, what its head says, (start, size) of its sections, and its SHA-256."""
+    """An open file, what its head says, (start, size) of its sections, and its SHA-256.
+
+    ``trailer_sha256`` is the one in its trailer, of all before that.
+    """
 
     file: IO[bytes]
     head: dict[str, Any]
     places: Mapping[str, tuple[int, int]]
     sha256: str
+    trailer_sha256: str
 
 
 class BlockFile:
@@ -159,7 +163,7 @@ def _ends(file: IO[bytes], form: Form) -> Ends:
         places[name] = start, size
         start += size
     sha256.update(trailer)
-    return Ends(file, text["head"], places, sha256.hexdigest())
+    return Ends(file, text["head"], places, sha256.hexdigest(), digest.hex())
 
 
 def _sha256(file: IO[bytes], end: int) -> hashlib._Hash:

@@ -37,6 +37,7 @@ _FILE_LIMIT = 1 << 36  # bytes, as squashfs_reader has it
 class Pack(BlockFile):
     """A pack that is open for reading: ``size`` in bytes, ``digest`` of the whole file.
 
+    ``trailer_sha256`` stands in the file, 40 bytes before its end: it is compared in no time.
     ``numbers`` has, by identity, the number of each content.
     """
 
@@ -46,6 +47,7 @@ class Pack(BlockFile):
         super().__init__(ends)
         self.size = os.fstat(self.fileno()).st_size
         self.digest = f"sha256:{ends.sha256}"
+        self.trailer_sha256 = ends.trailer_sha256
         self.block_size = _block_size(**ends.head)
         self._contents = self.section("contents")
         self._words = self.section("words")

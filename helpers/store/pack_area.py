@@ -1,11 +1,13 @@
 """Stores over packs: the data area of an index, and the one squashfs that index and packs are.
 
 The squashfs is: the first 4096 bytes of the index (superblock, zeros), the packs in their order,
-the rest of the index (contents that no pack has, the store's own files, tables).
+the rest of the index (contents that no pack has, the store's own files, tables). A device is told
+so by a table of the pieces, which specs/device/join.sh reads.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from paack.helpers.store.pack import Pack
 from paack.helpers.store.placing import DataArea, LayerContents, Place
 
 HEAD_SIZE = ALIGNMENT
+_SECTOR = 512
 
 
 class PackArea(DataArea):
@@ -100,3 +103,19 @@ def join(target: Path, index: Path, packs: Sequence[Pack]) -> None:
                 data.seek(0)
                 shutil.copyfileobj(data, out)
         shutil.copyfileobj(file, out)
+
+
+def piece_table(index: Path, name: str, packs: Sequence[tuple[str, Pack]]) -> bytes:
+    """Return the table of the pieces of a store: its index, on devices ``name``, over packs.
+
+    Of each pack its path on devices is given. A line is FILE START COUNT, in sectors of 512 bytes,
+    and where a file comes first what it is known by, in hexadecimal: the SHA-256 of all of an
+    index, the SHA-256 in the trailer of a pack.
+    """
+    with index.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    head, rest = HEAD_SIZE // _SECTOR, (index.stat().st_size - HEAD_SIZE) // _SECTOR
+    lines = [f"{name} 0 {head} {digest}"]
+    lines += [f"{path} 0 {pack.size // _SECTOR} {pack.trailer_sha256}" for path, pack in packs]
+    lines.append(f"{name} {head} {rest}")
+    return "".join(f"{line}\n" for line in lines).encode()

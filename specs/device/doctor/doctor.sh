@@ -127,6 +127,12 @@ find_real() {
     known_reals="$known_reals$1 $real$newline"
 }
 
+# Sets cure: what helps when files of the package $1 are not there, or it is not.
+find_install_cure() {
+    cure="dnf install $1"
+    ! is_here rpm || ! call rpm -q "$1" >/dev/null 2>&1 || reinstall "$1"
+}
+
 # Sets cure: what helps when files of the package $1 are not as it brought them.
 reinstall() {
     cure="dnf reinstall $1"

@@ -32,7 +32,7 @@ check_layer() {
         problem="$1 is missing: $2.$filesystem is not there"
     elif [ -z "$source" ]; then
         problem="$2.$filesystem is not mounted on /run/paack/$1"
-        layer_cure "$1"
+        find_install_cure "$1"
         say FAIL layers "$problem" "systemctl restart '$unit'; if it fails: $cure"
         return 1
     elif [ "$real" != "/run/paack/$1" ]; then
@@ -47,14 +47,9 @@ check_layer() {
     else
         return 0
     fi
-    layer_cure "$1"
+    find_install_cure "$1"
     say FAIL layers "$problem" "$cure"
     return 1
-}
-
-layer_cure() {
-    cure="dnf install $1"
-    ! is_here rpm || ! call rpm -q "$1" >/dev/null 2>&1 || reinstall "$1"
 }
 
 # Packages of layers that no list names. dnf does not remove them in an upgrade.

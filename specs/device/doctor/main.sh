@@ -62,6 +62,8 @@ read_configuration
     filesystems=
     good_layers=
     any_layers=
+    good_packs=
+    any_packs=
     for package in $packages; do
         if ! use_package "$package"; then
             reinstall "$package"
@@ -76,8 +78,13 @@ read_configuration
             any_layers=1
             check_layers
         }
+        [ "$layers" != packed ] || {
+            any_packs=1
+            check_packs
+        }
     done
     [ -z "$any_layers" ] || check_leftovers
+    [ -z "$any_packs" ] || check_leftover_packs
     ! is_here podman || check_podman
     ! is_here crio || check_crio
     check_images

@@ -30,15 +30,24 @@ check_kernel() {
     fi
 }
 
-# Sets backing to the file behind the device $source, and verified if dm-verity checks what is read.
+# Sets backing to the file behind the device $source, mapped to the names of packs behind it, and
+# verified if dm-verity checks what is read.
 find_backing() {
     backing=
+    mapped=
     verified=
     node=${source##*/}
     case $source in
     /dev/mapper/*)
-        node=$(readlink "$source") || node=none
-        node=${node##*/}
+        # A link only where udev runs.
+        set +f
+        for file in /sys/block/dm-*/dm/name; do
+            text_of "$file" || continue
+            [ "$text" = "${source##*/}$newline" ] || continue
+            node=${file%/dm/name}
+            node=${node##*/}
+        done
+        set -f
         ;;
     esac
     if [ -r "/sys/block/$node/dm/uuid" ]; then
@@ -50,7 +59,11 @@ find_backing() {
         [ -r "$file" ] || continue
         IFS= read -r line <"$file"
         # The hash tree has a loop device, too.
-        case $line in *.verity) ;; *) backing=$line ;; esac
+        case $line in
+        *.verity) ;;
+        */container-packs/*) mapped=$mapped$newline${line##*/} ;;
+        *) backing=$line ;;
+        esac
     done
     set -f
 }
@@ -64,6 +77,8 @@ check_store() {
     if [ ! -f "$store" ]; then
         say FAIL store "$store is missing" "$cure"
     elif [ -z "$source" ]; then
+        [ "$layers" != packed ] ||
+            remount="$remount; if it fails: systemctl status 'paack-packs-$package.service'"
         say FAIL store "$store is not mounted on $mount_point" "$remount"
     elif [ "$real" != "$mount_point" ]; then
         say FAIL store "$path does not lead to $mount_point" "$cure"

@@ -7,7 +7,7 @@ newline='
 '
 
 # A package is in these variables: name, path, filesystem, unit (of its mount), layers (bundled,
-# shared or group: what its store has). use_package sets the others of them.
+# shared, packed or group: what its store has). use_package sets the others of them.
 
 # use_package NAME: sets the variables of a package that is there. False when its description is not.
 use_package() {
@@ -27,6 +27,7 @@ use_package() {
 
 name_files() {
     store=$path.$filesystem
+    [ "$layers" != packed ] || store=$path.index
     mount_point=/run/paack/$name
     shared=/usr/share/paack/$name
     crio_conf=/etc/crio/crio.conf.d/50-$name.conf
@@ -74,4 +75,6 @@ reload_service() {
 # What a killed rpm left half written: it may be gigabytes.
 remove_leftovers() {
     rm -f "$store;"????????
+    # Packages of packs have no scriptlets.
+    [ "$layers" != packed ] || rm -f "$path.packs;"???????? "/usr/lib/container-packs/"*";"????????
 }

@@ -112,6 +112,7 @@ paack_postun() {
     if systemd_runs; then
         systemctl daemon-reload || :
         systemctl reset-failed "$unit" 2>/dev/null || :
+        [ "$layers" != packed ] || systemctl reset-failed "paack-packs-$name.service" 2>/dev/null || :
         [ "$1" -eq 0 ] || restart_service crio.service
     fi
 }
