@@ -1,13 +1,16 @@
-"""The bill of materials by itself: that of an RPM, or what a build of a definition would write."""
+"""The bill of materials by itself: of an RPM, of what a definition would build, of images alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from paack.helpers.arch import OCI_ARCH, rpm_arch_hint
 from paack.helpers.errors import UsageError
 from paack.helpers.hint import command
+from paack.helpers.oci import ReferenceProblem, Source, parse_source
 from paack.helpers.pipe import Builder
-from paack.helpers.plan import bill_input
+from paack.helpers.plan import bill_input, images_bill_input
 from paack.helpers.rpm import FILES, MAKERS, check_is_rpm, unpack
 
 
@@ -52,3 +55,24 @@ def bill_of_definition(
     (rpm,) = wanted
     registry = builder.registry(plan.definition)
     return MAKERS[kind](*bill_input(registry, rpm.spec, rpm.contents[0]))
+
+
+def bill_of_images(builder: Builder, images: Sequence[str], kind: str, *, arch: str) -> bytes:
+    """Return the bill of images that are in no package, as they are now, for one RPM arch.
+
+    ``images`` are written as in a definition. What the cache lacks is fetched. Raises UsageError
+    for what is no image or arch, RegistryError.
+    """
+    if arch not in OCI_ARCH:
+        hint = rpm_arch_hint(arch) or f"one of: {', '.join(OCI_ARCH)}"
+        raise UsageError(f"--arch {arch}: unknown", hint=hint)
+    registry = builder.registry_at(Path())
+    locked = registry.resolve([(_source(text), arch) for text in dict.fromkeys(images)])
+    return MAKERS[kind](*images_bill_input(registry, locked))
+
+
+def _source(text: str) -> Source:
+    try:
+        return parse_source(text)
+    except ReferenceProblem as problem:
+        raise UsageError(f"--image {text}: {problem}", hint=problem.hint) from problem

@@ -3,7 +3,7 @@
 from paack.helpers.plan.depth import deep_images
 from paack.helpers.plan.inputs import identity_of, package_inputs, store_inputs
 from paack.helpers.plan.plan import Plan, PlannedRpm, make_plan
-from paack.helpers.plan.sbom_input import bill_input
+from paack.helpers.plan.sbom_input import bill_input, images_bill_input
 
 __all__ = [
     "Plan",
@@ -11,6 +11,7 @@ __all__ = [
     "bill_input",
     "deep_images",
     "identity_of",
+    "images_bill_input",
     "make_plan",
     "package_inputs",
     "store_inputs",

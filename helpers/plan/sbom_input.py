@@ -1,23 +1,32 @@
-"""What the bill of materials of a package is made from, as a definition and its lock have it."""
+"""What bills of materials are made from; what the cache lacks for them is fetched."""
 
 from __future__ import annotations
 
-from paack.helpers.oci import parse_source
+from collections.abc import Sequence
+
+from paack.helpers.oci import LockedImage, parse_source
 from paack.helpers.registry import Registry
 from paack.helpers.rpm import BillInput, Contents, Spec, Subject
 from paack.helpers.store import packages_of, unread
 
 
 def bill_input(registry: Registry, spec: Spec, contents: Contents) -> BillInput:
-    """Return it for one arch; what the cache lacks for it is fetched."""
-    cache, package = registry.cache, spec.package
-    for image in contents.images:
+    """Return what the bill of a package is made from, for one arch."""
+    package = spec.package
+    identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
+    return images_bill_input(registry, contents.images, Subject(*identity))
+
+
+def images_bill_input(
+    registry: Registry, images: Sequence[LockedImage], subject: Subject | None = None
+) -> BillInput:
+    """Return what the bill of images is made from, which are in an RPM or alone."""
+    cache = registry.cache
+    for image in images:
         source = parse_source(image.source, image.names[0])
         fetched = image if unread(cache, image.layers) else image.without_layers()
         if fetched.layers or not cache.has(image.config):
             registry.fetch(fetched, source)
         registry.check(image, source)
-    configs = {image.config: cache.read(image.config) for image in contents.images}
-    identity = (package.name, package.version, package.release, contents.arch, spec.epoch)
-    inside = packages_of(cache, contents.images)
-    return Subject(*identity), contents.images, configs, inside
+    configs = {image.config: cache.read(image.config) for image in images}
+    return subject, images, configs, packages_of(cache, images)

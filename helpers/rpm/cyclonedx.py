@@ -1,6 +1,6 @@
 """The bill of materials as CycloneDX 1.6, as JSON (https://cyclonedx.org/docs/1.6/json/).
 
-The same facts as in SPDX (``sbom``), and as pure a function of the same input. Layers are no
+The same facts as in SPDX (``spdx``), and as pure a function of the same input. Layers are no
 components in CycloneDX: they stand with the packages that they brought.
 """
 
@@ -24,25 +24,19 @@ from paack.helpers.rpm.spdx import (
     package_id,
     rpm_purl,
     same_images,
+    time_of,
 )
 
 
 def make_cyclonedx(
-    subject: Subject,
+    subject: Subject | None,
     images: Sequence[LockedImage],
     configs: Mapping[str, bytes],
     contents: Mapping[str, ImagePackages],
 ) -> bytes:
-    """Return the bill of an RPM; see ``sbom.make_sbom``."""
+    """Return the bill of an RPM, or of images alone; see ``spdx.make_sbom``."""
     same = same_images(images)
     found = each_once(contents[each[0].manifest].packages for each in same)
-    main = {
-        "type": "application",
-        "bom-ref": "rpm",
-        "name": subject.name,
-        "version": f"{subject.version}-{subject.release}",
-        "purl": rpm_purl(subject),
-    }
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -50,20 +44,30 @@ def make_cyclonedx(
         "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, name_of_document(subject, images))}",
         "version": 1,
         "metadata": {
-            "timestamp": utc(subject.epoch),
+            "timestamp": utc(time_of(subject, images)),
             "tools": {"components": [{"type": "application", "name": "paack"}]},
-            "component": main,
+            **({"component": _rpm(subject)} if subject else {}),
         },
         "components": [
             *(_image(each, configs[each[0].config], contents[each[0].manifest]) for each in same),
             *map(_package, found),
         ],
         "dependencies": [
-            {"ref": "rpm", "dependsOn": [_image_id(each[0]) for each in same]},
+            *([_depends("rpm", [_image_id(each[0]) for each in same])] if subject else ()),
             *(_inside(each[0], contents[each[0].manifest]) for each in same),
         ],
     }
     return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def _rpm(subject: Subject) -> dict[str, Any]:
+    return {
+        "type": "application",
+        "bom-ref": "rpm",
+        "name": subject.name,
+        "version": f"{subject.version}-{subject.release}",
+        "purl": rpm_purl(subject),
+    }
 
 
 def _image(same: Sequence[LockedImage], config: bytes, contents: ImagePackages) -> dict[str, Any]:
@@ -115,7 +119,11 @@ def _package(found: FoundPackage) -> dict[str, Any]:
 
 def _inside(image: LockedImage, contents: ImagePackages) -> dict[str, Any]:
     inside = dict.fromkeys(map(package_id, contents.packages))
-    return {"ref": _image_id(image), "dependsOn": list(inside)}
+    return _depends(_image_id(image), list(inside))
+
+
+def _depends(ref: str, others: Sequence[str]) -> dict[str, Any]:
+    return {"ref": ref, "dependsOn": list(others)}
 
 
 def _licenses(expression: str | None, said: str) -> dict[str, Any]:

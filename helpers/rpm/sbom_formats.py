@@ -10,7 +10,9 @@ from paack.helpers.rpm.cyclonedx import make_cyclonedx
 from paack.helpers.rpm.spdx import Subject, make_sbom
 
 #: What a bill is made from; see ``make_sbom``.
-BillInput = tuple[Subject, Sequence[LockedImage], Mapping[str, bytes], Mapping[str, ImagePackages]]
+BillInput = tuple[
+    Subject | None, Sequence[LockedImage], Mapping[str, bytes], Mapping[str, ImagePackages]
+]
 
 #: The name of the file of each format, and what makes it.
 FILES = {"spdx": "sbom.spdx.json", "cyclonedx": "sbom.cdx.json"}

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from paack.helpers.arch import oci_arch
 from paack.helpers.blobs import digest_of
 from paack.helpers.licenses import spdx_expression
-from paack.helpers.lock import Lock, dump
+from paack.helpers.lock import Lock, dump, newest
 from paack.helpers.oci import LockedImage, in_order, parse_config, parse_reference, parse_time, utc
 from paack.helpers.packages import FoundPackage, ImagePackages, Package
 
@@ -39,14 +39,17 @@ class Subject:
     arch: str
     epoch: int
 
+    def __str__(self) -> str:
+        return f"{self.name}-{self.version}-{self.release}.{self.arch}"
+
 
 def make_sbom(
-    subject: Subject,
+    subject: Subject | None,
     images: Sequence[LockedImage],
     configs: Mapping[str, bytes],
     contents: Mapping[str, ImagePackages],
 ) -> bytes:
-    """Return the bill of an RPM.
+    """Return the bill of an RPM, or of images alone, which are in none.
 
     ``configs`` are the images' configs by their digests, ``contents`` the packages in the images by
     their manifests. Raises RegistryError for what is no config.
@@ -54,7 +57,7 @@ def make_sbom(
     same = same_images(images)
     found = each_once(contents[each[0].manifest].packages for each in same)
     packages = [
-        _rpm(subject),
+        *([_rpm(subject)] if subject else ()),
         *(
             _image(each, configs[each[0].config], contents[each[0].manifest].problems)
             for each in same
@@ -66,12 +69,12 @@ def make_sbom(
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": _DOCUMENT,
-        "name": f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}",
+        "name": title_of(subject, images),
         "documentNamespace": f"https://spdx.org/spdxdocs/{name_of_document(subject, images)}",
-        "creationInfo": {"created": utc(subject.epoch), "creators": ["Tool: paack"]},
+        "creationInfo": {"created": utc(time_of(subject, images)), "creators": ["Tool: paack"]},
         "packages": packages,
         "relationships": [
-            *_relationships([each[0] for each in same]),
+            *_relationships(subject, [each[0] for each in same]),
             *_package_relationships([each[0] for each in same], contents, found),
         ],
     }
@@ -92,12 +95,21 @@ def same_images(images: Sequence[LockedImage]) -> list[list[LockedImage]]:
     return list(by_manifest.values())
 
 
-def name_of_document(subject: Subject, images: Sequence[LockedImage]) -> str:
+def title_of(subject: Subject | None, images: Sequence[LockedImage]) -> str:
+    """Return what a bill is called: as the RPM, or as the first of the images."""
+    return str(subject) if subject else f"{in_order(images)[0].names[0]} ({images[0].arch})"
+
+
+def time_of(subject: Subject | None, images: Sequence[LockedImage]) -> int:
+    """Return the time of a bill, in seconds since 1970: the RPM's, or the newest image's."""
+    return subject.epoch if subject else newest(images)
+
+
+def name_of_document(subject: Subject | None, images: Sequence[LockedImage]) -> str:
     """Return another name for everything that may be in a bill."""
     lock = Lock({(image.source, image.arch): image for image in in_order(images)})
     digest = digest_of(dump(lock).encode()).removeprefix("sha256:")
-    what = f"{subject.name}-{subject.version}-{subject.release}.{subject.arch}"
-    return f"{quote(what)}-{subject.epoch}-{digest}"
+    return f"{quote(title_of(subject, images), safe='')}-{time_of(subject, images)}-{digest}"
 
 
 def rpm_purl(subject: Subject) -> str:
@@ -203,10 +215,14 @@ def _package_relationships(
             yield _relationship(_image_id(image), "CONTAINS", package_id(each))
 
 
-def _relationships(images: Sequence[LockedImage]) -> Iterator[dict[str, str]]:
-    yield _relationship(_DOCUMENT, "DESCRIBES", _PACKAGE)
+def _relationships(
+    subject: Subject | None, images: Sequence[LockedImage]
+) -> Iterator[dict[str, str]]:
+    if subject:
+        yield _relationship(_DOCUMENT, "DESCRIBES", _PACKAGE)
+    above = (_PACKAGE, "CONTAINS") if subject else (_DOCUMENT, "DESCRIBES")
     for image in images:
-        yield _relationship(_PACKAGE, "CONTAINS", _image_id(image))
+        yield _relationship(*above, _image_id(image))
     for image in images:
         for diff_id in dict.fromkeys(layer.diff_id for layer in image.layers):
             yield _relationship(_image_id(image), "CONTAINS", _layer_id(diff_id))

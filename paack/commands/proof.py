@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from platform import machine
 from typing import Any
 
 from paack.commands.command import AUTHFILE, DEF, JSON, OUTPUT, builder_of, command, definition_of
@@ -166,11 +167,12 @@ def report(
 
 
 @command(
-    iterable=["rpm"],
+    iterable=["rpm", "image"],
     help={
         "rpm": "An RPM that paack made; its bill is printed as it is",
         "def": "A definition, whose lock counts: what a build would write (one package, one arch)",
-        "arch": "RPM architecture, where the definition has several",
+        "image": "An image that is in no package, as a definition writes it (may be repeated)",
+        "arch": "RPM architecture; of images alone (default: this machine's)",
         "name": "Name of the package, where the definition has several",
         "format": "spdx or cyclonedx",
         "output": OUTPUT,
@@ -182,24 +184,28 @@ def sbom(
     rpm: list[str] | None = None,
     def_: str | None = None,
     arch: str | None = None,
+    image: list[str] | None = None,
     name: str | None = None,
     format: str = "spdx",  # noqa: A002 the option
     output: str | None = None,
     authfile: str | None = None,
 ) -> None:
-    """Print the bill of materials of an RPM, or of a definition."""
+    """Print the bill of materials of an RPM, of a definition, or of images alone."""
     from paack.helpers.errors import UsageError
-    from paack.helpers.sbom import bill_of_definition, bill_of_rpm, check_format
+    from paack.helpers.sbom import bill_of_definition, bill_of_images, bill_of_rpm, check_format
     from paack.helpers.workspace import workspace
 
     check_format(format)
     builder = builder_of(output, authfile)
-    if len(rpm or ()) + bool(def_) != 1:
-        raise UsageError("one RPM or definition is needed", hint="paack sbom --rpm RPM")
+    if len(rpm or ()) + bool(def_) + bool(image) != 1:
+        hint = "paack sbom --rpm RPM; paack sbom --def FILE; paack sbom --image IMAGE"
+        raise UsageError("one RPM or definition is needed, or images", hint=hint)
     if rpm:
         (builder.output / "work").mkdir(parents=True, exist_ok=True)
         with workspace(builder.output / "work") as work:
             text = bill_of_rpm(Path(rpm[0]), format, work)
+    elif image:
+        text = bill_of_images(builder, image, format, arch=arch or machine())
     else:
         text = bill_of_definition(builder, definition_of(def_), format, arch=arch, name=name)
     sys.stdout.buffer.write(text)

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.parser.parse_anything import parse_file
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from paack.helpers.diff.packages import package_changes
 from paack.helpers.oci.layout import ImageSpec, Packing, write_image
@@ -99,10 +103,37 @@ def test_the_bill_by_itself(update: Update, kind: str) -> None:
     assert "pkg:deb/debian/curl@7.2?arch=amd64&distro=debian-12" in said
 
 
+def test_the_bill_of_images_alone(update: Update, tmp_path: Path) -> None:
+    """It is valid, describes the images, and has what the RPM's bill has of them."""
+    sources = [f"oci:{update.paack.home}/layout:localhost/app:{each}" for each in "12"]
+    words = [word for source in sources for word in ("--image", source)]
+    said = update.say("sbom", *words, "--arch", "x86_64")
+    (tmp_path / "bill.json").write_text(said)
+    document = parse_file(str(tmp_path / "bill.json"))
+    assert not validate_full_spdx_document(document, "SPDX-2.3")
+    bill = json.loads(said)
+    described = [
+        each["relatedSpdxElement"]
+        for each in bill["relationships"]
+        if each["relationshipType"] == "DESCRIBES"
+    ]
+    of_rpm = json.loads(update.say("sbom", "--rpm", str(update.rpms[1])))["packages"]
+    (image,) = (each for each in of_rpm if each["SPDXID"].startswith("SPDXRef-Image-"))
+    assert len(described) == len(sources)
+    assert image["SPDXID"] in described
+    assert [each for each in of_rpm if each not in bill["packages"]] == of_rpm[:1]
+    text = update.say("sbom", *words, "--arch", "x86_64", "--format", "cyclonedx")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert "component" not in json.loads(text)["metadata"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--format", "xml"), "--format xml: unknown"),
+        (("--image", "nginx"), "--image nginx: not a full image name"),
+        (("--image", "localhost/app:1", "--arch", "amd64"), "--arch amd64: unknown"),
+        (("--image", "localhost/app:1", "--rpm", "RPM"), "one RPM or definition is needed"),
         ((), "one RPM or definition is needed"),
         (("--rpm", "RPM", "--def", "DEF"), "one RPM or definition is needed"),
         (("--rpm", "RPM", "--format", "cyclonedx"), "has no bill of materials as cyclonedx"),
