@@ -95,6 +95,7 @@ until grep -qx crio /proc/$!/comm; do :; done"""
 NO_CRICTL = (
     f"kill $(cat /run/crio.pid); rm -f /usr/sbin/crictl /run/ids /run/unknown /run/dead; {NO_CRIO}"
 )
+OLD_MOUNT = program("mount", "echo 'mount from util-linux 2.32.1 (libmount 2.32.1: selinux)'")
 READ_WRITE = f"images=$(sed -n 's|^graphroot = \"\\(.*\\)\"|\\1|p' {CONF})/overlay-images"
 FILESYSTEMS = ("grep -v squashfs /proc/filesystems >/run/filesystems; "
                "mount --bind /run/filesystems /proc/filesystems")  # fmt: skip
@@ -118,6 +119,19 @@ CASES = {
         (f"FAIL store: {STORE} is not mounted on {MOUNT} {RESTART}",
          "FAIL images: the store does not find ..."),
         f"{PODMAN_BACK}; {REMOUNT}",
+    ),
+    "verity, and nothing verifies": Case(
+        f"touch {STORE}.verity",
+        (f"WARN store: {STORE} is mounted, but nothing verifies it {RESTART}",),
+        f"rm {STORE}.verity",
+    ),
+    # A stand-in for a mount(8) that was built without verity.
+    "verity, and mount knows none": Case(
+        f"umount {MOUNT}; touch {STORE}.verity; {OLD_MOUNT}",
+        (f"FAIL store: {STORE} cannot be mounted: mount(8) knows no verity "
+         "(dnf upgrade util-linux)",
+         "FAIL images: podman does not find ..."),
+        f"rm {STORE}.verity /usr/sbin/mount; {REMOUNT}",
     ),
     "another file": Case(
         f"umount {MOUNT}; cp {STORE} /var/tmp/x; mount -t squashfs -o loop /var/tmp/x {MOUNT}",

@@ -79,7 +79,11 @@ check_store() {
     elif [ -z "$source" ]; then
         [ "$layers" != packed ] ||
             remount="$remount; if it fails: systemctl status 'paack-packs-$package.service'"
-        say FAIL store "$store is not mounted on $mount_point" "$remount"
+        if [ -e "$store.verity" ] && ! mount --version 2>/dev/null | grep -q verity; then
+            say FAIL store "$store cannot be mounted: mount(8) knows no verity" "dnf upgrade util-linux"
+        else
+            say FAIL store "$store is not mounted on $mount_point" "$remount"
+        fi
     elif [ "$real" != "$mount_point" ]; then
         say FAIL store "$path does not lead to $mount_point" "$cure"
     elif [ ! -r "$mount_point/overlay-layers/layers.lock" ] ||
