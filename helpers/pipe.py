@@ -8,7 +8,7 @@ is told by content (lock, manifests, spec, tool versions), never by time. What i
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from paack.helpers.jobs import Lanes, run_jobs
 from paack.helpers.kubernetes import chart_problems, render_charts
 from paack.helpers.lock import (
     Lock,
+    LockedPack,
     changes,
     lock_path,
     lock_scratch,
@@ -29,6 +30,7 @@ from paack.helpers.lock import (
     resolve_lock,
     write_lock,
 )
+from paack.helpers.packs import PackSource, Published
 from paack.helpers.plan import (
     Plan,
     PlannedRpm,
@@ -51,9 +53,10 @@ from paack.helpers.rpm import (
     build_srpm,
     make_topdir,
     maker_of,
+    pack_sources,
     verity_sources,
 )
-from paack.helpers.store import image_maker, make_image
+from paack.helpers.store import Pack, image_maker, make_image
 from paack.helpers.workspace import sweep
 
 #: A definition: the path of its file, or one that was generated.
@@ -62,7 +65,10 @@ What = Path | Definition
 
 @dataclass(frozen=True)
 class Builder:
-    """Where things go and how: ``output`` is ``_output``, ``frozen`` refuses to lock."""
+    """Where things go and how: ``output`` is ``_output``, ``frozen`` refuses to lock.
+
+    ``published`` is the way to packs that were published.
+    """
 
     output: Path = Path("_output")
     cache: Cache = field(default_factory=default_cache)
@@ -71,6 +77,7 @@ class Builder:
     frozen: bool = False
     lanes: Lanes = field(default_factory=Lanes, compare=False)
     gate: Gate = field(default_factory=Gate, compare=False)
+    published: Published | None = field(default=None, compare=False)
 
     # Definition
 
@@ -83,20 +90,28 @@ class Builder:
     # Lock
 
     def lock(
-        self, what: What, *, update: bool = False, regroup: bool = False, dry_run: bool = False
+        self,
+        what: What,
+        *,
+        update: bool = False,
+        regroup: bool = False,
+        repack: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Path, list[str]]:
         """Write the lock of a definition; return its path and what changed, a line each.
 
-        With ``update`` every image is resolved anew; with ``regroup`` shared layers are grouped
-        as if for the first time. With ``dry_run`` nothing is written.
+        With ``update`` every image is resolved anew; with ``regroup`` shared layers are grouped,
+        with ``repack`` packs chosen, as if for the first time. With ``dry_run`` nothing is written.
         """
         rendered = [] if dry_run else self._render_charts(what, update=update)
         definition = _load(what)
         self._sweep(definition.file)
         path = lock_path(definition.file)
         old = read_lock(path) or Lock()
-        kept = Lock({} if update else old.images, () if regroup else old.groups)
-        new = self._resolve(definition, kept)
+        kept = old if not update else replace(old, images={})
+        kept = kept if not regroup else replace(kept, groups=())
+        kept = kept if not repack else replace(kept, packs=(), packed="")
+        new = self._resolve(definition, kept, old)
         if not dry_run:
             write_lock(new, path)
         return path, [*rendered, *changes(old, new)]
@@ -116,7 +131,7 @@ class Builder:
             if self.frozen:
                 raise missing_lock(path, definition.file)
             self.reporter.say(f"lock    {path} does not exist: making it")
-            lock = self._resolve(definition, Lock())
+            lock = self._resolve(definition, Lock(), Lock())
             write_lock(lock, path)
             self.gate.check(definition, lock, self.reporter)
         return definition, lock
@@ -130,8 +145,9 @@ class Builder:
             problems.check()
         return render_charts(definition, update=update, say=self.reporter.say)
 
-    def _resolve(self, definition: Definition, kept: Lock) -> Lock:
-        lock = resolve_lock(definition, kept, self.registry(definition))
+    def _resolve(self, definition: Definition, kept: Lock, old: Lock) -> Lock:
+        registry, packs = self.registry(definition), self.packs(definition, old)
+        lock = resolve_lock(definition, kept, registry, packs.open)
         for deep in deep_images(definition, lock):
             self.reporter.say(f"warning {deep.place}: {deep.message}")
         return lock
@@ -156,6 +172,11 @@ class Builder:
         """Return the way to images whose sources, if they are relative paths, start at ``base``."""
         return Registry(self.cache, base, self.reporter, self.authfile)
 
+    def packs(self, definition: Definition, lock: Lock) -> PackSource:
+        """Return the way to the packs of a lock."""
+        images = tuple(lock.images.values())
+        return PackSource(self.registry(definition), self.output, images, self.published)
+
     # Store image
 
     def _store(
@@ -173,9 +194,13 @@ class Builder:
             registry, arch, records = self.registry(plan.definition), contents.arch, bool(images)
             fetch_layers(registry, plan.origins(contents), layers, arch=arch, records=records)
         target, maker = work / name, image_maker(spec.package.filesystem)
-        with self.lanes.storing():
-            make_image(target, maker, images, layers, self.cache, self.reporter)
+        with ExitStack() as stack, self.lanes.storing():
+            packs = [stack.enter_context(self._pack(plan, each)) for each in contents.packs]
+            make_image(target, maker, images, layers, self.cache, self.reporter, packs)
         return target
+
+    def _pack(self, plan: Plan, locked: LockedPack) -> AbstractContextManager[Pack]:
+        return closing(self.packs(plan.definition, plan.lock).open(locked))
 
     # Source RPM, RPM
 
@@ -227,6 +252,12 @@ class Builder:
         for source in spec.sources_of(contents.arch):
             if source.content is not None:
                 sources[source.name] = source.content
+            elif source.kind == "pack":
+                (locked,) = contents.packs
+                sources[source.name] = stores.enter_context(self._pack(plan, locked)).path
+            elif source.kind == "packs":
+                packs = [stores.enter_context(self._pack(plan, e)) for e in contents.packs]
+                sources |= pack_sources(spec, contents.arch, sources, packs)
             elif source.kind == "verity":
                 sources |= verity_sources(spec, contents.arch, sources)
             elif source.kind == "sbom":

@@ -120,7 +120,7 @@ def replace_content(target: Path, new: Path) -> None:
         _dump({**info, **changed}, new).replace(record)
 
 
-def group_identity(name: str) -> dict[str, object]:
+def part_identity(name: str) -> dict[str, object]:
     """A package of layers that is there is never made again, whatever the tools are now."""
     return {"group": name}
 

@@ -13,6 +13,7 @@ from paack.helpers.blobs.cache import Cache
 KINDS = {
     "blobs": "blobs of images",
     "layers": "compiled layers",
+    "packs": "packs",
     "packages": "lists of the packages in layers",
     "admitted": "what the signature policy admitted",
 }

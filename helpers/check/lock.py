@@ -12,6 +12,7 @@ from paack.helpers.hint import command
 from paack.helpers.lock import (
     Lock,
     check_groups,
+    check_packs,
     chosen,
     lock_path,
     mismatches,
@@ -46,10 +47,11 @@ def lock_problems(definition: Definition, lock: Lock | None) -> Iterator[LockErr
         message = f"the lock does not say which filesystem {key[0]} ({key[1]}) needs"
         yield LockError(message, place=Place(path, locked_lines.get(key, 0)), hint=hint)
     if not missing and not unknown:
-        try:
-            check_groups(chosen(definition, lock), lock)
-        except LockError as error:
-            yield error
+        for check in (check_groups, check_packs):
+            try:
+                check(chosen(definition, lock), lock)
+            except LockError as error:
+                yield error
 
 
 def _other_digests(

@@ -71,8 +71,8 @@ class Package:
     final slash. ``start_units`` says when units that are new start: "boot" or "now".
 
     ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
-    holds: "bundled" all, "shared" images whose layers are in other packages, "packed" what packs do
-    not have (not in definitions yet); "group" is a package of layers (no definition has one).
+    holds: "bundled" all, "shared" images whose layers are in other packages, "packed" an index of
+    images whose contents are in packs; no definition has a "group" of layers or a "pack".
     ``sbom`` are formats of bills of materials.
     """
 
@@ -112,13 +112,13 @@ class Package:
 
     @property
     def is_packed(self) -> bool:
-        """Whether its store is an index over packs, which are packages of their own."""
+        """Whether the contents of its images are in packs."""
         return self.layers == "packed"
 
     @property
-    def is_of_layers(self) -> bool:
-        """Whether it is such a package of layers, which no definition has."""
-        return self.layers == "group"
+    def is_part(self) -> bool:
+        """Whether others are made up of it: a package of layers, or a pack; in no definition."""
+        return self.layers in ("group", "pack")
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,8 @@ class PackageDocument:
         "RPM name",
         required=True,
         example="my-app-containers",
-        pattern=r"(?!.*\.\.)(?!container-layers-)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
-        hint="letters, digits and . _ + -, no '..'; container-layers-… is for shared layers",
+        pattern=r"(?!.*\.\.)(?!container-(?:layers|pack)-)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits and . _ + -, no '..'; container-layers-… and -pack-… are paack's",
         default="",
     )
     version: str = key(

@@ -146,15 +146,15 @@ def _to_build(found: _Found, plan: Plan) -> list[tuple[Package, tuple[str, ...]]
     needed: defaultdict[str, set[str]] = defaultdict(set)
     others = []
     for spec in plan.specs:
-        if spec.package.is_of_layers:
+        if spec.package.is_part:
             continue
         chroots = found.left(spec.package)
         others.append((spec.package, chroots))
         for contents in spec.contents:
             here = {each for each in chroots if arch_of(each) == contents.arch}
-            for layers in plan.layer_packages(contents):
+            for layers in plan.parts(contents):
                 needed[layers.package.name] |= here
-    groups = [spec.package for spec in plan.specs if spec.package.is_of_layers]
+    groups = [spec.package for spec in plan.specs if spec.package.is_part]
     return [*((each, found.left(each, needed[each.name])) for each in groups), *others]
 
 

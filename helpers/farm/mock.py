@@ -19,10 +19,10 @@ from paack.helpers.definition import Definition
 from paack.helpers.errors import BuildError, BuildTimeout, PaackError, ToolError, UsageError
 from paack.helpers.farm.mock_target import Target, check_emulator, check_user, find_target
 from paack.helpers.pipe import Builder
-from paack.helpers.product import NOT_CHECKED, group_identity, key_of
+from paack.helpers.product import NOT_CHECKED, key_of, part_identity
 from paack.helpers.progress import human
 from paack.helpers.quadlet import load_definition
-from paack.helpers.rpm import Spec, is_group_name
+from paack.helpers.rpm import Spec, is_part_name
 from paack.helpers.run import Result, mask, watch
 from paack.helpers.workspace import workspace
 
@@ -134,7 +134,7 @@ class Mock:
     def _there(self, spec: Spec, target: Target) -> list[Path]:
         """Return the package of layers if it was built before, for whatever target."""
         rpm = self.builder.output / "rpms" / target.arch / spec.file(target.arch)
-        if not spec.package.is_of_layers or not rpm.exists():
+        if not spec.package.is_part or not rpm.exists():
             return []
         self.builder.reporter.say(f"same    {rpm}")
         return [rpm]
@@ -224,7 +224,7 @@ def _publish(
     record: dict[str, object] = {
         **note,
         # Layers that are there are not made again, by rpmbuild neither.
-        "key": key_of(group_identity(name) if is_group_name(name) else inputs),
+        "key": key_of(part_identity(name) if is_part_name(name) else inputs),
         "sha256": _sha256(rpm),
         "size": rpm.stat().st_size,
         "inputs": inputs,

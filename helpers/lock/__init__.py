@@ -15,15 +15,19 @@ from paack.helpers.lock.lock import (
     wanted,
     write_lock,
 )
+from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.lock.mismatch import check_lock, mismatches
+from paack.helpers.lock.packing import check_packs
 from paack.helpers.lock.resolve import resolve_lock
 
 __all__ = [
     "Lock",
     "LockedGroup",
+    "LockedPack",
     "changes",
     "check_groups",
     "check_lock",
+    "check_packs",
     "chosen",
     "dump",
     "group_layers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from paack.helpers.lock.lock import Lock, LockedGroup
+from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.oci import LockedImage
 from paack.helpers.progress import count
 
@@ -31,7 +32,7 @@ def changes(old: Lock, new: Lock) -> list[str]:
         filesystem = after.filesystem if after else None
         if filesystem and filesystem != (before.filesystem if before else None):
             lines.append(f"~ {what}: {filesystem} holds all of its files")
-    return lines + _group_changes(old.groups, new.groups)
+    return [*lines, *_group_changes(old.groups, new.groups), *_pack_changes(old.packs, new.packs)]
 
 
 def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -> list[str]:
@@ -43,6 +44,21 @@ def _group_changes(old: tuple[LockedGroup, ...], new: tuple[LockedGroup, ...]) -
             lines.append(
                 f"~ packages of layers ({arch}): {len(before & after)} kept, "
                 f"{len(after - before)} new, {len(before - after)} gone"
+            )
+    return lines
+
+
+def _pack_changes(old: tuple[LockedPack, ...], new: tuple[LockedPack, ...]) -> list[str]:
+    lines = []
+    for arch in sorted({each.arch for each in (*old, *new)}):
+        before = {each.digest: each for each in old if each.arch == arch}
+        after = {each.digest: each for each in new if each.arch == arch}
+        if before != after:
+            size = sum(after[digest].size for digest in after.keys() - before.keys())
+            lines.append(
+                f"~ packs ({arch}): {len(before.keys() & after.keys())} kept, "
+                f"{len(after.keys() - before.keys())} new ({size} bytes), "
+                f"{len(before.keys() - after.keys())} gone"
             )
     return lines
 

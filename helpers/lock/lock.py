@@ -14,10 +14,18 @@ from typing import Any
 
 import yaml
 
-from paack.helpers.blobs import is_digest
-from paack.helpers.definition import FILESYSTEMS, Definition
+from paack.helpers.definition import Definition
 from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
+from paack.helpers.lock.fields import (
+    as_digest,
+    as_filesystem,
+    as_names,
+    as_size,
+    as_text,
+    as_time,
+)
+from paack.helpers.lock.locked_pack import LockedPack, pack_document, read_pack
 from paack.helpers.oci import (
     LockedImage,
     LockedLayer,
@@ -49,10 +57,15 @@ class LockedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """All images, by (source as the definition writes it, RPM arch), and groups of layers."""
+    """All images, by (source as the definition writes it, RPM arch), groups of layers, packs.
+
+    ``packed`` is a digest of the packages and layers that the packs were chosen for.
+    """
 
     images: Mapping[tuple[str, str], LockedImage] = field(default_factory=dict)
     groups: tuple[LockedGroup, ...] = ()
+    packs: tuple[LockedPack, ...] = ()
+    packed: str = ""
 
     def of(self, source: Source, arch: str) -> LockedImage:
         """Return the locked image of a source; KeyError when it is not there."""
@@ -61,6 +74,10 @@ class Lock:
     def groups_of(self, arch: str, filesystem: str) -> list[LockedGroup]:
         """Return the groups for an arch and a filesystem, in their order."""
         return [each for each in self.groups if (each.arch, each.filesystem) == (arch, filesystem)]
+
+    def packs_of(self, arch: str, package: str) -> list[LockedPack]:
+        """Return the packs of a package for an arch, in their order."""
+        return [each for each in self.packs if each.arch == arch and package in each.packages]
 
     def blobs(self, arch: str, filesystem: str) -> dict[str, str]:
         """Return, by ID, the digests of the blobs that layers in groups are made from."""
@@ -145,6 +162,10 @@ def dump(lock: Lock) -> str:
             }
             for each in lock.groups
         ]
+    if lock.packed:
+        document["packed"] = lock.packed
+    if lock.packs:
+        document["packs"] = [pack_document(each) for each in lock.packs]
     return _HEAD + yaml.safe_dump(document, sort_keys=False, width=200)
 
 
@@ -176,11 +197,15 @@ def read_lock(path: Path) -> Lock | None:
     try:
         images = [_image(item) for item in document["images"]]
         groups = tuple(_group(item) for item in document.get("groups", ()))
+        packs = tuple(read_pack(item) for item in document.get("packs", ()))
+        packed = as_digest(document["packed"]) if "packed" in document else ""
+        if len({(each.arch, each.digest) for each in packs}) != len(packs):
+            raise ValueError("a pack comes twice")
     except KeyError as error:
         raise _damaged(path, f"{error} is missing") from error
     except (TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    return Lock({(image.source, image.arch): image for image in images}, groups)
+    return Lock({(image.source, image.arch): image for image in images}, groups, packs, packed)
 
 
 def _group(item: dict[str, Any]) -> LockedGroup:
@@ -188,68 +213,32 @@ def _group(item: dict[str, Any]) -> LockedGroup:
     if not isinstance(layers, list) or not layers:
         raise ValueError("no list of layers")
     for layer in layers:
-        if not _ID.fullmatch(_text(layer)):
+        if not _ID.fullmatch(as_text(layer)):
             raise ValueError(f"no ID of a layer: {layer!r}")
     blobs = item.get("blobs", [])
     if not isinstance(blobs, list) or len(blobs) not in (0, len(layers)):
         raise ValueError("no list of blobs, one for each layer")
-    digests = tuple(_digest(each) for each in blobs)
-    filesystem = _filesystem(item["filesystem"])
-    return LockedGroup(_text(item["arch"]), filesystem, tuple(layers), digests)
+    digests = tuple(as_digest(each) for each in blobs)
+    filesystem = as_filesystem(item["filesystem"])
+    return LockedGroup(as_text(item["arch"]), filesystem, tuple(layers), digests)
 
 
 def _image(item: dict[str, Any]) -> LockedImage:
     layers = tuple(
-        LockedLayer(_digest(layer["digest"]), _size(layer["size"]), _digest(layer["diff_id"]))
+        LockedLayer(as_digest(layer["digest"]), as_size(layer["size"]), as_digest(layer["diff_id"]))
         for layer in item["layers"]
     )
     return LockedImage(
-        source=_text(item["source"]),
-        arch=_text(item["arch"]),
-        names=_names(item["names"]),
-        list=_digest(item["list"]) if "list" in item else None,
-        manifest=_digest(item["manifest"]),
-        config=_digest(item["config"]),
-        created=_time(item["created"]),
+        source=as_text(item["source"]),
+        arch=as_text(item["arch"]),
+        names=as_names(item["names"]),
+        list=as_digest(item["list"]) if "list" in item else None,
+        manifest=as_digest(item["manifest"]),
+        config=as_digest(item["config"]),
+        created=as_time(item["created"]),
         layers=layers,
-        filesystem=_filesystem(item["filesystem"]) if "filesystem" in item else None,
+        filesystem=as_filesystem(item["filesystem"]) if "filesystem" in item else None,
     )
-
-
-def _names(value: object) -> tuple[str, ...]:
-    """Names go into specs: what is no name does not come out of a lock."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("no list of names")
-    return tuple(str(parse_reference(_text(name))) for name in value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
-
-
-def _filesystem(value: object) -> str:
-    if value not in FILESYSTEMS:
-        raise ValueError(f"no filesystem: {value!r}")
-    return str(value)
-
-
-def _size(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("not a size")
-    return value
-
-
-def _digest(value: object) -> str:
-    if not is_digest(value):
-        raise ValueError(f"not a digest: {_text(value)!r}")
-    return str(value)
-
-
-def _time(value: object) -> str:
-    parse_time(_text(value))
-    return str(value)
 
 
 def _damaged(path: Path, why: str) -> LockError:

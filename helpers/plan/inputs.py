@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from paack.helpers.oci import READING
 from paack.helpers.packages import READING as READING_PACKAGES
-from paack.helpers.product import digest_of_text, group_identity
+from paack.helpers.product import digest_of_text, part_identity
 from paack.helpers.rpm import LAYOUT as SBOM_LAYOUT
 from paack.helpers.rpm import Contents, Spec, rpmbuild_version
 from paack.helpers.store import ImageMaker, image_maker, libzstd_version
@@ -19,6 +19,7 @@ def store_inputs(maker: ImageMaker, contents: Contents) -> dict[str, object]:
         "recipe": maker.recipe,
         "images": [asdict(image) for image in contents.images],
         "layers": [asdict(layer) for layer in contents.layers],
+        **({"packs": [each.digest for each in contents.packs]} if contents.packs else {}),
     }
 
 
@@ -46,4 +47,4 @@ def package_inputs(spec: Spec, contents: Sequence[Contents]) -> dict[str, object
 
 def identity_of(spec: Spec) -> dict[str, object] | None:
     """Return what alone tells whether a package is there; None: its inputs do."""
-    return group_identity(spec.package.name) if spec.package.is_of_layers else None
+    return part_identity(spec.package.name) if spec.package.is_part else None

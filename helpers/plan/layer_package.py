@@ -18,7 +18,7 @@ from paack.helpers.oci import StoredLayer
 from paack.helpers.plan.build_time import FLOOR
 from paack.helpers.rpm import (
     DIGITS,
-    PREFIX,
+    LAYERS_PREFIX,
     RELEASE,
     UNIT_DIRECTORY,
     VERSION,
@@ -96,7 +96,7 @@ def needing(groups: Sequence[GroupPackage], name: str) -> tuple[DeviceFile, ...]
 
 
 def _spec(digits: str, group: LockedGroup, layers: tuple[StoredLayer, ...]) -> Spec:
-    name = f"{PREFIX}{digits}"
+    name = f"{LAYERS_PREFIX}{digits}"
     package = Package(
         name=name,
         version=VERSION,

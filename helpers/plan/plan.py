@@ -17,6 +17,7 @@ from paack.helpers.lock import (
     Lock,
     check_groups,
     check_lock,
+    check_packs,
     chosen,
     images_in,
     layers_of,
@@ -25,6 +26,7 @@ from paack.helpers.lock import (
 from paack.helpers.oci import LockedImage, Source, in_order, stored_layers
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
+from paack.helpers.plan.pack_package import needed_packs, pack_packages
 from paack.helpers.quadlet import read_units
 from paack.helpers.rpm import Contents, Spec, listed_units, of_arch, render_spec, unit_files
 
@@ -52,7 +54,7 @@ class PlannedRpm:
 class Plan:
     """The packages of a definition, as its lock has them.
 
-    ``specs`` has one for each package, with all arches inside; those of packages of layers come
+    ``specs`` has one for each package, with all arches inside; those of layers and of packs come
     first. In ``definition`` every package has its filesystem: none is left to paack.
     """
 
@@ -99,8 +101,8 @@ class Plan:
         wanted = [[each for each in spec.contents if each.arch in asked] for spec in self.specs]
         return [pair for pair in zip(self.specs, wanted, strict=True) if pair[1]]
 
-    def layer_packages(self, contents: Contents) -> list[Spec]:
-        """Return the specs of the packages of layers that a package needs for one arch."""
+    def parts(self, contents: Contents) -> list[Spec]:
+        """Return the specs of the packages of layers or packs that a package needs for one arch."""
         names = {each.partition(" ")[0] for each in contents.requires}
         return [spec for spec in self.specs if spec.package.name in names]
 
@@ -123,8 +125,9 @@ def make_plan(definition: Definition, lock: Lock) -> Plan:
     check_lock(definition, lock)
     definition = chosen(definition, lock)
     check_groups(definition, lock)
+    check_packs(definition, lock)
     groups = _group_packages(definition, lock)
-    specs = [each.spec for each in groups]
+    specs = [*(each.spec for each in groups), *pack_packages(lock.packs)]
     for package in definition.packages:
         found = [_contents(package, arch, lock, groups) for arch in package.arches]
         contents = sorted(found, key=lambda each: each.arch)
@@ -162,6 +165,9 @@ def _contents(
     contents = Contents(arch.name, ordered, manifests, provides, tuple(stored_layers(ordered)))
     if package.shares_layers:
         contents = _with_groups(package, contents, groups)
+    if package.is_packed and ordered:
+        packs = tuple(lock.packs_of(arch.name, package.name))
+        contents = replace(contents, packs=packs, requires=needed_packs(packs))
     return _with_units(package, arch, contents)
 
 

@@ -25,7 +25,7 @@ from paack.helpers.repo.publish import Offer, built_offers
 from paack.helpers.repo.repo_file import check_name, key_path
 from paack.helpers.repo.repodata import SOURCE, Entry, write_repodata
 from paack.helpers.repo.retention import newest
-from paack.helpers.rpm import is_group_name, keyring
+from paack.helpers.rpm import is_part_name, keyring
 
 #: Its name in a layout.
 TAG = "carrier"
@@ -119,7 +119,7 @@ def _with_needed(offers: Offers, evrs: set[str]) -> Offers:
     """Return the packages called ``evrs``, and those of layers that they need."""
     chosen = {file: each for file, each in offers.items() if file.rsplit(".", 2)[0] in evrs}
     required = {need[0] for each in chosen.values() for need in each.entry.metadata.requires}
-    layers = {name for name in required if is_group_name(name)}
+    layers = {name for name in required if is_part_name(name)}
     groups = {file: each for file, each in offers.items() if each.entry.metadata.name in layers}
     return {**chosen, **groups}
 

@@ -16,7 +16,7 @@ from paack.helpers.quadlet import load_definition
 from paack.helpers.repo.repodata import SOURCE, Entry
 from paack.helpers.repo.retention import newest
 from paack.helpers.repo.site import File
-from paack.helpers.rpm import is_group_name, packed_files, read_unit_list
+from paack.helpers.rpm import is_part_name, packed_files, read_unit_list
 from paack.helpers.workspace import workspace
 
 #: No manifests, whatever their names: what paack itself puts on a device.
@@ -46,7 +46,7 @@ def missing_layers(directory: str, entries: Mapping[str, Entry]) -> Iterator[str
     names = {entry.metadata.name for entry in entries.values()}
     for file, entry in sorted(entries.items()):
         for name in sorted({each[0] for each in entry.metadata.requires} - names):
-            if is_group_name(name):
+            if is_part_name(name):
                 yield f"{directory}/{file}: needs {name}, which is not there"
 
 

@@ -29,7 +29,7 @@ from paack.helpers.repo.retention import newest, without_old_sources
 from paack.helpers.repo.site import File, Site, held, put_if_new
 from paack.helpers.repo.site_rsync import RsyncSite
 from paack.helpers.repo.switch import is_linked, prune, put_generations, switch
-from paack.helpers.rpm import Signer, is_group_file, keyring, public_key
+from paack.helpers.rpm import Signer, is_part_file, keyring, public_key
 
 KEEP = 5
 
@@ -193,7 +193,7 @@ def _merge(
                 entries[new.file] = new
             elif old.header != new.header:
                 # Layers that are published stay as they are: the name says what is inside.
-                if not is_group_file(new.file):
+                if not is_part_file(new.file):
                     refused.append(
                         f"{name}/{new.file} is published with other content: "
                         f"header sha256 {old.header} there, {new.header} here"

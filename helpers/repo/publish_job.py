@@ -135,7 +135,7 @@ def wanted_layers(plan: Plan, missing: Sequence[Wanted]) -> list[Wanted]:
     found = set()
     for spec in plan.specs:
         for contents in spec.contents:
-            for needed in plan.layer_packages(contents):
+            for needed in plan.parts(contents):
                 inputs = hashlib.sha256(needed.package.name.encode()).hexdigest()
                 arch = contents.arch
                 if spec.file(arch) in files:

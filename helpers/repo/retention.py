@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paack.helpers.repo.repodata import SOURCE, Entry
-from paack.helpers.rpm import in_order, is_group_file
+from paack.helpers.rpm import in_order, is_part_file
 
 
 def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
@@ -28,7 +28,7 @@ def newest(entries: Mapping[str, Entry], versions: int) -> dict[str, Entry]:
         file: entry
         for file, entry in kept.items()
         # Layers have one version: they go with the last package that needs them.
-        if not is_group_file(file) or entry.metadata.name in needed or file.endswith(".src.rpm")
+        if not is_part_file(file) or entry.metadata.name in needed or file.endswith(".src.rpm")
     }
 
 
@@ -47,13 +47,13 @@ def without_old_sources(
     ]
     built = {_identity(entry) for entry in binary}
     sources = directories.get(SOURCE, {})
-    known = all(is_group_file(file) or _identity(each) in built for file, each in sources.items())
+    known = all(is_part_file(file) or _identity(each) in built for file, each in sources.items())
     needed = {each.metadata.name for each in binary}
     needed |= {each[0] for entry in binary for each in entry.metadata.requires}
     kept = {
         file: entry
         for file, entry in sources.items()
-        if not known or not is_group_file(file) or entry.metadata.name in needed
+        if not known or not is_part_file(file) or entry.metadata.name in needed
     }
     found = {name: dict(entries) for name, entries in directories.items()}
     return {**found, **({SOURCE: kept} if SOURCE in found else {})}

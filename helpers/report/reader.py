@@ -33,7 +33,7 @@ from paack.helpers.rpm import (
     ListedPackage,
     RpmContents,
     RpmFacts,
-    is_group_file,
+    is_part_file,
     read_bill,
     unpack_contents,
 )
@@ -52,7 +52,7 @@ def built_rpms(
     Those of layers only with ``layers``. Raises UsageError when there are none.
     """
     rpms = sorted(output.glob("rpms/*/*.rpm"))
-    found = [path for path in rpms if layers or not is_group_file(path.name)]
+    found = [path for path in rpms if layers or not is_part_file(path.name)]
     if definition:
         names = [f"{each.name}-{each.version}-{each.release}" for each in definition.packages]
         found = [path for path in found if path.name.rsplit(".", 2)[0] in names]

@@ -10,13 +10,18 @@ from paack.helpers.rpm.device import (
 )
 from paack.helpers.rpm.evr import in_order
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
-from paack.helpers.rpm.layer_package_name import (
+from paack.helpers.rpm.pack_table import pack_sources
+from paack.helpers.rpm.part_name import (
     DIGITS,
-    PREFIX,
+    LAYERS_PREFIX,
+    PACK_DIRECTORY,
     RELEASE,
     VERSION,
-    is_group_file,
-    is_group_name,
+    is_part_file,
+    is_part_name,
+    pack_file,
+    pack_name,
+    pack_rpm,
 )
 from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layers, read_layers
 from paack.helpers.rpm.payload import packed_files
@@ -46,9 +51,10 @@ from paack.helpers.rpm.verity import verity_problems, verity_sources
 __all__ = [
     "DIGITS",
     "FILES",
+    "LAYERS_PREFIX",
     "LAYOUT",
     "MAKERS",
-    "PREFIX",
+    "PACK_DIRECTORY",
     "PROVIDED",
     "RELEASE",
     "UNIT_DIRECTORY",
@@ -75,8 +81,8 @@ __all__ = [
     "has_right_digests",
     "image_names",
     "in_order",
-    "is_group_file",
-    "is_group_name",
+    "is_part_file",
+    "is_part_name",
     "key_database",
     "key_name",
     "keyring",
@@ -87,6 +93,10 @@ __all__ = [
     "named_groups",
     "of_arch",
     "own_layers",
+    "pack_file",
+    "pack_name",
+    "pack_rpm",
+    "pack_sources",
     "packed_files",
     "public_key",
     "query",

@@ -14,13 +14,12 @@ from pathlib import PurePosixPath
 from paack.helpers.definition import Package
 from paack.helpers.oci import LockedImage, parse_reference
 from paack.helpers.rpm.device_program import device_program, without_comments
+from paack.helpers.rpm.part_name import PACK_DIRECTORY
 from paack.helpers.templates import render
 
 UNIT_DIRECTORY = "/usr/lib/systemd/system"
 CRIO_DIRECTORY = "/etc/crio/crio.conf.d"
 PODMAN_DIRECTORY = "/usr/share/containers/storage.rootful.conf.d"
-#: Where packs are: each a file named by its SHA-256, and a package of its own.
-PACK_DIRECTORY = "/usr/lib/container-packs"
 
 _SCRIPTLETS = ("post", "preun", "postun", "posttrans")
 #: A file of podman has come. rpm-ostree refuses other triggers, and rpm knows directories only.
@@ -95,14 +94,14 @@ def device_of(package: Package) -> Device:
         "shared": shared_directory(name),
         "crio_conf": crio_conf,
         "podman_conf": podman_conf,
-        "program": "" if package.is_of_layers else device_program().directory,
+        "program": "" if package.is_part else device_program().directory,
     }
     # Enabled without `systemctl enable`: the same in a container build and on ostree.
     wanted = (f"{UNIT_DIRECTORY}/local-fs.target.wants/{unit}", f"../{unit}")
     files, links = _files(package, values), [(package.path, mount_point), wanted]
     ghosts = [crio_conf, podman_conf]
     kinds = {kind: f"group-{kind}" for kind in _SCRIPTLETS}
-    if not package.is_of_layers:
+    if not package.is_part:
         program = device_program()
         kinds = {kind: kind for kind in _SCRIPTLETS} | {_PODMAN_COMES: "podman"}
         for file in program.files:
@@ -159,7 +158,7 @@ def _files(package: Package, values: Mapping[str, object]) -> list[DeviceFile]:
     ]
     if package.is_packed:
         files.append(file("packs.service.j2", f"{UNIT_DIRECTORY}/{service}"))
-    if not package.is_of_layers:
+    if not package.is_part:
         return [*files, file("package.j2", f"{shared}/package")]
     scripts = file("scriptlets/group-scripts.sh.j2", f"{shared}/scripts")
     return [*files, replace(scripts, content=without_comments(scripts.content))]

@@ -7,13 +7,13 @@ cannot be escaped (line ends in one-line tags) was refused when the definition w
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from paack.helpers.definition import Package
 from paack.helpers.kubernetes import Manifests
-from paack.helpers.lock import Lock, LockedGroup, dump
+from paack.helpers.lock import Lock, LockedGroup, LockedPack, dump
 from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.quadlet import UnitTree
 from paack.helpers.rpm.device import (
@@ -23,6 +23,7 @@ from paack.helpers.rpm.device import (
     image_names,
     verity_drop_in,
 )
+from paack.helpers.rpm.part_name import pack_file
 from paack.helpers.rpm.sbom_formats import FILES
 from paack.helpers.rpm.units import ListedUnit, unit_scriptlets
 from paack.helpers.templates import render
@@ -46,7 +47,8 @@ class Contents:
 
     ``provides`` is what the definition adds to the names and digests of the images. ``layers``
     are those of its store; others of its images are in the packages of ``groups``, for which there
-    are ``requires`` and ``files``. ``listed`` are the Quadlet units of ``units``.
+    are ``requires`` and ``files``; or their contents are in ``packs``. A package of a pack has it
+    there. ``listed`` are the Quadlet units of ``units``.
     """
 
     arch: str
@@ -59,6 +61,7 @@ class Contents:
     files: tuple[DeviceFile, ...] = ()
     units: UnitTree | None = None
     listed: tuple[ListedUnit, ...] = ()
+    packs: tuple[LockedPack, ...] = ()
 
     @property
     def has_store(self) -> bool:
@@ -70,8 +73,8 @@ class Contents:
 class Source:
     """A source of the SRPM: its number and name, where it goes, for which arch (None: all).
 
-    ``kind`` is "store", "sbom" or "verity" (``content`` is made later), "tree" (a tar to unpack),
-    "shared" (a file that other packages have, too) or "file".
+    ``kind`` is "store", "pack", "packs" (a table of them), "sbom" or "verity" (``content`` is made
+    later), "tree" (a tar to unpack), "shared" (a file that other packages have, too) or "file".
     """
 
     number: int
@@ -168,15 +171,10 @@ def _sources(
     shared = f"/usr/share/paack/{package.name}"
     for each in contents:
         base = f"{package.name}-{each.arch}"
-        if each.has_store:
-            store = f"{package.path}.{package.filesystem}"
-            add(f"{base}.{package.filesystem}", each.arch, "store", store, None)
-            if package.verity:
-                add(f"{base}.verity", each.arch, "verity", f"{store}.verity", None)
-                add(f"{base}.verity.conf", each.arch, "verity", verity_drop_in(package.name), None)
+        for suffix, kind, path in _made_later(package, each):
+            add(f"{base}.{suffix}", each.arch, kind, path, None)
         if each.images:
-            images = {(image.source, image.arch): image for image in each.images}
-            lock_text = dump(Lock(images, each.groups)).encode()
+            lock_text = dump(_lock(package, each)).encode()
             add(f"{base}.lock.yaml", each.arch, "file", f"{shared}/lock.yaml", lock_text)
             add(f"{base}.images", each.arch, "file", f"{shared}/images", _listed(each))
             for bill in (FILES[name] for name in package.sbom):
@@ -194,6 +192,29 @@ def _sources(
         kind = "shared" if file.shared else "file"
         add(file.source, None, kind, file.path, file.content.encode(), file.mode)
     return tuple(found)
+
+
+def _made_later(package: Package, contents: Contents) -> Iterator[tuple[str, str, str]]:
+    """Yield suffix, kind and path of store or pack, and of what is made from a store."""
+    if contents.has_store:
+        suffix = "index" if package.is_packed else package.filesystem
+        store = f"{package.path}.{suffix}"
+        yield suffix, "store", store
+        if package.is_packed:
+            yield "packs", "packs", f"{package.path}.packs"
+        if package.verity:
+            yield "verity", "verity", f"{store}.verity"
+            yield "verity.conf", "verity", verity_drop_in(package.name)
+    else:
+        for pack in contents.packs:
+            yield "pack", "pack", pack_file(pack.digest)
+
+
+def _lock(package: Package, contents: Contents) -> Lock:
+    """Return the lock of a package: what others need, and how packs are made, is not in it."""
+    images = {(image.source, image.arch): image for image in contents.images}
+    packs = [LockedPack(one.arch, one.digest, one.size, (package.name,)) for one in contents.packs]
+    return Lock(images, contents.groups, tuple(packs))
 
 
 def _listed(contents: Contents) -> bytes:

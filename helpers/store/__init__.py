@@ -1,10 +1,20 @@
 """Stores of images (containers/storage, driver overlay), written and read as files."""
 
 from paack.helpers.store.filesystem_needs import filesystems_of
-from paack.helpers.store.image import ImageMaker, image_maker, libzstd_version, make_image
+from paack.helpers.store.image import (
+    SIZE_LIMIT,
+    ImageMaker,
+    image_maker,
+    libzstd_version,
+    make_image,
+    squashfs_store,
+)
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.inventory import look, packages_of, recorded, unread
 from paack.helpers.store.layer import Layer
+from paack.helpers.store.pack import Pack, keep_pack, open_pack, pack_path
+from paack.helpers.store.pack import weights as pack_weights
+from paack.helpers.store.pack_area import piece_table
 from paack.helpers.store.rootfs import Rootfs, file_changes
 from paack.helpers.store.store import LAYOUT
 from paack.helpers.store.table import Table, differences, read_table, show
@@ -15,9 +25,11 @@ from paack.helpers.store.verity import hash_tree
 
 __all__ = [
     "LAYOUT",
+    "SIZE_LIMIT",
     "ImageMaker",
     "Layer",
     "LayerFiles",
+    "Pack",
     "Rootfs",
     "StoreContents",
     "StoreUsage",
@@ -28,15 +40,21 @@ __all__ = [
     "filesystems_of",
     "hash_tree",
     "image_maker",
+    "keep_pack",
     "libzstd_version",
     "look",
     "make_image",
+    "open_pack",
+    "pack_path",
+    "pack_weights",
     "packages_of",
+    "piece_table",
     "read_image",
     "read_store",
     "read_table",
     "recorded",
     "show",
+    "squashfs_store",
     "unread",
     "write_store",
 ]

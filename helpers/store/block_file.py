@@ -99,6 +99,11 @@ class BlockFile:
         """Return the descriptor, from which blocks are copied."""
         return self._file.fileno()
 
+    @property
+    def path(self) -> Path:
+        """A name of the file for other programs, while it is open here."""
+        return Path(f"/proc/{os.getpid()}/fd/{self.fileno()}")
+
     def read(self, start: int, size: int) -> bytes:
         """Return some bytes of the file."""
         return os.pread(self._file.fileno(), size, start)

@@ -19,10 +19,10 @@ from paack.helpers.errors import BuildError, ToolError
 from paack.helpers.oci import LockedImage, StoredLayer
 from paack.helpers.progress import Reporter, human
 from paack.helpers.run import Result, feed, require, run
-from paack.helpers.store import squashfs_store
 from paack.helpers.store.inventory import record
 from paack.helpers.store.layer import Layer
-from paack.helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS
+from paack.helpers.store.pack import Pack
+from paack.helpers.store.squashfs_store import BLOCK_SIZE, SETTINGS, SquashfsStore, zstd_version
 from paack.helpers.store.store import LAYOUT
 from paack.helpers.store.tar_store import write_store
 
@@ -60,7 +60,7 @@ class ImageMaker:
 def image_maker(filesystem: str) -> ImageMaker:
     """Return the maker of ``filesystem``; raise ToolError when its tool is missing or too old."""
     if filesystem == "squashfs":
-        return ImageMaker(filesystem, "zstd", squashfs_store.zstd_version())
+        return ImageMaker(filesystem, "zstd", zstd_version())
     tool = "mkfs.erofs"
     said = run([require(tool), "-V"], quiet=True, check=False)
     match = re.search(r"(\d+(?:\.\d+)+)", said.stdout.decode() + said.stderr)
@@ -72,6 +72,11 @@ def image_maker(filesystem: str) -> ImageMaker:
             hint="install a newer erofs-utils, or use filesystem: squashfs",
         )
     return ImageMaker(filesystem, tool, version)
+
+
+def squashfs_store(cache: Cache, reporter: Reporter) -> SquashfsStore:
+    """Return the maker of squashfs stores, indexes and packs."""
+    return SquashfsStore(cache, reporter, image_maker("squashfs").recipe)
 
 
 def libzstd_version() -> str:
@@ -91,11 +96,13 @@ def make_image(
     layers: Sequence[StoredLayer],
     cache: Cache,
     reporter: Reporter,
+    packs: Sequence[Pack] = (),
 ) -> None:
     """Write the store of ``images`` as a filesystem image to ``target``; see ``write_store``.
 
-    Spools go beside it. Raises BuildError when the filesystem cannot
-    hold a file, and when the tool fails, warns, or the image is too large.
+    With ``packs`` (squashfs only) it is the index over these. Spools go beside it. Raises
+    BuildError when the filesystem cannot hold a file, and when the tool fails, warns, or the image
+    is too large.
     """
 
     def write(out: IO[bytes]) -> None:
@@ -107,8 +114,7 @@ def make_image(
         write_store(out, images, layers, cache, scratch, reporter, maker.filesystem, look)
 
     if maker.filesystem == "squashfs":
-        store = squashfs_store.SquashfsStore(cache, reporter, maker.recipe)
-        store.make(target, images, layers)
+        SquashfsStore(cache, reporter, maker.recipe).make(target, images, layers, packs)
     else:
         _check_result(maker, feed(maker.command(target), write))
     size = target.stat().st_size

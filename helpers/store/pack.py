@@ -10,12 +10,13 @@ import hashlib
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import IO
 
 import zstandard
 
+from paack.helpers.blobs import Cache
 from paack.helpers.errors import Place, VerificationError
 from paack.helpers.squashfs import ALIGNMENT, BLOCK_SIZES, DATA_PLAIN, NOTHING_32, Compressor
 from paack.helpers.store.block_file import (
@@ -31,6 +32,7 @@ from paack.helpers.store.block_file import (
 from paack.helpers.store.compiled_layer import CompiledLayer
 
 _CHUNK = 1 << 20
+_HINT = "remove it; it is fetched, or made, again"
 _FILE_LIMIT = 1 << 36  # bytes, as squashfs_reader has it
 
 
@@ -62,17 +64,30 @@ class Pack(BlockFile):
         return self._words[4 * content.first : 4 * (content.first + content.blocks)]
 
 
+def pack_path(cache: Cache, digest: str) -> Path:
+    """Return where the cache has a pack, whether it is there or not."""
+    return cache.root / "packs" / digest.removeprefix("sha256:")
+
+
+def keep_pack(cache: Cache, file: Path, digest: str) -> None:
+    """Move a pack into the cache; raise VerificationError unless it has ``digest``."""
+    open_pack(file, digest).close()
+    target = pack_path(cache, digest)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.chmod(0o644)
+    file.rename(target)
+
+
 def open_pack(path: Path, digest: str) -> Pack:
     """Open a pack, which must have ``digest``; raise VerificationError, or FileNotFoundError."""
-    hint = "remove it; it is fetched, or made, again"
     try:
         pack = Pack.open(path)
     except Damaged as error:
-        raise VerificationError(f"a pack cannot be used: {error}", hint=hint) from error
+        raise VerificationError(f"a pack cannot be used: {error}", hint=_HINT) from error
     if pack.digest != digest:
         pack.close()
         raise VerificationError(
-            f"is another pack: {pack.digest}, not {digest}", place=Place(path), hint=hint
+            f"is another pack: {pack.digest}, not {digest}", place=Place(path), hint=_HINT
         )
     return pack
 
@@ -93,6 +108,39 @@ def write_pack(
     for layer in layers:
         writer.add(layer, wanted)
     writer.close()
+
+
+def select(layers: Mapping[str, CompiledLayer], wanted: Set[bytes]) -> tuple[list[str], bytes]:
+    """Return which of ``layers`` (by any name) have contents that are ``wanted``, and which.
+
+    Of a content that several layers have, the first counts. Contents of these layers, each counted
+    once, are wanted where a bit is set, the lowest of a byte first; all, when there is none.
+    """
+    names, seen = [], set[bytes]()
+    for name, layer in layers.items():
+        found = {each.identity for each in layer.contents()} & wanted
+        if not found <= seen:
+            seen |= found
+            names.append(name)
+    known = _known_by_number(layers[name] for name in names)
+    if len(known) == len(seen):
+        return names, b""
+    bits = bytearray(-(-len(known) // 8))
+    for number, identity in enumerate(known):
+        if identity in wanted:
+            bits[number // 8] |= 1 << number % 8
+    return names, bytes(bits)
+
+
+def selected(layers: Iterable[CompiledLayer], bits: bytes) -> set[bytes]:
+    """Return the contents that were wanted; see ``select``. Bits too few or too many do not count.
+
+    Who writes them into a lock decides what is in a pack; its digest proves that it is right.
+    """
+    known = _known_by_number(layers)
+    if not bits:
+        return set(known)
+    return {one for one, bit in zip(known, _bits(bits), strict=False) if bit}
 
 
 def weights(file: BlockFile, block_size: int) -> dict[bytes, int]:
@@ -192,6 +240,14 @@ class _PackWriter:
         self._sha256.update(data)
         self._out.write(data)
         self._position += len(data)
+
+
+def _known_by_number(layers: Iterable[CompiledLayer]) -> dict[bytes, None]:
+    return dict.fromkeys(each.identity for layer in layers for each in layer.contents())
+
+
+def _bits(bits: bytes) -> Iterator[int]:
+    return (byte >> number & 1 for byte in bits for number in range(8))
 
 
 def _block_size(block_size: object) -> int:

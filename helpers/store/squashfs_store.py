@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from paack.helpers.squashfs import Compressor, LimitError, Settings
 from paack.helpers.store.compiled_layer import CompiledLayer
 from paack.helpers.store.compiler import Compiler, compile_layers
 from paack.helpers.store.linker import link
-from paack.helpers.store.pack import Pack, weights, write_pack
+from paack.helpers.store.pack import Pack, select, selected, weights, write_pack
 from paack.helpers.store.store import label_of
 
 #: Measured, see docs/bench.md: level 5 of zstd, but for matches of 4 bytes, and more of them tried.
@@ -65,7 +65,7 @@ class SquashfsStore:
         """
         images = in_order(images)
         wanted = sorted(layers, key=lambda one: one.id)
-        with self._opened(label_of(images), wanted) as ordered:
+        with self._opened(label_of(images), [one.locked for one in wanted]) as ordered:
             try:
                 with target.open("wb") as out:
                     link(out, _COMPRESSOR, BLOCK_SIZE, images, wanted, ordered, self.cache, packs)
@@ -75,28 +75,46 @@ class SquashfsStore:
     def weights(self, images: Sequence[LockedImage]) -> dict[bytes, int]:
         """Return the compressed size of each content of ``images``, in the order of a pack."""
         found: dict[bytes, int] = {}
-        with self._opened(label_of(images), stored_layers(images)) as ordered:
+        layers = [stored.locked for stored in stored_layers(images)]
+        with self._opened(label_of(images), layers) as ordered:
             for layer in ordered:
                 for identity, weight in weights(layer, BLOCK_SIZE).items():
                     found.setdefault(identity, weight)
         return found
 
-    def pack(self, target: Path, images: Sequence[LockedImage], wanted: Set[bytes]) -> None:
-        """Write a pack of those contents of ``images`` whose identities are ``wanted``."""
-        with (
-            self._opened(label_of(images), stored_layers(images)) as ordered,
-            target.open("wb") as out,
-        ):
-            write_pack(out, _COMPRESSOR, BLOCK_SIZE, ordered, wanted)
+    def pack(
+        self, target: Path, images: Sequence[LockedImage], wanted: Set[bytes]
+    ) -> tuple[tuple[str, ...], bytes]:
+        """Write a pack of those contents of ``images`` whose identities are ``wanted``.
+
+        Return the blobs that it was made from, and which of their contents it has: ``pack_again``.
+        """
+        layers = [stored.locked for stored in stored_layers(images)]
+        with self._opened(label_of(images), layers) as ordered:
+            named = dict(zip((each.digest for each in layers), ordered, strict=True))
+            blobs, bits = select(named, wanted)
+            self._write_pack(target, named.values(), wanted)
+        return tuple(blobs), bits
+
+    def pack_again(self, target: Path, layers: Sequence[LockedLayer], bits: bytes) -> None:
+        """Write the pack of which ``pack`` said that it is made from ``layers``."""
+        with self._opened(f"pack    {count(len(layers), 'layer')}", layers) as ordered:
+            self._write_pack(target, ordered, selected(ordered, bits))
+
+    def _write_pack(
+        self, target: Path, layers: Iterable[CompiledLayer], wanted: Set[bytes]
+    ) -> None:
+        with target.open("wb") as out:
+            write_pack(out, _COMPRESSOR, BLOCK_SIZE, layers, wanted)
 
     @contextmanager
-    def _opened(self, label: str, wanted: Sequence[StoredLayer]) -> Iterator[list[CompiledLayer]]:
+    def _opened(self, label: str, wanted: Sequence[LockedLayer]) -> Iterator[list[CompiledLayer]]:
         """Yield the layers ``wanted``, compiled."""
         # A layer may be in several places, upon others each time.
-        places = Counter(stored.locked for stored in wanted)
-        with self.reporter.step(label, sum(one.locked.size for one in wanted)) as meter:
+        places = Counter(wanted)
+        with self.reporter.step(label, sum(one.size for one in wanted)) as meter:
             by_layer = self._compiled(places, meter)
-            ordered = [by_layer[stored.locked] for stored in wanted]
+            ordered = [by_layer[locked] for locked in wanted]
             try:
                 yield ordered
             finally:

@@ -16,7 +16,7 @@ from paack.helpers.rpm import (
     VERSION,
     UnpackedRpm,
     image_names,
-    is_group_name,
+    is_part_name,
     maker_of,
     named_groups,
     unit_of,
@@ -29,7 +29,7 @@ def needs_differences(package: UnpackedRpm) -> Iterator[Difference]:
     """Compare the packages of layers that rpm and systemd see with the list of them."""
     names = named_groups(package.layers)
     wanted = [f"{name} = {VERSION}-{RELEASE}" for name in names]
-    required = [each for each in package.requires if is_group_name(each.partition(" ")[0])]
+    required = [each for each in package.requires if is_part_name(each.partition(" ")[0])]
     yield from compare("Requires", wanted, required)
     text = package.drop_in.read_text("utf-8", "replace") if package.drop_in.exists() else ""
     units = [unit_of(name) for name in names]

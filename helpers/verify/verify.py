@@ -24,7 +24,7 @@ from paack.helpers.rpm import (
     KnownLayers,
     UnpackedRpm,
     check_is_rpm,
-    is_group_file,
+    is_part_file,
     named_groups,
     own_layers,
     read_layers,
@@ -102,7 +102,7 @@ class Verifier:
         waiting: list[tuple[Path, _Verdict]] = []
         there: set[str] = set()
         # What packages of layers should have, only the others say.
-        for rpm in sorted(rpms, key=lambda rpm: is_group_file(rpm.name)):
+        for rpm in sorted(rpms, key=lambda rpm: is_part_file(rpm.name)):
             try:
                 verdict = self._examine(rpm)
                 there.add(verdict.group)

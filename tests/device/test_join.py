@@ -16,8 +16,8 @@ import pytest
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.oci.chain import stored_layers
-from paack.helpers.rpm.device import PACK_DIRECTORY
 from paack.helpers.rpm.device_program import device_program
+from paack.helpers.rpm.part_name import PACK_DIRECTORY
 from paack.helpers.store.pack import Pack, open_pack
 from paack.helpers.store.pack_area import join, piece_table
 from tests.device.shells import DIAGONAL, Combination

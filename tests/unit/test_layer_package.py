@@ -14,7 +14,7 @@ from paack.helpers.oci.locked import LockedImage
 from paack.helpers.plan import layer_package
 from paack.helpers.plan.layer_package import GroupPackage, needing
 from paack.helpers.rpm import spec
-from paack.helpers.rpm.layer_package_name import is_group_file
+from paack.helpers.rpm.part_name import is_part_file
 from paack.helpers.store import store
 from paack.helpers.templates import render
 from tests.unit.test_group import MB, image
@@ -33,13 +33,13 @@ def test_the_name_is_that_of_the_content() -> None:
     assert re.fullmatch("container-layers-[0-9a-f]{24}", package.name)
     assert package.file == f"{package.name}-1-1.x86_64.rpm"
     assert package.requirement == f"{package.name} = 1-1"
-    assert is_group_file(package.file)
+    assert is_part_file(package.file)
     assert (
         made(one=replace(ONE, source="other", names=("x:1",), created="2026-01-01T00:00:00Z"))
         == package
     )
     for name in (f"{package.name}-2-1.x86_64.rpm", "app-1-1.x86_64.rpm", f"x{package.file}"):
-        assert not is_group_file(name)
+        assert not is_part_file(name)
 
 
 @pytest.mark.parametrize(

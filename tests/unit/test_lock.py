@@ -27,6 +27,7 @@ from paack.helpers.lock.lock import (
     wanted,
     write_lock,
 )
+from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.lock.mismatch import check_lock
 from paack.helpers.oci.locked import LockedImage, LockedLayer
 from paack.helpers.oci.reference import Source
@@ -54,10 +55,23 @@ groups = st.builds(
     filesystem=st.sampled_from(["squashfs", "erofs"]),
     layers=st.lists(digests.map(lambda digest: digest[7:]), min_size=1, max_size=3).map(tuple),
 )
+packs = st.builds(
+    LockedPack,
+    arch=st.sampled_from(["x86_64", "aarch64"]),
+    digest=digests,
+    size=st.integers(0, 1 << 40),
+    packages=st.lists(sources, min_size=1, max_size=3).map(tuple),
+    blobs=st.lists(digests, max_size=2).map(tuple),
+    bits=st.binary(max_size=9),
+)
 locks = st.builds(
-    lambda images, groups: Lock({(each.source, each.arch): each for each in images}, tuple(groups)),
+    lambda images, groups, packs, packed: Lock(
+        {(each.source, each.arch): each for each in images}, tuple(groups), tuple(packs), packed
+    ),
     st.lists(locked, max_size=4),
     st.lists(groups, max_size=3),
+    st.lists(packs, max_size=3, unique_by=lambda pack: pack.digest),
+    st.just("") | digests,
 )
 
 
@@ -116,8 +130,35 @@ def test_a_lock_is_beside_its_definition(definition: str, lock: str) -> None:
 GOOD = dump(lock_of(IMAGE))
 GROUP = LockedGroup("x86_64", "squashfs", ("a" * 64, "b" * 64))
 GROUPED = dump(replace(lock_of(IMAGE), groups=(GROUP,)))
+PACK = LockedPack("x86_64", digest("8"), 4096, ("app",), (digest("9"),), b"\x05")
+PACKED = dump(replace(lock_of(IMAGE), packs=(PACK,), packed=digest("7")))
+PACK_ITEM = PACKED[PACKED.index("- arch: x86_64\n  digest: " + digest("8")) :]
 DAMAGED = {
     "empty": "",
+    "packed is no digest": PACKED.replace(digest("7"), "yes"),
+    "packed is null": PACKED.replace(f"packed: {digest('7')}", "packed:"),
+    "packs are a number": GOOD + "packs: 5\n",
+    "packs are a text": GOOD + "packs: abc\n",
+    "packs are null": GOOD + "packs:\n",
+    "pack is null": GOOD + "packs: [null]\n",
+    "pack is a text": GOOD + "packs: [abc]\n",
+    "pack is a list": GOOD + "packs: [[]]\n",
+    "pack without an arch": PACKED.replace("- arch: x86_64\n  digest", "- digest"),
+    "pack without a digest": PACKED.replace(f"  digest: {digest('8')}\n", ""),
+    "pack is a path": PACKED.replace(digest("8"), "sha256:../../etc/passwd"),
+    "pack without a size": PACKED.replace("  size: 4096\n", ""),
+    "size of a pack is negative": PACKED.replace("4096", "-4096"),
+    "pack of no package": PACKED.replace("packages:\n  - app", "packages: []"),
+    "packages of a pack are a text": PACKED.replace("packages:\n  - app", "packages: app"),
+    "package of a pack is a number": PACKED.replace("- app", "- 5"),
+    "pack from a text": PACKED.replace(f"from:\n  - {digest('9')}", "from: abc"),
+    "pack from null": PACKED.replace(f"from:\n  - {digest('9')}", "from:"),
+    "pack from no digest": PACKED.replace(digest("9"), digest("9")[:-1]),
+    "bits are no base64": PACKED.replace("bits: BQ==", "bits: BQ="),
+    "bits are no letters": PACKED.replace("bits: BQ==", "bits: 'ä'"),
+    "bits are a number": PACKED.replace("bits: BQ==", "bits: 5"),
+    "bits are null": PACKED.replace("bits: BQ==", "bits:"),
+    "a pack twice": PACKED + PACK_ITEM,
     "text": "just a text",
     "list": "[]",
     "not YAML": "paack: [",

@@ -117,6 +117,29 @@ def test_an_update_is_what_is_new(cache: Cache, tmp_path: Path) -> None:
     assert list(differences(expected, read_by_sqfs2tar(image))) == []
 
 
+def test_a_pack_is_made_again_from_what_a_lock_says(cache: Cache, tmp_path: Path) -> None:
+    """Its layers alone, and which of their contents it has: the same bytes."""
+    layers = [layer_of({f"{n}/{m}": noise(f"{n}{m}", 900) for m in range(20)}) for n in range(3)]
+    layers.append(layer_of({"again": noise("05", 900), "new": noise("new", 900)}))
+    images = [put_image(cache, "app:1", layers)]
+    locked = {each.locked.digest: each.locked for each in stored_layers(images)}
+    draw, everything = random.Random(2), sorted(store(cache).weights(images))
+    for count in (1, 5, len(everything) - 1, len(everything)):
+        wanted = set(draw.sample(everything, count))
+        blobs, bits = store(cache).pack(tmp_path / "pack", images, wanted)
+        store(cache).pack_again(tmp_path / "again", [locked[each] for each in blobs], bits)
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "pack").read_bytes()
+        with closing(opened(tmp_path / "pack")) as pack:
+            assert set(pack.numbers) == wanted
+        # Nothing is said that is not needed.
+        assert (bits == b"") == (count == len(everything))
+        assert len(blobs) <= count
+    # What a lock says may be anything.
+    for bits in (b"\0", b"\xff" * 99):
+        store(cache).pack_again(tmp_path / "any", [locked[each] for each in blobs], bits)
+        opened(tmp_path / "any").close()
+
+
 def test_the_same_bytes_in_another_cache(cache: Cache, tmp_path: Path) -> None:
     made = []
     for each in (cache, Cache(tmp_path / "other")):

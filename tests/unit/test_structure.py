@@ -72,7 +72,7 @@ ORDER = [
     "hint", "errors", "arch", "crc", "jobs", "licenses", "printable", "progress", "templates",
     "workspace", "run", "located", "document", "schema", "product", "clean",
     "squashfs", "blobs", "oci", "packages", "definition", "registry", "store", "kubernetes",
-    "quadlet", "lock", "rpm",
+    "quadlet", "lock", "rpm", "packs",
     "check", "plan", "verify", "report", "diff", "pipe", "sbom", "demo", "farm", "microshift",
     "repo",
 ]  # fmt: skip

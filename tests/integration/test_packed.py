@@ -1,0 +1,366 @@
+"""Packages over packs: built from real images, and joined the same as a store in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paack.helpers.check.lock import lock_problems
+from paack.helpers.errors import BuildError, LockError
+from paack.helpers.lock import packing
+from paack.helpers.lock.lock import Lock, write_lock
+from paack.helpers.progress import Reporter
+from paack.helpers.repo.publish import Settings, built_offers, publish
+from paack.helpers.repo.published import published_at
+from paack.helpers.repo.repo import make_repo, repo_path
+from paack.helpers.repo.site import LocalSite
+from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.table import differences
+from tests.support import oddities
+from tests.support.debian import push_multiarch
+from tests.support.packed import ARM, KIB, X86, Packed, files, joined, noise, push
+from tests.support.registry import Registry
+from tests.support.rpm_query import requires, tags
+from tests.support.web_server import WebServer
+from tests.unit.images import read_by_sqfs2tar
+
+BASE = files("usr/lib/", 30) | files("etc/", 20, 300)
+TOP = files("opt/", 5)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with (
+        Registry(tmp_path_factory.mktemp("registry")) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("CONTAINERS_REGISTRIES_CONF", str(running.registries_conf))
+        yield running
+
+
+@pytest.fixture
+def app(registry: Registry, tmp_path: Path) -> Packed:
+    """One package with one image, locked."""
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "app", BASE, TOP)])
+    packed.lock()
+    return packed
+
+
+def packs(rpms: list[Path]) -> list[Path]:
+    return [rpm for rpm in rpms if rpm.name.startswith("container-pack-")]
+
+
+def test_the_pieces_are_the_store_in_one_file(registry: Registry, tmp_path: Path) -> None:
+    """Whatever files there are; to sqfs2tar, and to our own reader."""
+    layers = []
+    for name in ("files", "lower", "upper"):
+        layers.append(tmp_path / f"{name}.tar")
+        layers[-1].write_bytes(oddities.ALL[name]())
+    push_multiarch(registry, "odd", "1", {"amd64": layers, "arm64": layers})
+    images = [f"{registry.host}/odd:1", push(registry, "one", BASE, TOP)]
+    whole = Packed(tmp_path / "whole", layers="bundled")
+    whole.define(app=images)
+    whole.lock()
+    packed = Packed(tmp_path / "packed")
+    packed.define(app=images)
+    packed.lock()
+    assert packed.lock() == []
+    root = packed.unpacked(packed.build())
+    plain = whole.unpacked(whole.build()) / "usr/lib/container-images/app.squashfs"
+    expected, image = read_by_sqfs2tar(plain), joined(root, "app")
+    assert len(expected.rows) > 100
+    assert list(differences(expected, read_by_sqfs2tar(image))) == []
+    assert list(differences(expected, read_image(image, "squashfs"))) == []
+    index = (root / "usr/lib/container-images/app.index").stat().st_size
+    assert index % 4096 == 0
+    assert index < image.stat().st_size // 10
+
+
+def test_a_pack_is_a_file_and_nothing_else(app: Packed) -> None:
+    *parts, rpm = app.build()
+    assert len(parts) == 1
+    name = tags(parts[0], "%{NAME}")
+    file = tags(parts[0], "[%{FILEMODES:perms} %{FILENAMES}\n]").splitlines()
+    (locked,) = app.locked.packs
+    digest = locked.digest.removeprefix("sha256:")
+    assert file == [
+        "drwxr-xr-x /usr/lib/container-packs",
+        f"-rw-r--r-- /usr/lib/container-packs/{digest}",
+    ]
+    assert name == f"container-pack-{digest[:24]}"
+    content = (app.unpacked(parts) / f"usr/lib/container-packs/{digest}").read_bytes()
+    assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, locked.size)
+    assert tags(parts[0], "%{PREIN}%{POSTIN}%{PREUN}%{POSTUN}%{POSTTRANS}") == "(none)" * 5
+    assert {f"{name} = 1-1", "device-mapper"} <= requires(rpm)
+
+
+def test_an_update_of_the_base_is_a_small_pack(registry: Registry, tmp_path: Path) -> None:
+    """And the one after it another; what stays is nowhere sent again."""
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "rebuilt", BASE, TOP)])
+    packed.lock()
+    first = packed.locked.packs
+    changed = {"usr/lib/3": noise("3b", 90 * KIB)}
+    push(registry, "rebuilt", BASE | changed, TOP, mtime=1_700_000_000)
+    said = packed.lock(update=True)
+    assert "~ packs (x86_64): 1 kept, 1 new" in said[-1]
+    second = packed.locked.packs
+    assert second[:1] == first
+    assert 90 * KIB < second[1].size < 100 * KIB
+    assert packed.lock(update=True) == []
+    # Less than a pack is worth stays in the index.
+    push(registry, "rebuilt", BASE | changed | {"little": noise("little", 10_000)}, TOP)
+    packed.lock(update=True)
+    assert packed.locked.packs == second
+    root = packed.unpacked(packed.build())
+    found = read_by_sqfs2tar(joined(root, "app"))
+    assert any(path.endswith(b"/diff/little") for path in found.rows)
+    assert len(list((root / "usr/lib/container-packs").iterdir())) == 2
+
+
+def test_repacking_makes_one_pack_of_all(registry: Registry, tmp_path: Path) -> None:
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "repacked", BASE)])
+    packed.lock()
+    push(registry, "repacked", BASE, files("new", 5))
+    packed.lock(update=True)
+    assert len(packed.locked.packs) == 2
+    packed.lock(repack=True)
+    first = packed.locked.packs
+    anew = Packed(tmp_path / "anew")
+    anew.define(app=[f"{registry.host}/repacked:1"])
+    anew.lock()
+    assert anew.locked == packed.locked
+    assert len(first) == 1
+
+
+def test_packages_share_a_pack(registry: Registry, tmp_path: Path) -> None:
+    """What both need, and all of it for both arches: one package of each arch, one source RPM."""
+    common = files("common/", 60)
+    one = push(registry, "one", common, files("one", 10))
+    two = push(registry, "two", common | files("two", 10))
+    packed = Packed(tmp_path / "app")
+    packed.define((X86, ARM), one=[one], two=[two])
+    packed.lock()
+    users = [(each.arch, each.packages) for each in packed.locked.packs]
+    assert users == [(a, p) for a in (ARM, X86) for p in (("one",), ("one", "two"), ("two",))]
+    rpms = packed.build()
+    assert len(packs(rpms)) == 6
+    needed = [requires(rpm) & {f"{tags(each, '%{NAME}')} = 1-1" for each in rpms} for rpm in rpms]
+    assert sorted(map(len, needed)) == [0] * 6 + [2] * 4
+    builder = packed.builder
+    sources = builder.srpms(builder.plan(packed.definition()))
+    assert len(packs(sources)) == 3
+    # Another directory, another cache: made anew from bits and blobs, the same bytes.
+    other = Packed(tmp_path / "other")
+    other.home.mkdir()
+    for name in ("app.yaml", "app.lock.yaml"):
+        shutil.copy(packed.home / name, other.home)
+    assert [rpm.read_bytes() for rpm in other.build()] == [rpm.read_bytes() for rpm in rpms]
+
+
+def published(app: Packed, where: Path) -> None:
+    """Publish what was built."""
+    make_repo(app.home / "out", Settings(url="http://127.0.0.1/"), Reporter())
+    offers = built_offers(repo_path(app.home / "out"))
+    publish(LocalSite(where, Reporter()), lambda _: offers, Settings(url="http://127.0.0.1/"))
+
+
+def test_where_packs_come_from(registry: Registry, tmp_path: Path) -> None:
+    """The cache, a built RPM, a published one; when the images are gone, these alone."""
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "old", BASE, TOP)])
+    packed.lock()
+    packed.build()
+    published(packed, tmp_path / "site")
+    (old,) = packed.locked.packs
+    cached = packed.home / "cache/packs" / old.digest[7:]
+    new = {"changed": noise("changed", 90 * KIB)}
+    push(registry, "old", BASE | new, TOP)
+    packed.lock(update=True)
+    assert old in packed.locked.packs
+    assert packed.locked.packs[0].blobs[0] not in {
+        layer.digest for image in packed.locked.images.values() for layer in image.layers
+    }
+
+    def where_from() -> list[str]:
+        packed.said.clear()
+        packed.build()
+        assert cached.stat().st_size == old.size
+        return [line.partition(": ")[2] for line in packed.said if line.startswith("pack ")]
+
+    assert where_from() == []
+    cached.write_bytes(b"damaged")
+    rpm = next(packed.home.glob(f"out/rpms/x86_64/container-pack-{old.digest[7:31]}*.rpm"))
+    shutil.rmtree(packed.home / "out/stores")
+    for each in packed.home.glob("out/rpms/x86_64/app*"):
+        each.unlink()
+    assert where_from() == [str(rpm)]
+    shutil.rmtree(packed.home / "out")
+    cached.unlink()
+    packed.published = published_at(str(tmp_path / "site"))
+    assert where_from() == ["the published repository"]
+    shutil.rmtree(packed.home / "out")
+    cached.unlink()
+    with WebServer(tmp_path / "site") as server:
+        packed.published = published_at(server.url)
+        assert where_from() == ["the published repository"]
+
+
+def lost(packed: Packed) -> None:
+    """Take cache and output away."""
+    for each in ("out", "cache"):
+        shutil.rmtree(packed.home / each, ignore_errors=True)
+
+
+def change(packed: Packed, **values: object) -> None:
+    """Change what the lock says of its pack."""
+    (pack,) = packed.locked.packs
+    pack = replace(pack, **values)  # type: ignore[arg-type]
+    write_lock(replace(packed.locked, packs=(pack,)), packed.home / "app.lock.yaml")
+
+
+def other_contents(packed: Packed) -> None:
+    lost(packed)
+    change(packed, bits=b"\x01")
+
+
+def other_layers(packed: Packed) -> None:
+    lost(packed)
+    change(packed, blobs=("sha256:" + "0" * 64,))
+
+
+def no_layers(packed: Packed) -> None:
+    lost(packed)
+    change(packed, blobs=())
+
+
+def other_size(packed: Packed) -> None:
+    packed.build()
+    change(packed, size=4096)
+
+
+def damaged_rpm(packed: Packed) -> None:
+    packed.build()
+    shutil.rmtree(packed.home / "cache/packs")
+    change(packed, blobs=())
+    (rpm,) = packed.home.glob("out/rpms/*/container-pack-*.rpm")
+    rpm.write_bytes(rpm.read_bytes()[:-1000])
+    rpm.with_name(f"{rpm.name}.buildinfo.json").unlink()
+
+
+def rpm_of_another(packed: Packed) -> None:
+    packed.build()
+    change(packed, digest="sha256:" + "1" * 64, blobs=())
+    (rpm,) = packed.home.glob("out/rpms/*/container-pack-*.rpm")
+    rpm.rename(rpm.with_name(f"container-pack-{'1' * 24}-1-1.x86_64.rpm"))
+
+
+def empty_repository(packed: Packed) -> None:
+    no_layers(packed)
+    (packed.home / "site").mkdir()
+    packed.published = published_at(str(packed.home / "site"))
+
+
+def damaged_repository(packed: Packed) -> None:
+    packed.build()
+    published(packed, packed.home / "site")
+    no_layers(packed)
+    (primary,) = packed.home.glob("site/x86_64/repodata/*-primary.xml.gz")
+    primary.write_bytes(b"damaged")
+    packed.published = published_at(str(packed.home / "site"))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (other_contents, "making it anew: is another pack: sha256:"),
+        (other_layers, "making it anew: no image in the lock has the layer sha256:0000"),
+        (no_layers, "the published repository: it is not named"),
+        (other_size, "container-pack-.*rpm: it has no such pack"),
+        (damaged_rpm, "container-pack-.*rpm: .*(cannot be used|damaged)"),
+        (rpm_of_another, "container-pack-111111111111111111111111-1-1.x86_64.rpm: it has no such"),
+        (empty_repository, "the published repository: it is not there"),
+        (damaged_repository, "the published repository: .*sha256"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_a_pack_that_nobody_has(
+    app: Packed, break_it: Callable[[Packed], None], reason: str
+) -> None:
+    break_it(app)
+    (pack,) = app.locked.packs
+    with pytest.raises(LockError, match=reason) as caught:
+        app.build()
+    assert f"nobody has the pack {pack.digest} (x86_64, app)" in caught.value.message
+    assert caught.value.hint
+    assert "--packs-from" in caught.value.hint
+    assert "--repack" in caught.value.hint
+    app.lock(repack=True)
+    assert packs(app.build())
+
+
+def test_updating_needs_the_old_packs(registry: Registry, tmp_path: Path) -> None:
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "lost", BASE)])
+    packed.lock()
+    lost(packed)
+    assert packed.lock() == []  # nothing changed: they need not be there
+    push(registry, "lost", BASE, files("new", 5))
+    packed.lock(update=True)  # made anew from the images of the old lock
+    assert len(packed.locked.packs) == 2
+    change_all = [replace(pack, blobs=()) for pack in packed.locked.packs]
+    write_lock(replace(packed.locked, packs=tuple(change_all)), packed.home / "app.lock.yaml")
+    lost(packed)
+    push(registry, "lost", BASE, files("newer", 5))
+    with pytest.raises(LockError, match="nobody has the pack"):
+        packed.lock(update=True)
+
+
+def test_a_pack_may_not_be_too_large(app: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "SIZE_LIMIT", 100_000)
+    with pytest.raises(BuildError, match=r"the new pack of app has 7.* kB") as caught:
+        app.lock(repack=True)
+    assert caught.value.hint == "spread the images over several packages"
+
+
+def moved(packed: Packed) -> None:
+    images = [image for image, _ in packed.locked.images]
+    packed.define(other=images)
+
+
+def not_packed(packed: Packed) -> None:
+    packed.layers = "bundled"
+
+
+def of_nobody(packed: Packed) -> None:
+    change(packed, packages=("app", "other"))
+
+
+def of_no_arch(packed: Packed) -> None:
+    change(packed, arch="%{nil}")
+
+
+def never_packed(packed: Packed) -> None:
+    write_lock(Lock(packed.locked.images), packed.home / "app.lock.yaml")
+
+
+@pytest.mark.parametrize("change_it", [moved, not_packed, of_nobody, of_no_arch, never_packed])
+def test_packs_of_something_else_are_refused(
+    app: Packed, change_it: Callable[[Packed], None]
+) -> None:
+    change_it(app)
+    with pytest.raises(LockError, match="the packs are not those") as caught:
+        app.build()
+    assert caught.value.hint is not None
+    assert "paack lock --def" in caught.value.hint
+    problems = lock_problems(app.definition(), app.locked)
+    assert "the packs are not those" in "".join(each.message for each in problems)
+    app.lock()
+    app.build()
