@@ -1,15 +1,17 @@
 """Quadlet units (podman-systemd.unit(5)): what they say, and what podman makes of them."""
 
 from paack.helpers.quadlet.complete import load_definition, read_definition
-from paack.helpers.quadlet.generator import NeededVersion, needed_version, refusal
+from paack.helpers.quadlet.generator import refusal
 from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
 from paack.helpers.quadlet.kinds import (
     DIRECTORIES_SINCE,
     DROP_INS_SINCE,
+    NeededVersion,
     Version,
     kind_of,
     version_text,
 )
+from paack.helpers.quadlet.needed_podman import needed_version
 from paack.helpers.quadlet.needs import PackagedUnits, needs_of, units_of
 from paack.helpers.quadlet.unit_file import Assignment, SyntaxProblem, parse_unit
 from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below, named_files, read_units

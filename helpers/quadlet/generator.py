@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from paack.helpers.errors import Place
-from paack.helpers.quadlet.kinds import KINDS, NEWEST, Version, keys_of, kind_of, version_text
+from paack.helpers.quadlet.kinds import KINDS, NEWEST, Version, keys_of, version_text
+from paack.helpers.quadlet.needed_podman import NAMES_SINCE, dependencies
 from paack.helpers.quadlet.refusals import (
     Refusal,
     Units,
@@ -33,24 +32,7 @@ from paack.helpers.quadlet.unit_file import Assignment
 from paack.helpers.quadlet.unit_tree import Unit
 
 _ABSOLUTE = re.compile(r"^(/|%[^%]|https?://|git://)|github\.com/.")
-_DEPENDENCIES = (
-    *("After", "Before", "BindsTo", "Conflicts", "OnFailure", "OnSuccess", "PartOf"),
-    *("PropagatesReloadTo", "PropagatesStopTo", "ReloadPropagatedFrom", "Requires", "Requisite"),
-    *("StopPropagatedFrom", "Upholds", "Wants"),
-)
-#: Since this one a dependency may be the name of a unit, which then has to be there.
-_DEPENDENCIES_SINCE: Version = (5, 5)
-_YAMLS_SINCE: Version = (5, 7)
 _QUADLET_SINCE: Version = (5, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class NeededVersion:
-    """The first podman that makes a service of a unit, for the sake of what stands at ``place``."""
-
-    version: Version
-    what: str
-    place: Place
 
 
 def refusal(unit: Unit, units: Units, version: Version = NEWEST) -> Refusal | None:
@@ -59,19 +41,6 @@ def refusal(unit: Unit, units: Units, version: Version = NEWEST) -> Refusal | No
         for found in check(unit, units, version):
             return found
     return None
-
-
-def needed_version(unit: Unit) -> NeededVersion:
-    """Return the oldest podman that knows the kind and all keys of a unit; unknown ones aside."""
-    first = NeededVersion(unit.kind.since, PurePosixPath(unit.name).suffix, unit.file.place)
-    known = keys_of(unit.kind.group)
-    for key, place in unit.file.keys(unit.kind.group).items():
-        if known.get(key, first.version) > first.version:
-            first = NeededVersion(known[key], f"{key}=", place)
-    yamls = unit.file.words("Kube", "Yaml")
-    if len(yamls) > 1 and first.version < _YAMLS_SINCE:
-        first = NeededVersion(_YAMLS_SINCE, "a second Yaml=", yamls[1].place)
-    return first
 
 
 def _keys(unit: Unit, _units: Units, version: Version) -> Iterator[Refusal]:
@@ -90,12 +59,11 @@ def _keys(unit: Unit, _units: Units, version: Version) -> Iterator[Refusal]:
 
 
 def _dependencies(unit: Unit, units: Units, version: Version) -> Iterator[Refusal]:
-    if version < _DEPENDENCIES_SINCE:
+    if version < NAMES_SINCE:
         return
-    for key in _DEPENDENCIES:
-        for named in unit.file.words("Unit", key):
-            if kind_of(named.value) and named.value not in units:
-                yield absent(named)
+    for named in dependencies(unit):
+        if named.value not in units:
+            yield absent(named)
 
 
 def _networks(unit: Unit, units: Units, version: Version) -> Iterator[Refusal]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 
+from paack.helpers.errors import Place
+
 #: Major and minor of a podman.
 Version = tuple[int, int]
 
@@ -22,6 +24,15 @@ class Kind:
     group: str
     suffix: str
     since: Version
+
+
+@dataclass(frozen=True, slots=True)
+class NeededVersion:
+    """The first podman that makes of a unit what it says, for the sake of what is at ``place``."""
+
+    version: Version
+    what: str
+    place: Place
 
 
 #: By the end of the file's name.

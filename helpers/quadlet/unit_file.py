@@ -16,12 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paack.helpers.errors import Place
-from paack.helpers.quadlet.words import WordsProblem, escaped_words, plain_words
+from paack.helpers.quadlet.kinds import NeededVersion
+from paack.helpers.quadlet.older_syntax import older_syntax
+from paack.helpers.quadlet.words import SPACE, WordsProblem, escaped_words, plain_words
 
-# What Go's unicode.IsSpace says.
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
 # Around the "=" podman looks at bytes.
 _KEY_SPACE = b"\t\n\v\f\r \x85\xa0"
 _VALUE_SPACE = "\t\n\v\f\r "
@@ -53,20 +51,23 @@ class UnitFile:
     """What a unit file, with its drop-ins, says.
 
     ``name`` is the file's, such as ``web.container``. ``groups`` has those without a key, too.
+    ``syntax`` is what older versions of podman do not read like that.
     """
 
     name: str
     place: Place
     groups: tuple[str, ...]
     assignments: tuple[Assignment, ...]
+    syntax: tuple[NeededVersion, ...] = ()
 
     def merged(self, drop_ins: Iterable[UnitFile]) -> UnitFile:
         """Return this file with what drop-ins add, in their order."""
-        groups, assignments = list(self.groups), list(self.assignments)
+        groups, assignments, syntax = self.groups, self.assignments, self.syntax
         for each in drop_ins:
-            groups += [group for group in each.groups if group not in groups]
+            groups += tuple(group for group in each.groups if group not in groups)
             assignments += each.assignments
-        return replace(self, groups=tuple(groups), assignments=tuple(assignments))
+            syntax += each.syntax
+        return replace(self, groups=groups, assignments=assignments, syntax=syntax)
 
     def of(self, group: str, key: str) -> list[Assignment]:
         """Return all assignments of a key, but those that an empty one drops."""
@@ -80,7 +81,7 @@ class UnitFile:
         found = self._all(group, key)
         if not found:
             return None
-        value = found[-1].value.rstrip(_SPACE)
+        value = found[-1].value.rstrip(SPACE)
         if len(value) > 1 and value[0] == value[-1] == '"':
             value = value[1:-1]
         return replace(found[-1], value=value)
@@ -150,7 +151,8 @@ def parse_unit(text: str, file: Path) -> UnitFile:
         if not key:
             raise SyntaxProblem(f"{line!r} has no key", place)
         assignments.append(Assignment(group, key, value.lstrip(_VALUE_SPACE), place))
-    return UnitFile(file.name, Place(file), tuple(groups), tuple(assignments))
+    syntax = tuple(older_syntax(text, file))
+    return UnitFile(file.name, Place(file), tuple(groups), tuple(assignments), syntax)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -161,7 +163,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     lines = text.removesuffix("\n").split("\n")
     begun, first = "", 0
     for number, raw in enumerate(lines, 1):
-        line = raw.strip(_SPACE)
+        line = raw.strip(SPACE)
         if not line or line[0] in "#;":
             continue
         first = first if begun else number

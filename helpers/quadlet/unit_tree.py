@@ -96,7 +96,7 @@ def read_units(entries: Sequence[Path], directory: str) -> UnitTree:
     for name, path in sorted(files.items()):
         if not unfit[name] and (kind_of(name) or _is_drop_in(name)):
             try:
-                parsed[name] = parse_unit(path.read_text("utf-8"), path)
+                parsed[name] = parse_unit(path.read_bytes().decode("utf-8"), path)
             except SyntaxProblem as problem:
                 which = "all units of this directory" if kind_of(name) else "this file"
                 message = f"podman makes nothing of {which}: {problem.message}"

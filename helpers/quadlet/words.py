@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 #: What separates words.
 BLANKS = " \t\n\r"
+#: What Go's unicode.IsSpace says.
+SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 _PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 _ESCAPE = re.compile(
     r"(?P<plain>[abfnrtvs\\\"'])|x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})"

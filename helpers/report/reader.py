@@ -241,7 +241,7 @@ def _manifest(path: str, file: Path, size: int) -> ReportedManifest:
     """Read a manifest or unit as it is; what is none has no objects."""
     try:
         if kind := kind_of(path):
-            unit = Unit(path, kind, parse_unit(file.read_text("utf-8"), Path(path)))
+            unit = Unit(path, kind, parse_unit(file.read_bytes().decode("utf-8"), Path(path)))
             images = unit_images(UnitTree({}, (unit,), ()), "")
             return ReportedManifest(
                 path, size, (unit.service,), tuple(dict.fromkeys(each.use.image for each in images))
