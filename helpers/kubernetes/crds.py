@@ -19,6 +19,17 @@ _AT_MARGIN = re.compile(r"^[^\s#].*$", re.M)
 _KEY = re.compile(r"(apiVersion|kind|metadata|spec|status):(?=[ \r]|$)")
 _KIND = re.compile(r"""^kind: +["']?CustomResourceDefinition["']? *(?: #.*)?\r?$""", re.M)
 _API = re.compile(r"""^apiVersion: +["']?apiextensions\.k8s\.io/""", re.M)
+#: A line of a block: indentation, dashes of sequences, then another form than a plain mapping's, a
+#: key and what follows it, or a quote.
+_LINE = re.compile(
+    r"""^([ ]*)((?:-[ ]+)*)
+    (?:([?{\[!&])|("[^"\n]*"|'[^'\n]*'|[^\s#'"][^\n]*?):(?=[ \r\n]|\Z)([ ]*)(.*)|(?=["']))""",
+    re.M | re.X,
+)
+_NO_VALUE = re.compile(r"(?:#.*)?\r?")
+#: A value that has no mapping in it on its line; one with a tag or an anchor may have.
+_FLAT = re.compile(r"(?![{\[!&])|(?:\{[^][{}:]*\}|\[[^][{}:]*\])\s*$")
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""", re.S)
 _LEAST = 4096
 #: libyaml's time grows with the square of the depth of brackets.
 _BRACKETS = 20_000
@@ -29,7 +40,7 @@ def without_schemas(text: str) -> str:
 
     So all else stays on its line. What is left out is read by the parser once: a text that is not
     YAML is returned as it is, and so is every text where PyYAML has no libyaml, since nothing is
-    gained there.
+    gained there. So is one in which a key may come twice, which kustomize refuses.
     """
     if len(text) < _LEAST or "CustomResourceDefinition" not in text or _has_odd_breaks(text):
         return text
@@ -58,7 +69,40 @@ def _kept(document: str) -> str:
     number = keys.index("spec")
     first = lines[number].start()
     end = lines[number + 1].start() if number + 1 < len(lines) else len(document)
+    if _may_repeat_a_key(document[first:end]):
+        return document
     return document[:first] + "\n" * document.count("\n", first, end) + document[end:]
+
+
+def _may_repeat_a_key(block: str) -> bool:
+    """Tell whether a mapping of a block may have a key twice; where it says no, none has.
+
+    It does not know where there are mappings in braces, tags, anchors or explicit keys (``? key``).
+    """
+    mappings: list[tuple[int, set[str]]] = [(-1, set())]  # the column of the keys, and the keys
+    value_of = -1  # the column of a key with a value: lines further right are lines of that
+    quoted = 0  # where a quoted text ends, which may go on anywhere
+    for line in _LINE.finditer(block):
+        start, column = len(line[1]), len(line[1]) + len(line[2])
+        if line.start() < quoted or start > value_of >= 0:
+            continue
+        if line[3] or not _FLAT.match(line[6] or ""):
+            return True
+        text = _QUOTED.match(block, line.end() if line[6] is None else line.start(6))
+        quoted = text.end() if text else 0
+        if line[4] is None:
+            continue
+        value_of = -1 if _NO_VALUE.fullmatch(line[6]) else column
+        # A dash begins another mapping, even in the column of the one before.
+        while mappings[-1][0] > (start if line[2] else column):
+            mappings.pop()
+        if mappings[-1][0] != column:
+            mappings.append((column, set()))
+        keys, key = mappings[-1][1], line[4].strip("'\"")
+        if key in keys:
+            return True
+        keys.add(key)
+    return False
 
 
 def _has_odd_breaks(text: str) -> bool:

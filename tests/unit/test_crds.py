@@ -71,6 +71,88 @@ def test_what_is_none_stays_whole(case: str) -> None:
     assert without_schemas(text) == text
 
 
+#: Below ``spec``: kustomize refuses a key that comes twice, so it has to see it.
+REPEATED = {
+    "a mapping": ["a: 1", "b: 2", "a: 3"],
+    "quoted": ["a: 1", '"a": 2'],
+    "further down": ["x:", "  y:", "    a: 1", "    b: {}", "    a: 1"],
+    "around a mapping": ["a:", "  b: 1", "a: 2"],
+    "in a list": ["x:", "- a: 1", "  b: 2", "  a: 3"],
+    "in lists": ["x:", "- - a: 1", "    a: 3"],
+    "after a comment": ["x:  # a comment", "    a: 1", "    a: 2"],
+    "around a quoted text": ["  a: '", "b: it''s '", "  a: 1"],
+    "in a list, below a quoted text": ["x:", "- '", "a: 1", "  '", "- a: 1", "  a: 2"],
+    "around a list": ["a:", "- b: 1", "a: 2"],
+    "around a text": ["a: |", "  b: 1", "a: 2"],
+    "around a folded text": ["a: >-", "", "  b: 1", "", "a: 2"],
+    "after a text": ["x:", "- y: !!str |2", "    b: 1", "  a: 1", "  a: 2"],
+    "braces": ["x: {a: 1, a: 2}"],
+    "braces on lines": ["x: {", "  a: 1, b: 2,", "  c: 3, c: 4}"],
+    "braces in a list": ["- {a: 1, a: 2}"],
+    "a bracket": ["x: [", "  {a: 1, a: 2}]"],
+    "explicit": ["? a", ": 1", "a: 2"],
+    "with a tag": ["x: !!map {a: 1, a: 2}"],
+    "with an anchor": ["x: &y {a: 1, a: 2}"],
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_a_repeated_key_is_seen(case: str) -> None:
+    text = "\n".join([HEAD + "spec:", *(f"  {line}" for line in REPEATED[case]), FILLER])
+    assert repeats(yaml.compose(text)), "not a case"
+    assert without_schemas(text) == text
+
+
+#: Lines in which something looks like a key that comes twice.
+ONCE = {
+    "two lists": ["x:", "- a: 1", "- a: 2", "y:", "- a: 1"],
+    "two mappings": ["x:", "  a: 1", "y:", "  a: 1"],
+    "a text": ["x: |", "  a: 1", "  a: 2", "y: 1"],
+    "a text in a list": ["- x: >-  # folded", "    {a: 1}", "    a: 2", "    a: 2", "  y: 1"],
+    "a quoted text": ["x: 'has(a)", "    ? 1 : 0", "  a: 1", "  a: 1'", "y: 1"],
+    "a plain text": ["x: has(a)", "    ? 1:0", "    {b}", "y: 1"],
+    "no mapping": ["x: [a, b]", "y: {}", "z: []", "a: ''"],
+}
+
+
+@pytest.mark.parametrize("case", ONCE)
+def test_no_key_is_repeated(case: str) -> None:
+    text = "\n".join([HEAD + "spec:", *(f"  {line}" for line in ONCE[case]), FILLER])
+    assert not repeats(yaml.compose(text))
+    assert without_schemas(text) != text
+
+
+def repeats(node: yaml.Node | None) -> bool:
+    """Tell whether a mapping has a key twice."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        return len(keys) != len(set(keys)) or any(repeats(value) for _, value in node.value)
+    return isinstance(node, yaml.SequenceNode) and any(map(repeats, node.value))
+
+
+BELOW = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.sampled_from(
+            ["a:", "b:", "a: 1", "'a': 1", "b: |", "b: >-", "- a: 1", "- b:", "- - a:", "-", "- |",
+             "c: {a: 1,", "a: 2}", "c: {}", "c: [", "]", "? a", ": 1", "a", "'", 'a: "', "", "#"]
+        ),
+    ),
+    max_size=9,
+)  # fmt: skip
+
+
+@given(BELOW)
+def test_repeated_keys_are_seen(lines: list[tuple[int, str]]) -> None:
+    text = "\n".join([HEAD + "spec:", *("  " * depth + line for depth, line in lines), FILLER])
+    try:
+        has_repeated = repeats(yaml.compose(text))
+    except yaml.YAMLError:
+        return
+    if has_repeated:
+        assert without_schemas(text) == text
+
+
 def test_small_texts_stay_whole() -> None:
     assert without_schemas(f"{HEAD}spec: {{}}\n") == f"{HEAD}spec: {{}}\n"
 
