@@ -103,16 +103,16 @@ def load(file: Path) -> Located:
             f"is not UTF-8: {error.reason}", place=Place(file), hint="save it as UTF-8"
         ) from error
     # PyYAML's own parser says what is wrong in more words than libyaml's.
-    found = _documents(text, file, _LIMITS, yaml.SafeLoader, QUOTE)
-    if not found:
+    documents = _documents(text, file, _LIMITS, yaml.SafeLoader, QUOTE)
+    if not documents:
         raise DefinitionError("is empty", place=Place(file), hint="see images/demo for an example")
-    if len(found) > 1:
+    if len(documents) > 1:
         raise DefinitionError(
             "is not YAML: found another document",
-            place=Place(file, found[1].line),
+            place=Place(file, documents[1].line),
             hint="it has several documents (---): put all packages into one list",
         )
-    return found[0]
+    return documents[0]
 
 
 def load_all(text: str, file: Path) -> list[Located]:

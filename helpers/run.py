@@ -131,12 +131,12 @@ def feed(command: Sequence[Argument], write: Callable[[IO[bytes]], None]) -> Res
     words = _prepare(command, quiet=False)
     # A file, not a pipe: nobody reads while the input is written, and a full pipe would block.
     with (
-        _file_in_memory() as said,
+        _file_in_memory() as errors,
         subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=errors,
             env=_environment(None),
         ) as child,
     ):
@@ -153,8 +153,8 @@ def feed(command: Sequence[Argument], write: Callable[[IO[bytes]], None]) -> Res
                 child.stdin.close()
             raise
         status = child.wait()
-        said.seek(0)
-        return Result(tuple(words), status, b"", _text(said.read()))
+        errors.seek(0)
+        return Result(tuple(words), status, b"", _text(errors.read()))
 
 
 @contextmanager
@@ -165,12 +165,12 @@ def reading(command: Sequence[Argument], stdin: IO[bytes] | None = None) -> Iter
     """
     words = _prepare(command, quiet=True)
     with (
-        _file_in_memory() as said,
+        _file_in_memory() as errors,
         subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=errors,
             env=_environment(None),
         ) as child,
     ):
@@ -185,15 +185,15 @@ def reading(command: Sequence[Argument], stdin: IO[bytes] | None = None) -> Iter
             child.kill()
             return
         status = child.wait()
-        said.seek(0)
+        errors.seek(0)
         if status != 0:
-            raise BuildError(Result(tuple(words), status, b"", _text(said.read())).explain())
+            raise BuildError(Result(tuple(words), status, b"", _text(errors.read())).explain())
 
 
-def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:
-    """Run ``command`` and give each line that it says, to either output, to ``said``.
+def watch(command: Sequence[Argument], on_line: Callable[[str], None]) -> Result:
+    """Run ``command`` and call ``on_line`` with each line that it prints, to either output.
 
-    The Result has the last of these lines as ``stderr``. When ``said`` or Ctrl-C interrupts, the
+    The Result has the last of these lines as ``stderr``. When ``on_line`` or Ctrl-C interrupts, the
     child gets SIGTERM and the time that it needs to clean up.
     """
     words = _prepare(command, quiet=False)
@@ -210,7 +210,7 @@ def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:
             for raw in child.stdout:
                 line = mask(_text(raw).rstrip())
                 last.append(line)
-                said(line)
+                on_line(line)
         except BaseException:
             try:
                 child.terminate()
@@ -224,13 +224,13 @@ def watch(command: Sequence[Argument], said: Callable[[str], None]) -> Result:
 
 @contextmanager
 def held(
-    command: Sequence[Argument], ready: str, said: Callable[[str], None]
+    command: Sequence[Argument], ready: str, on_line: Callable[[str], None]
 ) -> Iterator[Callable[[], bool]]:
     """Keep ``command`` running during the block; yield a function that tells whether it still is.
 
-    The block begins when the child says the line ``ready``; other lines go to ``said``. The child
-    must end when its standard input does: so it also ends when this process is killed. Raises
-    BuildError when it ends before.
+    The block begins when the child prints the line ``ready``; each line before it is given to
+    ``on_line``. The child must end when its standard input does: so it also ends when this
+    process is killed. Raises BuildError when it ends before.
     """
     words = _prepare(command, quiet=False)
     with (
@@ -248,7 +248,7 @@ def held(
             line = _text(raw).rstrip()
             if line == ready:
                 break
-            said(line)
+            on_line(line)
         else:
             status = child.wait()
             errors.seek(0)

@@ -42,17 +42,17 @@ def bill_of_definition(
     Images that the cache lacks are fetched. Raises UsageError when there is not one such.
     """
     plan = builder.plan(file)
-    wanted = [
+    rpms = [
         rpm
         for rpm in plan.rpms([arch] if arch else [])
         if rpm.contents[0].images and name in (None, rpm.spec.package.name)
     ]
-    if len(wanted) != 1:
-        found = ", ".join(f"{rpm.spec.package.name} ({rpm.arch})" for rpm in wanted)
+    if len(rpms) != 1:
+        choices = ", ".join(f"{rpm.spec.package.name} ({rpm.arch})" for rpm in rpms)
         hint = command("sbom", def_=file, name="NAME", arch="ARCH")
-        what = f"which package? {found}" if found else "no such package with images"
+        what = f"which package? {choices}" if choices else "no such package with images"
         raise UsageError(f"{file}: {what}", hint=hint)
-    (rpm,) = wanted
+    (rpm,) = rpms
     registry = builder.registry(plan.definition)
     return MAKERS[kind](*bill_input(registry, rpm.spec, rpm.contents[0]))
 

@@ -32,11 +32,11 @@ class Kind:
 
 def unused(cache: Cache, before: float) -> list[Kind]:
     """Return, for each kind of files, what was last used before a time (seconds since 1970)."""
-    found = []
+    kinds = []
     for folder, what in KINDS.items():
         files = list(_files(cache.root / folder))
         gone = [each for each in files if each[1] < before]
-        found.append(
+        kinds.append(
             Kind(
                 what,
                 tuple(path for path, _, _ in gone),
@@ -45,7 +45,7 @@ def unused(cache: Cache, before: float) -> list[Kind]:
                 sum(size for _, time, size in files if time >= before),
             )
         )
-    return found
+    return kinds
 
 
 def remove(kinds: list[Kind]) -> None:

@@ -38,21 +38,21 @@ _LOCAL = ("missing", "never", "ifnotpresent", "ifmissing")
 def unit_findings(definition: Definition) -> Iterator[Finding]:
     """Yield what is wrong with the units of all packages, but for images that are missing."""
     packaged = list(units_of(definition))
-    for each in packaged:
-        units = {unit.name: unit for unit in each.tree.units}
-        for unit in each.tree.units:
+    for package in packaged:
+        units = {unit.name: unit for unit in package.tree.units}
+        for unit in package.tree.units:
             if found := refusal(unit, units):
                 message = f"podman makes no service of {unit.name}: {found.message}"
                 yield _error("unit", message, found.place, found.hint)
             yield from _updates(unit)
             yield from _other_storage(unit)
-        for file in each.manifests():
+        for file in package.manifests():
             yield from annotation_findings(file)
-        images = each.images()
+        images = package.images()
         for image in images:
             yield from _image(image)
-        yield from _version(each, images)
-        yield from _online(each)
+        yield from _version(package, images)
+        yield from _online(package)
     yield from _doubles(packaged)
 
 

@@ -33,18 +33,18 @@ def with_charts(document: PackageDocument, path: str, problems: Problems) -> Pac
         return document
     releases: set[str] = set()
     for number, chart in enumerate(document.charts):
-        here = f"{path}.charts[{number}]"
+        where = f"{path}.charts[{number}]"
         if chart.release and chart.release in releases:
-            problems.add(chart.line, f"{here}: {chart.release} comes twice", "name it otherwise")
+            problems.add(chart.line, f"{where}: {chart.release} comes twice", "name it otherwise")
         releases.add(chart.release)
         source = problems.file.parent / (chart.chart or ".")
         if chart.chart and not (source / "Chart.yaml").is_file() and source.suffix != ".tgz":
             hint = "a directory with a Chart.yaml, or a .tgz that helm package or helm pull made"
-            problems.add(chart.line, f"{here}: {chart.chart!r} is no chart", hint)
+            problems.add(chart.line, f"{where}: {chart.chart!r} is no chart", hint)
         for each in (*chart.values, *([chart.chart] if source.suffix == ".tgz" else [])):
             if not (problems.file.parent / each).is_file():
                 hint = f"it is looked for beside the definition: {problems.file.parent / each}"
-                problems.add(chart.line, f"{here}: {each!r} is no file", hint)
+                problems.add(chart.line, f"{where}: {each!r} is no file", hint)
     home = charts_path(problems.file, document.name).relative_to(problems.file.parent)
     rendered = Rendered(str(home), document.line)
     return replace(

@@ -124,7 +124,7 @@ def _check(scratch: Path, file: Path, additions: list[Addition]) -> None:
         definition, _ = read_definition(scratch)
     except DefinitionError as error:
         raise _by_hand(file, additions[0]) from error
-    there = {
+    packaged = {
         (package.name, arch.name, image.source.text)
         for package in definition.packages
         for arch in package.arches
@@ -132,7 +132,7 @@ def _check(scratch: Path, file: Path, additions: list[Addition]) -> None:
     }
     for addition in additions:
         for arch in addition.arches:
-            if (addition.package, arch, addition.image) not in there:
+            if (addition.package, arch, addition.image) not in packaged:
                 raise _by_hand(file, addition)
 
 

@@ -32,7 +32,7 @@ def manifests_of(document: ArchDocument, path: str, problems: Problems) -> Path 
 
 def units_of(document: ArchDocument, path: str, problems: Problems) -> tuple[Path, ...]:
     """Return the files and directories of units; note those that are not there."""
-    found = []
+    sources = []
     for number, entry in enumerate(document.units):
         source = problems.file.parent / entry
         if not source.is_dir() and not source.is_file():
@@ -41,8 +41,8 @@ def units_of(document: ArchDocument, path: str, problems: Problems) -> tuple[Pat
                 f"{path}.units[{number}]: {entry!r} is no file and no directory",
                 f"it is looked for beside the definition: {source}",
             )
-        found.append(source)
-    return tuple(found)
+        sources.append(source)
+    return tuple(sources)
 
 
 def clean_path(value: str, path: str, line: int, problems: Problems) -> str:

@@ -113,7 +113,7 @@ class _Found:
         """
         name = f"{package.name}-{_version(package)}"
         arches = {arch.name for arch in package.arches}
-        wanted = [each for each in self.chroots if arch_of(each) in arches]
+        chroots = [each for each in self.chroots if arch_of(each) in arches]
         done: dict[str, int] = {}
         builds = _builds_of(self.service, self.project, package, self.state.builds.get(name, []))
         for build in builds:
@@ -123,7 +123,7 @@ class _Found:
                 done |= dict.fromkeys(build.chroots, build.id)
             else:
                 done |= _succeeded_in(self.service, build)
-        here = sorted({done[each] for each in wanted if each in done} - set(self.running))
+        here = sorted({done[each] for each in chroots if each in done} - set(self.running))
         if here:
             self.service.reporter.say(
                 f"same    {name} is in {self.project} already (build {', '.join(map(str, here))}); "
@@ -132,7 +132,7 @@ class _Found:
         begun = {each for build in builds for each in build.chroots}
         return tuple(
             each
-            for each in wanted
+            for each in chroots
             if each not in done and (needed is None or each in needed or each in begun)
         )
 
@@ -178,18 +178,18 @@ def _builds_of(
     file = _uploaded_name(package)
     listed = service.builds(project.owner, project.name, package.name)
     latest = service.builds(project.owner, project.name)
-    found = {
+    builds = {
         build.id: build
         for build in (*listed, *latest)
         if build.srpm == file or (build in listed and build.version == _version(package))
     }
     for number in noted:
-        if number not in found:
+        if number not in builds:
             try:
-                found[number] = service.build(number)
+                builds[number] = service.build(number)
             except Missing:
                 continue
-    return list(found.values())
+    return list(builds.values())
 
 
 def _succeeded_in(service: Service, build: Build) -> dict[str, int]:

@@ -128,8 +128,8 @@ def _meant(word: str, arches: Sequence[str], known: set[str]) -> list[str]:
                 hint=f"the definition is for {', '.join(arches)}",
             )
         return [word]
-    there = [f"{word}-{arch}" for arch in arches if f"{word}-{arch}" in known]
-    if not there:
+    chroots = [f"{word}-{arch}" for arch in arches if f"{word}-{arch}" in known]
+    if not chroots:
         names = [*_releases(known), *sorted(known)]
         alike = difflib.get_close_matches(word, names, n=4)
         raise UsageError(
@@ -140,9 +140,9 @@ def _meant(word: str, arches: Sequence[str], known: set[str]) -> list[str]:
     if lacking:
         raise UsageError(
             f"Copr has no {word} for {', '.join(lacking)}",
-            hint=f"name the chroots one by one: --chroots {' --chroots '.join(there)}",
+            hint=f"name the chroots one by one: --chroots {' --chroots '.join(chroots)}",
         )
-    return there
+    return chroots
 
 
 def _releases(chroots: Iterable[str]) -> list[str]:

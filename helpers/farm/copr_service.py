@@ -179,26 +179,26 @@ class Service:
         """Return our error for one of the client or of requests."""
         answer = getattr(getattr(error, "result", None), "__response__", None)
         status = answer.status_code if answer is not None else 0
-        said = re.sub(r"\s*\n\s*", "; ", str(error).strip())
-        if status == 401 or "login:token is invalid" in said:
+        text = re.sub(r"\s*\n\s*", "; ", str(error).strip())
+        if status == 401 or "login:token is invalid" in text:
             return PublishError(
-                f"Copr does not know us: {said.partition(': (')[0] if not status else said}",
+                f"Copr does not know us: {text.partition(': (')[0] if not status else text}",
                 hint=f"tokens expire: get a new one at {self.url}/api/ and save it as {_CONFIG}",
             )
         if status == 403:
             return PublishError(
-                f"Copr refuses: {said}",
+                f"Copr refuses: {text}",
                 hint="ask an admin of the project for the permission to build there",
             )
         if status == 404:
-            return Missing(f"Copr: {said}")
+            return Missing(f"Copr: {text}")
         if status == 0 or status >= 500:
             how = f"answers {status}" if status else "cannot be reached"
             return Unreachable(
-                f"{self.url} {how}: {said}",
+                f"{self.url} {how}: {text}",
                 hint="the same command goes on where this one stopped; try again later",
             )
-        return PublishError(f"Copr answers {status}: {said}")
+        return PublishError(f"Copr answers {status}: {text}")
 
 
 def connect(config: Path | None, reporter: Reporter, interval: float) -> Service:

@@ -188,15 +188,15 @@ def _check_room(srpm: Path, target: Target, output: Path) -> None:
     needed: dict[int, int] = {}
     places: dict[int, Path] = {}
     for directory, times in ((target.basedir, _TIMES_IN_CHROOT), (output, _TIMES_IN_OUTPUT)):
-        there = next(path for path in (directory, *directory.parents) if path.exists())
-        device = there.stat().st_dev
+        place = next(path for path in (directory, *directory.parents) if path.exists())
+        device = place.stat().st_dev
         needed[device] = needed.get(device, 0) + size * times
-        places.setdefault(device, there)
-    for device, there in places.items():
-        free = shutil.disk_usage(there).free
+        places.setdefault(device, place)
+    for device, place in places.items():
+        free = shutil.disk_usage(place).free
         if free < needed[device]:
             raise BuildError(
-                f"mock needs about {human(needed[device])} for {srpm.name} in {there}; "
+                f"mock needs about {human(needed[device])} for {srpm.name} in {place}; "
                 f"{human(free)} are free",
                 hint="make room; chroots go elsewhere with config_opts['basedir'] in "
                 "~/.config/mock.cfg, results with --output",

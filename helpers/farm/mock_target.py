@@ -151,17 +151,17 @@ def _options(file: Path, configdir: Path, seen: Sequence[Path] = ()) -> dict[str
         statements = ast.parse(file.read_text("utf-8")).body
     except (OSError, ValueError, SyntaxError):
         return {}
-    found: dict[str, object] = {}
+    options: dict[str, object] = {}
     for statement in statements:
         match statement:
             case ast.Expr(ast.Call(ast.Name("include"), [ast.Constant(str(path))])):
-                found |= _options(configdir / path, configdir, [*seen, file])
+                options |= _options(configdir / path, configdir, [*seen, file])
             case ast.Assign([ast.Subscript(ast.Name("config_opts"), ast.Constant(str(key)))]):
                 try:
-                    found[key] = ast.literal_eval(statement.value)
+                    options[key] = ast.literal_eval(statement.value)
                 except ValueError:
-                    found.pop(key, None)
-    return found
+                    options.pop(key, None)
+    return options
 
 
 def _home() -> Path:

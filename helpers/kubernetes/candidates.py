@@ -97,21 +97,21 @@ def _in_mapping(value: dict[str, Located], line: int, context: _Context) -> Iter
     if put_together and context.most == PROBABLE:
         reason = "put together from a registry, a name and a tag"
         yield Candidate(put_together, line, context.path, UNFINDABLE, reason)
-    for key, each in value.items():
+    for key, item in value.items():
         path = f"{context.path}.{key}" if context.path else key
-        here = replace(context, path=path, word=key, kind="key")
+        inner = replace(context, path=path, word=key, kind="key")
         if isinstance(name, str) and key in ("value", "default"):
-            here = replace(here, word=name, kind="variable")
-        text = each.value
+            inner = replace(inner, word=name, kind="variable")
+        text = item.value
         is_container = key == "image" and _CONTAINER.search(context.path)
         if is_container and isinstance(text, str) and text and not likeness.is_template(text):
-            yield Candidate(text, each.line, path, context.most, "image of a container")
+            yield Candidate(text, item.line, path, context.most, "image of a container")
             continue
         # Annotations without a prefix are private notes (annotations in the API conventions).
         is_note = context.path.endswith("annotations") and "/" not in key
         if key in _ASIDE or is_note:
-            here = replace(here, most=POSSIBLE)
-        yield from _in(each, here)
+            inner = replace(inner, most=POSSIBLE)
+        yield from _in(item, inner)
 
 
 def _put_together(value: dict[str, Located]) -> str | None:

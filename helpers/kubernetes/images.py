@@ -86,22 +86,22 @@ def all_images_of(
     if kind == "CustomResourceDefinition":
         return  # describes containers, has none
     seen: set[tuple[str, int]] = set()
-    for path, found, policy in _walk(item, ""):
-        if isinstance(found.value, str):
-            seen.add((found.value, found.line))
-            yield ImageUse(found.value, Place(file, found.line), f"{title} {path}", policy)
+    for path, image, policy in _walk(item, ""):
+        if isinstance(image.value, str):
+            seen.add((image.value, image.line))
+            yield ImageUse(image.value, Place(file, image.line), f"{title} {path}", policy)
     paths = [*((each[0], each[1]) for each in CUSTOM_RESOURCES), *more]
     for pattern in (path for wanted, path in paths if wanted == kind):
-        for path, found in _select(item, pattern.split("."), ""):
-            value = found.value
-            if isinstance(value, str) and (value, found.line) not in seen:
-                seen.add((value, found.line))
-                yield ImageUse(value, Place(file, found.line), f"{title} {path}")
-    for each in candidates(item):
-        if (each.text, each.line) not in seen:
-            seen.add((each.text, each.line))
-            place, where = Place(file, each.line), f"{title} {each.path}"
-            yield ImageUse(each.text, place, where, None, each.level, each.reason)
+        for path, image in _select(item, pattern.split("."), ""):
+            value = image.value
+            if isinstance(value, str) and (value, image.line) not in seen:
+                seen.add((value, image.line))
+                yield ImageUse(value, Place(file, image.line), f"{title} {path}")
+    for candidate in candidates(item):
+        if (candidate.text, candidate.line) not in seen:
+            seen.add((candidate.text, candidate.line))
+            place, where = Place(file, candidate.line), f"{title} {candidate.path}"
+            yield ImageUse(candidate.text, place, where, None, candidate.level, candidate.reason)
 
 
 def _walk(item: Located, path: str) -> Iterator[tuple[str, Located, str | None]]:
@@ -111,18 +111,18 @@ def _walk(item: Located, path: str) -> Iterator[tuple[str, Located, str | None]]
             yield from _walk(each, f"{path}[{number}]")
     elif isinstance(item.value, dict):
         for key, value in item.value.items():
-            here = f"{path}.{key}" if path else key
+            key_path = f"{path}.{key}" if path else key
             if key in _CONTAINER_LISTS and isinstance(value.value, list):
                 for number, container in enumerate(value.value):
-                    yield from _container(container, f"{here}[{number}]")
+                    yield from _container(container, f"{key_path}[{number}]")
             elif key == "volumes" and isinstance(value.value, list):
                 for number, volume in enumerate(value.value):
                     image = _get(volume, "image")
                     reference = _get(image, "reference")
                     if reference is not None:
                         policy = _text(image, "pullPolicy") or ""
-                        yield f"{here}[{number}].image.reference", reference, policy
-            yield from _walk(value, here)
+                        yield f"{key_path}[{number}].image.reference", reference, policy
+            yield from _walk(value, key_path)
 
 
 def _container(container: Located, path: str) -> Iterator[tuple[str, Located, str | None]]:

@@ -132,16 +132,16 @@ def _kustomizations(
     directory: Path, problems: list[PaackError]
 ) -> tuple[dict[Path, Kustomization], set[Path]]:
     """Return the kustomizations at or below ``directory``, and where one cannot be read."""
-    found: dict[Path, Kustomization] = {}
+    kustomizations: dict[Path, Kustomization] = {}
     broken: set[Path] = set()
     for home in sorted({directory, *(path.parent for path in directory.rglob("*"))}):
         if file := kustomization_file(home):
             try:
-                found[home.resolve()] = read_kustomization(file)
+                kustomizations[home.resolve()] = read_kustomization(file)
             except (DefinitionError, OSError, ValueError) as error:
                 problems.append(problem_at(error, file))
                 broken.add(home.resolve())
-    return found, broken
+    return kustomizations, broken
 
 
 def manifest_files(directory: Path) -> list[Path]:
@@ -196,15 +196,15 @@ class _Rendering:
 
 def _closure(top: Kustomization, others: dict[Path, Kustomization]) -> list[Kustomization]:
     """Return a kustomization and all that it builds on, itself first."""
-    found: dict[Path, Kustomization] = {}
+    closure: dict[Path, Kustomization] = {}
     waiting = [top]
     while waiting:
         each = waiting.pop()
-        if each.file not in found:
-            found[each.file] = each
+        if each.file not in closure:
+            closure[each.file] = each
             for path in each.uses:
                 if path in others:
                     waiting.append(others[path])
                 elif file := kustomization_file(path):
                     waiting.append(read_kustomization(file))
-    return list(found.values())
+    return list(closure.values())

@@ -158,7 +158,7 @@ def _released(name: str, component: ComponentDocument, problems: Problems) -> li
     """Return what the release names for each arch of a component."""
     if not re.fullmatch(COMPONENT, name):
         problems.add(component.line, f"{name!r} is no name of a component", "as in cert-manager")
-    found = []
+    files = []
     for arch, references in component.images.items():
         if arch not in ARCHES:
             problems.add(component.line, f"{name}: images: {arch!r}: MicroShift is not for it")
@@ -167,8 +167,8 @@ def _released(name: str, component: ComponentDocument, problems: Problems) -> li
             release_image(image, text, text.line, problems) for image, text in references.items()
         ]
         base = component.base.get(arch)
-        found.append(ReleaseFile(problems.file, name, arch, base, tuple(filter(None, images))))
-    return found
+        files.append(ReleaseFile(problems.file, name, arch, base, tuple(filter(None, images))))
+    return files
 
 
 def _changed(file: ReleaseFile, component: ComponentDocument, problems: Problems) -> ReleaseFile:

@@ -109,17 +109,17 @@ def _tops(
     directory: Path, names: dict[str, str], problems: list[PaackError]
 ) -> list[Kustomization]:
     """Return the kustomizations that no other builds on; add what they call images to ``names``."""
-    found: dict[Path, Kustomization] = {}
+    kustomizations: dict[Path, Kustomization] = {}
     for home in sorted({path.parent for path in directory.rglob("*")}):
         try:
             if file := kustomization_file(home):
-                found[home.resolve()] = read_kustomization(file)
+                kustomizations[home.resolve()] = read_kustomization(file)
         except (DefinitionError, ValueError) as error:
             problems.append(DefinitionError(f"{home}: cannot be read: {error}"))
-    for each in found.values():
+    for each in kustomizations.values():
         names.update(_names(each))
-    used = {path for each in found.values() for path in each.uses}
-    return [each for path, each in found.items() if path not in used and not each.is_part]
+    used = {path for each in kustomizations.values() for path in each.uses}
+    return [each for path, each in kustomizations.items() if path not in used and not each.is_part]
 
 
 def _rendered(kustomization: Kustomization, problems: list[PaackError]) -> Iterator[ImageUse]:

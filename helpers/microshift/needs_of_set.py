@@ -80,15 +80,15 @@ def _lacks(images: ImageSet, component: str, image: str, pod: str, line: int) ->
 
 def _missing(images: ImageSet, needs: Sequence[Need]) -> dict[str, dict[str, Need]]:
     """Return what is not in the set, by name and arch."""
-    found: dict[str, dict[str, Need]] = {}
+    missing: dict[str, dict[str, Need]] = {}
     for need in needs:
         component = images.document.components[need.component]
         if not unlisted(need, images.components) or _left_out(need, component):
             continue
         taken = {name for arch in component.images.values() for name in arch} | component.add.keys()
         name = need.name if need.name not in taken else f"{need.name}-{need.pod.lower()}"
-        found.setdefault(name.replace("/", "-"), {}).setdefault(need.arch, need)
-    return found
+        missing.setdefault(name.replace("/", "-"), {}).setdefault(need.arch, need)
+    return missing
 
 
 def _named(

@@ -94,18 +94,18 @@ def _core(releases: Sequence[ReleaseFile], origins: dict[str, str], old: _Old) -
 
 
 def _releases(
-    file: Path, old: _Old, problems: Problems, found: list[DefinitionError]
+    file: Path, old: _Old, problems: Problems, errors: list[DefinitionError]
 ) -> list[ReleaseFile]:
     releases = []
-    for each in old.files:
-        path = file.with_name(Path(each.name).name)
+    for listed in old.files:
+        path = file.with_name(Path(listed.name).name)
         try:
             content = path.read_bytes()
         except OSError as error:
-            problems.add(each.line, f"{each.name}: {error.strerror}", "bring it back, from git")
+            problems.add(listed.line, f"{listed.name}: {error.strerror}", "bring it back, from git")
             continue
-        if hashlib.sha256(content).hexdigest() != each.sha256:
-            problems.add(each.line, f"{each.name} was changed since its import", "see git diff")
-        if release := parse_release(path, content, found):
+        if hashlib.sha256(content).hexdigest() != listed.sha256:
+            problems.add(listed.line, f"{listed.name} was changed since its import", "see git diff")
+        if release := parse_release(path, content, errors):
             releases.append(release)
     return releases

@@ -71,17 +71,17 @@ def read_payloads(registry: Registry, words: Sequence[str]) -> Payload:
 
     Raises UsageError for arches that none or several are for, RegistryError, DefinitionErrors.
     """
-    found: dict[str, tuple[Source, LockedImage]] = {}
+    by_arch: dict[str, tuple[Source, LockedImage]] = {}
     for word in words:
         for arch, resolved in _resolve(registry, word).items():
-            if arch in found:
+            if arch in by_arch:
                 hint = "name one payload for each arch: --from-payload ARCH=REF"
                 raise UsageError(f"two payloads are for {arch}: {word} is the second", hint=hint)
-            found[arch] = resolved
+            by_arch[arch] = resolved
     problems: list[DefinitionError] = []
     files: list[ReleaseFile] = []
     origins: dict[str, str] = {}
-    for arch, (source, image) in found.items():
+    for arch, (source, image) in by_arch.items():
         registry.fetch(image, source)
         where = f"{source.reference.repo}@{image.list or image.manifest}"
         content = _image_references(registry, image, where)
@@ -90,13 +90,13 @@ def read_payloads(registry: Registry, words: Sequence[str]) -> Payload:
             origins[file.file.name] = f"{where}!/{PATH}"
     if problems:
         raise DefinitionErrors(problems)
-    return Payload(tuple(files), origins, max(image.created for _, image in found.values())[:10])
+    return Payload(tuple(files), origins, max(image.created for _, image in by_arch.values())[:10])
 
 
 def release_files(
-    content: bytes, where: str, arch: str, found: list[DefinitionError]
+    content: bytes, where: str, arch: str, errors: list[DefinitionError]
 ) -> list[ReleaseFile]:
-    """Return what MicroShift takes from an ``image-references``; add what is wrong to ``found``.
+    """Return what MicroShift takes from an ``image-references``; add what is wrong to ``errors``.
 
     A component is left out when the payload does not have all of its images; the core is not.
     """
@@ -114,7 +114,7 @@ def release_files(
         file = ReleaseFile(path, component, arch, version, tuple(filter(None, images)))
         check_pinned(file, problems, "a payload names all images by digest: is it of OKD?")
         files.append(file)
-    found += problems.found
+    errors += problems.found
     return files
 
 

@@ -66,9 +66,9 @@ def file_name(component: str, arch: str) -> str:
 
 
 def parse_release(
-    file: Path, content: bytes, found: list[DefinitionError], tags: Collection[str] = ()
+    file: Path, content: bytes, errors: list[DefinitionError], tags: Collection[str] = ()
 ) -> ReleaseFile | None:
-    """Parse a release file; add what is wrong to ``found``, None when nothing can be made of it.
+    """Parse a release file; add what is wrong to ``errors``, None when nothing can be made of it.
 
     Images of the components in ``tags`` need no digest.
     """
@@ -79,7 +79,7 @@ def parse_release(
         name = None
     document = _json(content, problems)
     if document is None or name is None:
-        found.extend(problems.found)
+        errors.extend(problems.found)
         return None
     text = content.decode()
     images = [
@@ -96,7 +96,7 @@ def parse_release(
         if parsed.component == CORE:
             hint = "take a release whose core is pinned, or accept its tags: --tags core"
         check_pinned(parsed, problems, hint)
-    found.extend(problems.found)
+    errors.extend(problems.found)
     return parsed
 
 
@@ -120,14 +120,16 @@ def check_releases(files: Sequence[ReleaseFile], where: Path) -> list[Definition
     name the same images, of the same build.
     """
     by_component: dict[str, list[ReleaseFile]] = {CORE: []}
-    for each in files:
-        by_component.setdefault(each.component, []).append(each)
-    found = []
-    for each in by_component[CORE]:
-        if not any(image.name in PAUSES for image in each.images):
+    for file in files:
+        by_component.setdefault(file.component, []).append(file)
+    errors = []
+    for file in by_component[CORE]:
+        if not any(image.name in PAUSES for image in file.images):
             hint = "MicroShift cannot start any pod without it: see CRI-O's pause_image"
-            found.append(_error(each, 0, f"the pause image {PAUSES[0]!r} is not in the core", hint))
-    found += [
+            errors.append(
+                _error(file, 0, f"the pause image {PAUSES[0]!r} is not in the core", hint)
+            )
+    errors += [
         DefinitionError(
             f"{file_name(CORE, arch)} is not there",
             place=Place(where),
@@ -138,8 +140,8 @@ def check_releases(files: Sequence[ReleaseFile], where: Path) -> list[Definition
     ]
     for group in by_component.values():
         if len(group) == len(ARCHES):
-            found += _check_arches(*sorted(group, key=lambda each: ARCHES.index(each.arch)))
-    return found
+            errors += _check_arches(*sorted(group, key=lambda each: ARCHES.index(each.arch)))
+    return errors
 
 
 def _check_arches(first: ReleaseFile, second: ReleaseFile) -> list[DefinitionError]:
@@ -147,14 +149,14 @@ def _check_arches(first: ReleaseFile, second: ReleaseFile) -> list[DefinitionErr
     ours = {image.name: image for image in first.images}
     theirs = {image.name: image for image in second.images}
     where = f"{first.component}: {first.arch} and {second.arch}"
-    found = []
+    errors = []
     if lacking := [
         f"{file.arch} has no {name}"
         for file, images, others in ((first, ours, theirs), (second, theirs, ours))
         for name in sorted(others.keys() - images.keys())
     ]:
         message = f"{where} do not name the same images: {'; '.join(lacking)}"
-        found.append(_error(second, 0, message, "take both files from the same release"))
+        errors.append(_error(second, 0, message, "take both files from the same release"))
     mixed = [
         f"{name} ({ours[name].source.reference.repo}, {theirs[name].source.reference.repo})"
         for name in ours.keys() & theirs.keys()
@@ -162,12 +164,12 @@ def _check_arches(first: ReleaseFile, second: ReleaseFile) -> list[DefinitionErr
     ]
     if mixed:
         message = f"{where} are of different builds, one of OpenShift: {', '.join(sorted(mixed))}"
-        found.append(_error(second, 0, message, "take both files from the same release"))
+        errors.append(_error(second, 0, message, "take both files from the same release"))
     versions = [_NUMBERS.match(file.base or "") for file in (first, second)]
     if versions[0] and versions[1] and versions[0][0] != versions[1][0]:
         message = f"{where} are of different versions: {first.base}, {second.base}"
-        found.append(_error(second, 0, message, "take both files from the same release"))
-    return found
+        errors.append(_error(second, 0, message, "take both files from the same release"))
+    return errors
 
 
 def _is_ocp(image: ReleaseImage) -> bool:

@@ -259,7 +259,7 @@ def _with_registries_of_needs(document: SetDocument, needs: Sequence[Need]) -> S
 
 def _excluded(document: SetDocument, new: Sequence[Found], wishes: Wishes) -> Mapping[str, str]:
     """Say of every component that is left out why."""
-    found = dict(document.excluded)
+    excluded = dict(document.excluded)
     for component in wishes.exclude:
         files = [each for each in new if _component(each) == component]
         if component == CORE or not files:
@@ -268,8 +268,8 @@ def _excluded(document: SetDocument, new: Sequence[Found], wishes: Wishes) -> Ma
             raise UsageError(f"there is no component {component!r} to leave out", hint=hint)
         problems: list[DefinitionError] = []
         _parse(files, problems)
-        found[component] = problems[0].message if problems else "left out when it was imported"
-    return {name: found[name] for name in sorted(found) if name not in document.components}
+        excluded[component] = problems[0].message if problems else "left out when it was imported"
+    return {name: excluded[name] for name in sorted(excluded) if name not in document.components}
 
 
 def _remarks(images: ImageSet) -> list[str]:

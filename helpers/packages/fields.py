@@ -11,26 +11,26 @@ def paragraphs(text: str) -> Iterator[dict[str, str]]:
     Further lines of a value stand after a line end. Of a key that comes twice the first counts.
     Lines that are neither are passed over.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     key = ""
     for line in text.split("\n"):
         line = line.removesuffix("\r")
         if not line:
-            if found:
-                yield found
-            found, key = {}, ""
+            if values:
+                yield values
+            values, key = {}, ""
         elif line[0] in " \t":
             if key:
-                found[key] += "\n" + line.strip()
+                values[key] += "\n" + line.strip()
         else:
             name, colon, value = line.partition(":")
             key = name.strip().lower() if colon else ""
-            if key in found:
+            if key in values:
                 key = ""
             elif key:
-                found[key] = value.strip()
-    if found:
-        yield found
+                values[key] = value.strip()
+    if values:
+        yield values
 
 
 def manifest(text: str) -> dict[str, str]:

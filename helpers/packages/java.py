@@ -56,7 +56,7 @@ def _archive(name: str, file: IO[bytes], depth: int, budget: _Budget) -> Iterato
         entries = opened.infolist()
         if len(entries) > _ENTRIES_LIMIT:
             raise Unreadable(f"{len(entries)} entries")
-        found: list[Package] = []
+        packages: list[Package] = []
         fields: dict[str, str] = {}
         nested: list[zipfile.ZipInfo] = []
         for entry in entries:
@@ -64,14 +64,14 @@ def _archive(name: str, file: IO[bytes], depth: int, budget: _Budget) -> Iterato
             if path == _MANIFEST:
                 fields = manifest(_text(opened, entry, budget))
             elif path.endswith("/pom.properties") and _POM.fullmatch(path):
-                found += _pom(_text(opened, entry, budget))
+                packages += _pom(_text(opened, entry, budget))
             elif path.lower().endswith(_SUFFIXES):
                 nested.append(entry)
         own = _own(name, fields)
-        same = [each for each in found if own and each.name == own.name]
+        same = [each for each in packages if own and each.name == own.name]
         if own and not same:
-            found.insert(0, own)
-        yield from dict.fromkeys(found)
+            packages.insert(0, own)
+        yield from dict.fromkeys(packages)
         for entry in nested if depth else ():
             with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
                 with opened.open(entry) as source:

@@ -17,7 +17,7 @@ from paack.helpers.registry.skopeo import Registry
 _PARALLEL = 4  # skopeo fetches up to six layers of each at once
 
 
-def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]]) -> None:
+def fetch_images(registry: Registry, images: Iterable[tuple[LockedImage, Source]]) -> None:
     """Bring every blob that the cache lacks, of images from their sources.
 
     Raises what ``Registry.fetch`` raises, for the first image that fails.
@@ -25,7 +25,7 @@ def fetch_images(registry: Registry, wanted: Iterable[tuple[LockedImage, Source]
     bringing: dict[str, Future[None]] = {}
     fetches = []
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        for image, source in wanted:
+        for image, source in images:
             layers = {layer.digest for layer in image.layers}
             earlier = {bringing[digest] for digest in layers if digest in bringing}
             fetch = pool.submit(_fetch_after, earlier, registry, image, source)

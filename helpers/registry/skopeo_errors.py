@@ -105,13 +105,13 @@ _MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
 def explain(source: Source, result: Result) -> PaackError:
     """Return the error to raise for a skopeo that failed on ``source``."""
-    said = _fatal(result.stderr)
+    message = _fatal(result.stderr)
     reference = source.origin or source.reference
     registry = reference.registry
-    full = "no space left" in said
+    full = "no space left" in message
     # An image may be called "signature" or "certificate".
     names = "|".join(map(re.escape, (reference.repo, source.location)))
-    reason = re.sub(rf"(?<!\w)(?:{names})(?!\w)", "", said)
+    reason = re.sub(rf"(?<!\w)(?:{names})(?!\w)", "", message)
     for pattern, what, hint in _CAUSES:
         if re.search(pattern, reason):
             missing = NoSuchImage if what == _GONE else RegistryError
@@ -125,7 +125,7 @@ def explain(source: Source, result: Result) -> PaackError:
             else:
                 hint = hint.format(registry=registry)
             return kind(
-                f"{source.text}: {what.format(registry=registry)}\n  skopeo: {said}", hint=hint
+                f"{source.text}: {what.format(registry=registry)}\n  skopeo: {message}", hint=hint
             )
     return RegistryError(
         f"{source.text}: cannot be fetched\n{result.explain()}",

@@ -61,15 +61,15 @@ def choose(repository: Path, name: str, definitions: Sequence[Path]) -> Carrier:
     version of every package. Raises PublishError for what is not there.
     """
     check_name(name)
-    there = {
+    offered = {
         arch: {offer.entry.file: offer for offer in offers}
         for arch, offers in built_offers(repository).items()
         if arch != SOURCE
     }
     if definitions:
-        chosen = _named(there, definitions)
+        chosen = _named(offered, definitions)
     else:
-        chosen = {arch: _newest(offers) for arch, offers in there.items()}
+        chosen = {arch: _newest(offers) for arch, offers in offered.items()}
     arches = {arch: offers for arch, offers in sorted(chosen.items()) if offers}
     if not arches:
         raise PublishError(f"there is no package in {repository}", hint=command("repo"))
@@ -99,20 +99,20 @@ def write_carrier(carrier: Carrier, layout: Path, work: Path, reporter: Reporter
     return write_index(layout, TAG, manifests)
 
 
-def _named(there: Mapping[str, Offers], definitions: Sequence[Path]) -> dict[str, Offers]:
-    names = {arch: sorted(offers) for arch, offers in there.items()}
+def _named(offered: Mapping[str, Offers], definitions: Sequence[Path]) -> dict[str, Offers]:
+    names = {arch: sorted(offers) for arch, offers in offered.items()}
     lacking = [line for file in definitions for line in missing_packages(file, (), names)]
     if lacking:
         files = tuple(str(file) for file in definitions)
         hint = f"{command('build', def_=files[0])}, then {command('repo', sign='KEY')}"
         raise PublishError("\n".join(lacking), hint=hint)
-    wanted: dict[str, set[str]] = {}
+    chosen: dict[str, set[str]] = {}
     for file in definitions:
         for package in load_definition(file).packages:
             evr = f"{package.name}-{package.version}-{package.release}"
             for arch in package.arches:
-                wanted.setdefault(arch.name, set()).add(evr)
-    return {arch: _with_needed(there[arch], evrs) for arch, evrs in wanted.items()}
+                chosen.setdefault(arch.name, set()).add(evr)
+    return {arch: _with_needed(offered[arch], evrs) for arch, evrs in chosen.items()}
 
 
 def _with_needed(offers: Offers, evrs: set[str]) -> Offers:

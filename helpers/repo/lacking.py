@@ -155,7 +155,7 @@ def _unit_list(entry: Entry) -> str | None:
 
 
 def _lacking_of_units(
-    rpm: Path, file: str, there: set[str], listed: str, work: Path
+    rpm: Path, file: str, packaged: set[str], listed: str, work: Path
 ) -> Iterator[str]:
     with workspace(work) as directory:
         for packed in packed_files(rpm):
@@ -165,7 +165,7 @@ def _lacking_of_units(
     for unit in read_unit_list(text):
         for image in unit.images:
             reference = full_name(image)
-            if reference is not None and wanted_name(reference) not in there:
+            if reference is not None and wanted_name(reference) not in packaged:
                 yield f"{file}: {unit.name} needs {image}, which is not packaged"
 
 

@@ -145,12 +145,12 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
     offers = choose(states)
     names = sorted({*states, *(name for name, some in offers.items() if some)})
     states = {name: states.get(name, State()) for name in names}
-    wanted = _merge(states, offers, settings)
+    entries = _merge(states, offers, settings)
     url = _url(site, settings)
     mirrors = url.startswith("http") and all(is_linked(site, name) for name in names)
-    descriptions = _descriptions(site, settings, wanted, url, mirrors=mirrors)
-    packages = _new_packages(states, wanted, offers)
-    check_images(wanted, packages, work / "manifests")
+    descriptions = _descriptions(site, settings, entries, url, mirrors=mirrors)
+    packages = _new_packages(states, entries, offers)
+    check_images(entries, packages, work / "manifests")
     if settings.dry_run:
         return Publication(sorted(packages), "")
     site.put(packages)
@@ -158,7 +158,7 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
         next_generation(
             name,
             states[name],
-            wanted[name],
+            entries[name],
             keep=settings.keep_of(states[name]),
             compression=settings.compression,
             signer=settings.signer,
@@ -176,14 +176,14 @@ def _publish(site: Site, choose: Choice, settings: Settings, work: Path) -> Publ
     for generation in generations:
         prune(site, generation, states[generation.directory].numbers)
     repo = f"{url}/{repo_path(settings.name)}"
-    return Publication(sorted(packages), repo, tuple(same_images(wanted)))
+    return Publication(sorted(packages), repo, tuple(same_images(entries)))
 
 
 def _merge(
     states: Mapping[str, State], offers: Offers, settings: Settings
 ) -> dict[str, dict[str, Entry]]:
     """Return what is to be published; raise PublishError naming all packages that are refused."""
-    wanted: dict[str, dict[str, Entry]] = {}
+    merged: dict[str, dict[str, Entry]] = {}
     refused: list[str] = []
     for name, state in states.items():
         entries = {} if settings.exact else dict(state.entries)
@@ -201,17 +201,17 @@ def _merge(
             else:
                 better = new if new.signer and not old.signer else old
                 entries[new.file] = replace(better, inputs=old.inputs or new.inputs)
-        wanted[name] = newest(entries, settings.versions)
+        merged[name] = newest(entries, settings.versions)
     if settings.versions:
-        wanted = without_old_sources(wanted)
+        merged = without_old_sources(merged)
     if refused:
         hint = "raise the release: what is published never changes"
         raise PublishError("\n".join(refused), hint=hint)
     if settings.signer:
-        _check_signed(wanted)
+        _check_signed(merged)
     if not settings.exact:  # layers of what was built here may be published elsewhere
-        check_layers(wanted)
-    return wanted
+        check_layers(merged)
+    return merged
 
 
 def _check_signed(wanted: Mapping[str, Mapping[str, Entry]]) -> None:
@@ -244,17 +244,17 @@ def _new_packages(
 def _descriptions(
     site: Site,
     settings: Settings,
-    wanted: Mapping[str, Mapping[str, Entry]],
+    published: Mapping[str, Mapping[str, Entry]],
     url: str,
     *,
     mirrors: bool,
 ) -> dict[str, bytes]:
     """Return the .repo file and, if signed, the public keys."""
     signed = settings.signer is not None
-    text = dump_repo(settings.name, url, wanted, signed=signed, mirrors=mirrors)
+    text = dump_repo(settings.name, url, published, signed=signed, mirrors=mirrors)
     files = {repo_path(settings.name): text.encode()}
     if settings.signer:
-        entries = [entry for some in wanted.values() for entry in some.values()]
+        entries = [entry for some in published.values() for entry in some.values()]
         path = key_path(settings.name)
         files[path] = _keys(site.tree / path, settings.signer, entries)
     return files

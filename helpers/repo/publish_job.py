@@ -112,17 +112,17 @@ def publish_job(
 
 def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False) -> list[Wanted]:
     """Return what a definition makes, from this lock."""
-    found = []
+    packages = []
     for package in definition.packages:
         base = f"{package.name}-{package.version}-{package.release}"
         arches = [_inputs(package, arch, lock) for arch in package.arches]
         for arch, inputs in zip(package.arches, arches, strict=True):
             noarch = () if package.has_images else (f"{base}.noarch.rpm",)
             files = (f"{base}.{arch.name}.rpm", *noarch)
-            found.append(Wanted(arch.name, files, _digest(package, [inputs])))
+            packages.append(Wanted(arch.name, files, _digest(package, [inputs])))
         if sources:
-            found.append(Wanted(SOURCE, (f"{base}.src.rpm",), _digest(package, arches)))
-    return found
+            packages.append(Wanted(SOURCE, (f"{base}.src.rpm",), _digest(package, arches)))
+    return packages
 
 
 def wanted_layers(plan: Plan, missing: Sequence[Wanted]) -> list[Wanted]:
@@ -132,17 +132,17 @@ def wanted_layers(plan: Plan, missing: Sequence[Wanted]) -> list[Wanted]:
     paack would give the same layers other names.
     """
     files = {name for each in missing for name in each.files}
-    found = set()
+    layers = set()
     for spec in plan.specs:
         for contents in spec.contents:
             for needed in plan.parts(contents):
                 inputs = hashlib.sha256(needed.package.name.encode()).hexdigest()
                 arch = contents.arch
                 if spec.file(arch) in files:
-                    found.add(Wanted(arch, (needed.file(arch),), inputs))
+                    layers.add(Wanted(arch, (needed.file(arch),), inputs))
                 if spec.source_file in files:
-                    found.add(Wanted(SOURCE, (needed.source_file,), inputs))
-    return sorted(found, key=lambda each: each.files)
+                    layers.add(Wanted(SOURCE, (needed.source_file,), inputs))
+    return sorted(layers, key=lambda each: each.files)
 
 
 def _to_do(plan: Plan, states: Mapping[str, State], *, sources: bool) -> _Job:
@@ -174,16 +174,16 @@ def _missing(
     missing: list[Wanted] = []
     unknown: list[Wanted] = []
     refused: list[str] = []
-    for each in wanted:
-        there = _published(each, states)
-        if not there:
-            missing.append(each)
-        elif not all(entry.inputs for entry in there):
-            unknown.append(each)
+    for product in wanted:
+        published = _published(product, states)
+        if not published:
+            missing.append(product)
+        elif not all(entry.inputs for entry in published):
+            unknown.append(product)
         refused += [
-            f"{each.arch}/{entry.file} is published, made from something else"
-            for entry in there
-            if entry.inputs and entry.inputs != each.inputs
+            f"{product.arch}/{entry.file} is published, made from something else"
+            for entry in published
+            if entry.inputs and entry.inputs != product.inputs
         ]
     if refused:
         raise PublishError(

@@ -76,15 +76,15 @@ class _Gathering:
                 f"there is no RPM in {self.output / 'rpms'}",
                 hint=f"make some: {command('build', def_='FILE')}",
             )
-        found: dict[str, Header] = {}
+        headers: dict[str, Header] = {}
         for header in read_headers(paths):
-            twin = found.setdefault(header.file, header)
+            twin = headers.setdefault(header.file, header)
             if twin.digest != header.digest:
                 raise PublishError(
                     f"{twin.path} and {header.path} have the same name and other content",
                     hint="remove one of them",
                 )
-        return _by_directory(found)
+        return _by_directory(headers)
 
     def _offer(self, directory: str, header: Header, state: State) -> Offer:
         there = state.entries.get(header.file)

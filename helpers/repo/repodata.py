@@ -144,7 +144,7 @@ def read_repomd(directory: Path) -> tuple[Data, ...]:
         repomd = cr.Repomd(str(path))
     except (cr.CreaterepoCError, OSError) as error:
         raise VerificationError(f"{path}: {error}") from error
-    found = []
+    files = []
     for record in repomd.records:
         href = record.location_href or ""
         if not _DATA_HREF.fullmatch(href) or record.checksum_type != "sha256":
@@ -152,8 +152,8 @@ def read_repomd(directory: Path) -> tuple[Data, ...]:
                 f"{path}: {href!r} is not as paack writes it", hint="publish to another directory"
             )
         name = href.partition("/")[2]
-        found.append(Data(record.type, name, str(record.checksum), int(record.size)))
-    return tuple(found)
+        files.append(Data(record.type, name, str(record.checksum), int(record.size)))
+    return tuple(files)
 
 
 def check_data(path: Path, data: Data) -> None:

@@ -124,16 +124,16 @@ class _Check:
             self.ring.remove(self.published)
             for file in self.trust.files:
                 self.ring.add(file.read_bytes())
-        there = self.ring.public_keys()
-        wanted = self.trust.names
-        for lacking in wanted:
-            if not any(key.is_called(lacking) for key in there):
-                only = ", ".join(key.fingerprint for key in there)
+        keys = self.ring.public_keys()
+        trusted = self.trust.names
+        for lacking in trusted:
+            if not any(key.is_called(lacking) for key in keys):
+                only = ", ".join(key.fingerprint for key in keys)
                 self.report.problems.append(
                     f"{key_path(self.name)}: has no key {lacking}" + (only and f", only {only}")
                 )
-        for key in there:
-            if wanted and not any(map(key.is_called, wanted)):
+        for key in keys:
+            if trusted and not any(map(key.is_called, trusted)):
                 self.ring.remove([key.fingerprint])
                 continue
             self.known |= key.ids
@@ -141,9 +141,9 @@ class _Check:
                 self.report.problems.append(f"the key {key.fingerprint} {key.problem}")
             else:
                 self.report.keys.append(key.fingerprint)
-        if not there and not self.trust.unsigned:
+        if not keys and not self.trust.unsigned:
             self.report.problems.append(f"not signed: there is no {key_path(self.name)}")
-        return bool(there) or not self.trust.unsigned
+        return bool(keys) or not self.trust.unsigned
 
     def strange_keys(self) -> None:
         """Report the keys that signed and do not count, each once."""

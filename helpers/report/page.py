@@ -60,15 +60,15 @@ class ImageGroup:
     @property
     def facts(self) -> list[tuple[list[str], ImageFacts]]:
         """What the image says of itself, with the arches for which it says so."""
-        found: list[tuple[list[str], ImageFacts]] = []
+        groups: list[tuple[list[str], ImageFacts]] = []
         for arch, image in self.images:
-            for arches, facts in found:
+            for arches, facts in groups:
                 if facts == image.facts:
                     arches.append(arch)
                     break
             else:
-                found.append(([arch], image.facts))
-        return found
+                groups.append(([arch], image.facts))
+        return groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,17 @@ def render_page(report: Report, budget: Budget | None = None) -> str:
 def segments(rpm: ReportedRpm) -> list[Segment]:
     """Return where the bytes of an RPM are: each image's own, what images share, the rest."""
     own = [image for image in rpm.images if image.own]
-    found = [
+    parts = [
         Segment(f"{image.name}, its own", image.own, f"c{number % _COLOURS}")
         for number, image in enumerate(own[:_SEGMENTS])
     ]
     more = sum(image.own for image in own[_SEGMENTS:])
     shared = rpm.layer_bytes - sum(image.own for image in own)
-    found += (
+    parts += (
         [Segment(f"{len(own) - _SEGMENTS} more images, their own", more, "own")] if more else []
     )
-    found += [Segment("shared by images", shared, "shared")] if shared else []
-    return [*found, Segment("everything else", rpm.uncompressed - rpm.layer_bytes, "rest")]
+    parts += [Segment("shared by images", shared, "shared")] if shared else []
+    return [*parts, Segment("everything else", rpm.uncompressed - rpm.layer_bytes, "rest")]
 
 
 def _description(stack: Sequence[Segment]) -> str:

@@ -52,15 +52,15 @@ def built_rpms(
     Those of layers only with ``layers``. Raises UsageError when there are none.
     """
     rpms = sorted(output.glob("rpms/*/*.rpm"))
-    found = [path for path in rpms if layers or not is_part_file(path.name)]
+    chosen = [path for path in rpms if layers or not is_part_file(path.name)]
     if definition:
         names = [f"{each.name}-{each.version}-{each.release}" for each in definition.packages]
-        found = [path for path in found if path.name.rsplit(".", 2)[0] in names]
-    if not found:
+        chosen = [path for path in chosen if path.name.rsplit(".", 2)[0] in names]
+    if not chosen:
         of = f" of {definition.file}" if definition else ""
         hint = command("build", def_=definition.file if definition else "FILE")
         raise UsageError(f"no RPM{of} was built in {output / 'rpms'}", hint=hint)
-    return found
+    return chosen
 
 
 def read_reports(rpms: Iterable[Path], scratch: Path) -> list[Report]:
@@ -68,15 +68,15 @@ def read_reports(rpms: Iterable[Path], scratch: Path) -> list[Report]:
 
     Raises UsageError for two RPMs of one name, VerificationError for what is damaged.
     """
-    found: dict[str, tuple[Path, ReportedRpm]] = {}
+    by_name: dict[str, tuple[Path, ReportedRpm]] = {}
     for rpm in rpms:
         reported = read_rpm(rpm, scratch)
-        known = found.setdefault(reported.facts.file, (rpm, reported))[0]
+        known = by_name.setdefault(reported.facts.file, (rpm, reported))[0]
         if known.resolve() != rpm.resolve():
             raise UsageError(f"{known} and {rpm} are both {reported.facts.file}", hint="name one")
     builds: defaultdict[str, list[ReportedRpm]] = defaultdict(list)
-    for name in sorted(found):
-        reported = found[name][1]
+    for name in sorted(by_name):
+        reported = by_name[name][1]
         builds[reported.facts.nvr].append(reported)
     return [Report(tuple(builds[name])) for name in sorted(builds)]
 
@@ -165,15 +165,15 @@ def _images(
         having = {number for layer in owners for number in users[layer]}
         for number in having:
             (shared if len(having) > 1 else own)[number] += size
-    found = []
+    reported = []
     for number, image in enumerate(locked):
         config = store.big_data.get(image.config)
         if config is None:
             raise VerificationError(f"{rpm}: {image.names[0]} has no config", hint=_VERIFY)
         facts = read_facts(config, len(image.layers))
         packages = inside.get(image.manifest, ())
-        found.append(ReportedImage(image, facts, own[number], shared[number], packages))
-    return tuple(sorted(found, key=lambda image: (-image.size, image.name, image.locked.source)))
+        reported.append(ReportedImage(image, facts, own[number], shared[number], packages))
+    return tuple(sorted(reported, key=lambda image: (-image.size, image.name, image.locked.source)))
 
 
 def _layers(images: Sequence[ReportedImage], usage: StoreUsage) -> tuple[ReportedLayer, ...]:

@@ -36,7 +36,7 @@ def make_cyclonedx(
 ) -> bytes:
     """Return the bill of an RPM, or of images alone; see ``spdx.make_sbom``."""
     same = same_images(images)
-    found = each_once(contents[each[0].manifest].packages for each in same)
+    found_packages = each_once(contents[each[0].manifest].packages for each in same)
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -50,7 +50,7 @@ def make_cyclonedx(
         },
         "components": [
             *(_image(each, configs[each[0].config], contents[each[0].manifest]) for each in same),
-            *map(_package, found),
+            *map(_package, found_packages),
         ],
         "dependencies": [
             *([_depends("rpm", [_image_id(each[0]) for each in same])] if subject else ()),

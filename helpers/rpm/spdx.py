@@ -55,7 +55,7 @@ def make_sbom(
     their manifests. Raises RegistryError for what is no config.
     """
     same = same_images(images)
-    found = each_once(contents[each[0].manifest].packages for each in same)
+    found_packages = each_once(contents[each[0].manifest].packages for each in same)
     packages = [
         *([_rpm(subject)] if subject else ()),
         *(
@@ -63,7 +63,7 @@ def make_sbom(
             for each in same
         ),
         *_layers(images),
-        *map(_package, found),
+        *map(_package, found_packages),
     ]
     document = {
         "spdxVersion": "SPDX-2.3",
@@ -75,7 +75,7 @@ def make_sbom(
         "packages": packages,
         "relationships": [
             *_relationships(subject, [each[0] for each in same]),
-            *_package_relationships([each[0] for each in same], contents, found),
+            *_package_relationships([each[0] for each in same], contents, found_packages),
         ],
     }
     return json.dumps(document, indent=1).encode() + b"\n"
@@ -128,7 +128,7 @@ def _image(same: Sequence[LockedImage], config: bytes, problems: Sequence[str]) 
     """Describe an image, which may have several names."""
     image = same[0]
     reference = parse_reference(image.names[0])
-    expression, said = image_license(config)
+    expression, label = image_license(config)
     lists = sorted({each.list for each in same if each.list})
     comments = [f"Named by the list {', '.join(lists)}."] if lists else []
     comments += [f"What these files tell of packages is not known: {'; '.join(problems)}."] * bool(
@@ -137,7 +137,7 @@ def _image(same: Sequence[LockedImage], config: bytes, problems: Sequence[str]) 
     return {
         **_described(_image_id(image), reference.repo, reference.tag or image.manifest),
         "licenseDeclared": expression or _UNKNOWN,
-        **({"licenseComments": f"The image's label says: {said}"} if said else {}),
+        **({"licenseComments": f"The image's label says: {label}"} if label else {}),
         "checksums": [_checksum(image.manifest)],
         "builtDate": utc(parse_time(image.created)),
         "primaryPackagePurpose": "CONTAINER",

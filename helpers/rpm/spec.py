@@ -161,12 +161,12 @@ def of_arch(spec: Spec, arch: str) -> Spec:
 def _sources(
     package: Package, contents: Sequence[Contents], device: Device | None
 ) -> tuple[Source, ...]:
-    found: list[Source] = []
+    sources: list[Source] = []
 
     def add(
         name: str, arch: str | None, kind: str, path: str, content: bytes | None, mode: int = 0o644
     ) -> None:
-        found.append(Source(len(found), name, arch, kind, path, mode, content))
+        sources.append(Source(len(sources), name, arch, kind, path, mode, content))
 
     shared = f"/usr/share/paack/{package.name}"
     for each in contents:
@@ -191,7 +191,7 @@ def _sources(
     for file in device.files if device else ():
         kind = "shared" if file.shared else "file"
         add(file.source, None, kind, file.path, file.content.encode(), file.mode)
-    return tuple(found)
+    return tuple(sources)
 
 
 def _made_later(package: Package, contents: Contents) -> Iterator[tuple[str, str, str]]:

@@ -69,7 +69,7 @@ def listed_units(
         if each.use.image not in made:
             needed.setdefault(each.unit.name, []).append(each.use.image)
     manifests = {name: image.manifest for image in images for name in image_names([image])}
-    found = [
+    listed = [
         ListedUnit(
             unit.name,
             _stoppable(unit.service),
@@ -80,7 +80,7 @@ def listed_units(
         for unit in tree.units
         if _is_plain(unit.service)
     ]
-    return tuple(sorted(found, key=lambda each: each.service))
+    return tuple(sorted(listed, key=lambda each: each.service))
 
 
 def unit_files(
@@ -107,17 +107,17 @@ def unit_scriptlets(
         text = render(f"device/scriptlets/units-{kind}.sh.j2", package=package, listed=listed)
         return without_comments(text)
 
-    found = dict(others)
+    scriptlets = dict(others)
     if not others:
-        found["post"] = part("post")
+        scriptlets["post"] = part("post")
     # Before the store goes, which containers are made of
-    found["preun"] = part("preun") + others.get("preun", "exit 0\n")
-    found["postun"] = part("postun") + others.get("postun", "exit 0\n")
+    scriptlets["preun"] = part("preun") + others.get("preun", "exit 0\n")
+    scriptlets["postun"] = part("postun") + others.get("postun", "exit 0\n")
     if package.start_units == "now":
         # After the store of shared layers is mounted; that part ends with `exit`
         store = f"(\n{others['posttrans']})\n" if "posttrans" in others else ""
-        found["posttrans"] = store + part("posttrans")
-    return found
+        scriptlets["posttrans"] = store + part("posttrans")
+    return scriptlets
 
 
 def _stoppable(service: str) -> str:

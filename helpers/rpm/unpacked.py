@@ -62,12 +62,12 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     Raises VerificationError when it has only some of what belongs together.
     """
     subject, provides, requires = _ask(rpm)
-    wanted = [work / "lock.yaml", work / "images"]
+    essential = [work / "lock.yaml", work / "images"]
     sboms = tuple(work / name for name in FILES.values())
     more = [work / name for name in ("layers", "layers.json", "units")]
     drop_ins = [work / name for name in ("20-verity.conf", "10-layers.conf")]
     targets = {
-        **{f"/usr/share/paack/{subject.name}/{e.name}": e for e in (*wanted, *sboms, *more)},
+        **{f"/usr/share/paack/{subject.name}/{e.name}": e for e in (*essential, *sboms, *more)},
         **{f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{e.name}": e for e in drop_ins},
     }
     stores, where = list[Path](), ""
@@ -83,14 +83,15 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         if target:
             file.copy(target)
     claims = any(each.startswith(PROVIDED) for each in provides)
-    if not stores and not claims and not any(each.exists() for each in wanted):
+    if not stores and not claims and not any(each.exists() for each in essential):
         return None
     has_layers = (work / "layers.json").exists()
-    described = not claims if has_layers else all(map(Path.exists, wanted))
+    described = not claims if has_layers else all(map(Path.exists, essential))
     if len(stores) != 1 or not described:
         raise _incomplete(rpm, stores, work)
     return UnpackedRpm(
-        subject, provides, requires, stores[0], stores[0].suffix[1:], wanted[0], wanted[1], sboms,
+        subject, provides, requires, stores[0], stores[0].suffix[1:],
+        essential[0], essential[1], sboms,
         more[0], more[1], more[2], work / "tree.verity", drop_ins[0], drop_ins[1], where,
     )  # fmt: skip
 

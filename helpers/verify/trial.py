@@ -68,7 +68,7 @@ def candidates(images: Sequence[LockedImage], cache: Cache) -> list[Candidate]:
     return [Candidate(tuple(_names(image)), _why_not(image, cache)) for image in images]
 
 
-def start_all(store: Path, filesystem: str, wanted: Sequence[Candidate]) -> list[Outcome]:
+def start_all(store: Path, filesystem: str, to_start: Sequence[Candidate]) -> list[Outcome]:
     """Mount the store image ``store`` and start each image from it.
 
     Raises UsageError without root, ToolError when podman is not there or the store cannot be
@@ -84,7 +84,7 @@ def start_all(store: Path, filesystem: str, wanted: Sequence[Candidate]) -> list
     work = store.parent / "trial"
     work.mkdir()
     task = {"store": str(store.resolve()), "filesystem": filesystem, "work": str(work.resolve())}
-    text = json.dumps({**task, "wanted": [asdict(each) for each in wanted]})
+    text = json.dumps({**task, "wanted": [asdict(each) for each in to_start]})
     # The child dies with this process, and with it all that is in its namespaces.
     mortal = ["setpriv", "--pdeathsig=KILL", "--", "unshare", *_ISOLATED, "--"]
     child = [sys.executable, "-m", "paack.helpers.verify.trial"]
@@ -135,13 +135,13 @@ def _mount_all(store: Path, filesystem: str, work: Path) -> None:
     run([*memory, "/dev/shm"], quiet=True)  # noqa: S108 where podman keeps its locks
 
 
-def _outcome(wanted: Candidate) -> Outcome:
-    first = wanted.names[0]
-    for name in wanted.names:
+def _outcome(candidate: Candidate) -> Outcome:
+    first = candidate.names[0]
+    for name in candidate.names:
         if _podman("image", "exists", name).status != 0:
             return Outcome(first, False, f"podman does not find {name} in the store")
-    if wanted.not_run:
-        return _mounted(first, wanted.not_run)
+    if candidate.not_run:
+        return _mounted(first, candidate.not_run)
     # Its output goes into a file of a limited size, not here: there may be any amount.
     ours = ["--attach=stdin", f"--timeout={SECONDS}"]
     logs = ["--log-driver=k8s-file", f"--log-opt=max-size={_LOG_BYTES}"]

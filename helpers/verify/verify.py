@@ -100,12 +100,12 @@ class Verifier:
             check_is_rpm(rpm)
         failed: list[VerificationError] = []
         waiting: list[tuple[Path, _Verdict]] = []
-        there: set[str] = set()
+        verified_groups: set[str] = set()
         # What packages of layers should have, only the others say.
         for rpm in sorted(rpms, key=lambda rpm: is_part_file(rpm.name)):
             try:
                 verdict = self._examine(rpm)
-                there.add(verdict.group)
+                verified_groups.add(verdict.group)
                 if verdict.needs:
                     waiting.append((rpm, verdict))
                 else:
@@ -114,7 +114,7 @@ class Verifier:
                 failed.append(error)
         for rpm, verdict in waiting:
             # Its images are as locked only where these layers are, too.
-            if lacking := sorted(set(verdict.needs) - there):
+            if lacking := sorted(set(verdict.needs) - verified_groups):
                 verdict.hint = verdict.hint if verdict.differences else _HINT_LAYERS
                 what = "is not verified with it, and has layers of its images"
                 verdict.differences += [Difference(name, what) for name in lacking]
@@ -156,48 +156,50 @@ class Verifier:
             return
         lock = lock or Lock()
         images = verdict.images = list(lock.images.values())
-        found = verdict.differences
+        differences = verdict.differences
         try:
             self.known.add(lock, package.layers)
         except ValueError as error:
-            found.append(Difference(f"{shared}/{package.layers.name}", str(error)))
+            differences.append(Difference(f"{shared}/{package.layers.name}", str(error)))
         verdict.needs = named_groups(package.layers)
         layers = own_layers(lock)
         verdict.layers = len(layers)
-        found += list_differences(package, images)
-        found += needs_differences(package)
+        differences += list_differences(package, images)
+        differences += needs_differences(package)
         self.fetch(images)
         for image in images:
-            found += [
+            differences += [
                 Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
                 for problem in chain_problems(image, self.cache)
             ]
         seen: dict[str, LayerPackages] = {}
-        found += self.verify_store(package.store, package.filesystem, images, layers, work, seen)
-        found += [Difference(name, what) for name, what in verity_problems(package)]
+        differences += self.verify_store(
+            package.store, package.filesystem, images, layers, work, seen
+        )
+        differences += [Difference(name, what) for name, what in verity_problems(package)]
         inside = packages_of(self.cache, images, seen)
-        found += sbom_differences(package, images, self.cache, inside)
+        differences += sbom_differences(package, images, self.cache, inside)
         if self.demands.against == "registry":
             self._ask(images, verdict)
         if self.demands.run and lock.groups:
             verdict.notes.append("not started: layers of its images are in other packages")
-        elif self.demands.run and not found:  # what is not ours is not started
+        elif self.demands.run and not differences:  # what is not ours is not started
             self._start(package, verdict)
 
     def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
         where = f"/usr/share/paack/{package.name}/{package.layers_json.name}"
         verdict.group = package.name
-        found = verdict.differences
+        differences = verdict.differences
         try:
             layers = read_layers(package.layers_json)
         except ValueError as error:
-            found.append(Difference(where, str(error)))
+            differences.append(Difference(where, str(error)))
             return
         problems = self.known.problems(package.name, layers, self.cache)
-        found += [Difference(where, f"{name}: {what}") for name, what in problems]
-        if not found:
+        differences += [Difference(where, f"{name}: {what}") for name, what in problems]
+        if not differences:
             verdict.layers = len(layers)
-            found += self.verify_store(package.store, package.filesystem, [], layers, work)
+            differences += self.verify_store(package.store, package.filesystem, [], layers, work)
 
     def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
         for answer in ask_origins(images, self.registry):
