@@ -27,6 +27,6 @@ def rpm_arch(oci: str) -> str | None:
 
 
 def rpm_arch_hint(word: str) -> str | None:
-    """Return what to write for OCI's word of an arch; None when it is none, or RPM has the same."""
+    """Return a hint to write RPM's word for OCI's; None when there is no other."""
     name = rpm_arch(word)
     return f"write {name}, as RPM calls {word}" if name and name != word else None

@@ -1,4 +1,4 @@
-"""Where the bytes of the output directory and of the cache are, and what of them can go."""
+"""Removing what is in the output directory and the cache, and showing how much space it takes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CACHE = "blobs of images: what need not be fetched again"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A directory that can go, what is in it, and the bytes on the disk that this gives back."""
+    """A directory that can be removed, what is in it, and the bytes on the disk that this frees."""
 
     path: Path
     what: str
@@ -40,9 +40,10 @@ class Part:
 
 
 def parts(output: Path, cache: Path) -> list[Part]:
-    """Return what is in the output directory, and the cache last; a file counts once.
+    """Return what can be removed: parts of the output directory, then the cache.
 
-    Raises UsageError for an output directory in which paack made nothing.
+    A file with several names counts once. Raises UsageError for an output directory that holds
+    nothing made by paack.
     """
     seen: set[tuple[int, int]] = set()
     places = [(output / name, what) for name, what in PARTS.items()]

@@ -1,8 +1,8 @@
-"""Hints: their commands and options are worded as the program was started.
+"""Hints: commands and options worded as the user started the program.
 
 In a hint a command stands in backquotes, as ``command`` returns it, and options as they are
-(``--sign KEY``). How both are typed here the edge knows (paack/commands/caller.py); it says so
-once.
+(``--sign KEY``). paack/commands/caller.py knows how the user types both, and sets that once
+(``set_wording``).
 """
 
 from __future__ import annotations

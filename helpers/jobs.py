@@ -1,4 +1,4 @@
-"""Jobs side by side: one packs while the next makes its store and the one after that fetches."""
+"""Jobs side by side: while one packs, the next makes its store, and the one after that fetches."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """What only one job at a time does, in ``with``: each takes all there is of something.
+    """What only one job at a time does, in a ``with`` block: one uses all there is of it.
 
-    Fetching takes the network, and finds in the cache what the job before fetched; making a
-    store takes the cores, and disk for spools.
+    Fetching uses the network, and finds in the cache what the job before fetched. Making a store
+    uses the cores, and disk space for spools.
     """
 
     fetching: Lock = field(default_factory=Lock)
@@ -47,10 +47,10 @@ def stopped() -> Event:
 
 
 def run_jobs(jobs: Sequence[Callable[[], Made]]) -> list[Made]:
-    """Run jobs and return what each returned. Each begins when the one before makes its store.
+    """Run jobs and return what each returned; each begins when the one before makes its store.
 
-    Raises what the first that fails raised, in their order: those before it have ended then, and
-    those after it are stopped.
+    Raises the error of the first job, in their order, that fails: jobs before it have ended then,
+    and those after it are stopped.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         running: list[Future[Made]] = []

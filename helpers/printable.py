@@ -1,4 +1,4 @@
-"""Texts from outside, made fit to be shown: nothing in them moves the cursor or turns the line."""
+"""Texts from outside, made safe to show: no character moves the cursor or reverses the line."""
 
 from __future__ import annotations
 

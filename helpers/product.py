@@ -104,9 +104,9 @@ class Products:
 
 
 def replace_content(target: Path, new: Path) -> None:
-    """Let ``new``, a file in a work directory, be the product ``target``: the same, but signed.
+    """Let ``new``, a file in a work directory, replace ``target``: the same content, signed.
 
-    Its record, if it has one, says so: it is not made again.
+    Its record, if it has one, is changed accordingly, so that the product is not made again.
     """
     record = _record_of(target)
     try:
@@ -121,7 +121,7 @@ def replace_content(target: Path, new: Path) -> None:
 
 
 def part_identity(name: str) -> dict[str, object]:
-    """A package of layers that is there is never made again, whatever the tools are now."""
+    """Return the identity of a part: one that exists is never rebuilt, even by newer tools."""
     return {"group": name}
 
 

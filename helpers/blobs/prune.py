@@ -1,4 +1,4 @@
-"""What of the cache no build has used for a while, and can go."""
+"""Which files of the cache no build has used for a while, so that they can be removed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unused(cache: Cache, before: float) -> list[Kind]:
 
 
 def remove(kinds: list[Kind]) -> None:
-    """Remove what can go; what is gone already does not matter."""
+    """Remove what can go; files that are gone already are no error."""
     for path in (path for kind in kinds for path in kind.gone):
         path.unlink(missing_ok=True)
 

@@ -29,10 +29,10 @@ from paack.helpers.quadlet import needs_of, read_definition
 
 
 def check(file: Path, *, everything: bool = False) -> Report:
-    """Check a definition; what cannot be read is a finding, too.
+    """Check a definition; a file that cannot be read is a finding, too.
 
-    ``everything``: also tell what only looks like an image. While the definition itself has
-    problems, what may follow from them is left out.
+    ``everything``: also report what only looks like an image. While the definition itself has
+    problems, findings that may follow from them are left out.
     """
     definition = Definition(file, ())
     try:
@@ -58,8 +58,8 @@ def check_contents(
 ) -> Report:
     """Check what a definition packages against what its manifests need; not the lock itself.
 
-    Images that ``lock`` does not have may have any digest. ``everything``: also tell what only
-    looks like an image.
+    Images that ``lock`` lacks may have any digest. ``everything``: also report what only looks like
+    an image.
     """
     findings = [Finding("manifest", error) for error in needs.problems]
     findings += [Finding("kustomization", each, warning=True) for each in unapplied(definition)]

@@ -1,4 +1,4 @@
-"""What podman and CRI-O on a device cannot do with what a definition packages."""
+"""What definitions package that podman and CRI-O on a device cannot use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate before a build: what ``paack check`` finds, found before anything is fetched."""
+"""The checks that run before a build fetches anything: those of ``paack check``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from paack.helpers.quadlet import needs_of
 
 @dataclass
 class Gate:
-    """Lets definitions pass that have no error; manifests are read once, warnings said once.
+    """Lets definitions without errors pass; reads manifests once, and prints each warning once.
 
     ``is_open`` lets all pass (``--no-check``). What cannot be checked because kustomize is missing
     is an error when it is ``strict`` (for publishing), and a warning otherwise. ``findings`` are
-    all that it found.
+    all findings so far.
     """
 
     is_open: bool = False

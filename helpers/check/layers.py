@@ -17,9 +17,9 @@ WASTE = 4 * 1024 * 1024
 
 
 def group_findings(definition: Definition, lock: Lock) -> Iterator[Finding]:
-    """Yield, once for each image, a warning where grouping anew would spare at least WASTE.
+    """Yield, once for each image, a warning when grouping anew would save at least WASTE bytes.
 
-    The lock must have all images. What is compared is an update of the top layer alone.
+    The lock must have all images. Updates of the top layer alone are compared.
     """
     lines = {image.source.text: image.line for _, image in reversed(list(definition.images()))}
     for (arch, filesystem), packages in shared_images(definition, lock).items():

@@ -1,4 +1,4 @@
-"""Findings of texts that are not surely images, and of those that a definition ignores."""
+"""Findings about texts that may be images, and about those that a definition ignores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What podman would not start of the Quadlet units of a definition, or not without a network."""
+"""Quadlet units of a definition that podman would not start, or only with a network."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Helm charts of a definition: what is rendered, and where the outcome is kept.
+"""Helm charts of a definition: what is rendered, and where the result is kept.
 
-``app.yaml`` has it in ``app.lock.charts/PACKAGE/``, a directory of manifests like any other.
+For ``app.yaml`` that is ``app.lock.charts/PACKAGE/``, a directory of manifests like any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def charts_path(file: Path, package: str) -> Path:
 
 
 def with_charts(document: PackageDocument, path: str, problems: Problems) -> PackageDocument:
-    """Return a package whose manifests are its charts, if it has any; note what is wrong."""
+    """Return the package with its rendered charts, if any, as its manifests; note problems."""
     if not document.charts:
         return document
     if document.manifests or any(arch.manifests for arch in document.arch):

@@ -1,6 +1,6 @@
-"""``images: from-units`` and ``from-manifests``: images that are not written twice.
+"""``images: from-units`` and ``from-manifests``: images that a definition need not name itself.
 
-Which they are is known when units and manifests are read: helpers/quadlet/complete.py.
+They are known once units and manifests are read: helpers/quadlet/complete.py.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _after(text: str, line: int, lines: str) -> str:
 
 
 def _end(node: yaml.Node) -> int:
-    """Return the line of the last character: a block's own mark is behind blanks and comments."""
+    """Return the line of the last character; a block's own end is after blanks and comments."""
     if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
         return max(_end(node.value[-1][0]), _end(node.value[-1][1]))
     if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:

@@ -1,4 +1,4 @@
-"""What is given as a definition, and is none: a lock, an RPM; or has a twin with the same lock."""
+"""Recognizing a lock or an RPM given as a definition, and definitions that would share a lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TWINS = {".yaml": ".yml", ".yml": ".yaml"}
 
 
 def check_kind(file: Path) -> None:
-    """Raise DefinitionError for an RPM or a lock; other things are told when they are read."""
+    """Raise DefinitionError for an RPM or a lock; whatever else is wrong shows when it is read."""
     if file.name.endswith(_LOCK):
         name = file.name.rpartition(".lock.")[0]
         raise DefinitionError(

@@ -1,8 +1,8 @@
 """Which images may not be published for everybody, by the terms of those who made them.
 
-What is in a public Copr project is given to the whole world. Images from the places in ``REFUSED``
-are under terms that do not allow that. Who has a permission (or a Copr that is not public) says so
-with ``--redistribute REGISTRY/REPOSITORY``; see docs/farm.md.
+Everyone can download what is in a public Copr project. Images from the places in ``REFUSED`` are
+under terms that do not allow that. Who has a permission (or a Copr that is not public) says so with
+``--redistribute REGISTRY/REPOSITORY``; see docs/farm.md.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ _OCI_NAMES = {name: rpm for rpm, (name, _) in OCI_ARCH.items()}
 
 @dataclass(frozen=True)
 class ImageDocument:
-    """An image whose name in the store its source does not tell."""
+    """An image whose source does not tell its name in the store."""
 
     source: str = key(
         "Where the image comes from, as skopeo writes it",
@@ -80,7 +80,7 @@ class ImagePathDocument:
 
 @dataclass(frozen=True)
 class IgnoredImage:
-    """What ``paack check`` takes for an image that is needed, and is not."""
+    """An image that manifests name but the device does not need: ``paack check`` ignores it."""
 
     image: str = key(
         "The image: a name, with or without a tag, or as it is written; * is any text",

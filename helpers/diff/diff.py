@@ -22,11 +22,12 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 @dataclass(frozen=True)
 class Change:
-    """An image that differs: None on the side where it is not. ``files`` are lines, if asked.
+    """An image that differs; ``old`` or ``new`` is None on the side that lacks it.
 
-    ``added`` are digests of its layers that no image of the old side has, ``removed`` of those
-    that none of the new side has: a layer that images share is fetched and dropped once.
-    ``packages`` are None where one side does not know its own, or neither has any.
+    ``files`` are lines, if asked for. ``added`` are the digests of its layers that no image of the
+    old side has, ``removed`` of those that none of the new side has: a layer that images share is
+    fetched and dropped once. ``packages`` are None where one side does not know its own, or neither
+    has any.
     """
 
     old: LockedImage | None

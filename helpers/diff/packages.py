@@ -13,7 +13,7 @@ from paack.helpers.rpm import ListedPackage
 
 @dataclass(frozen=True, slots=True, order=True)
 class PackageChange:
-    """A package that differs: its versions on both sides, none where it is not."""
+    """A package that differs: its versions on each side; no version where it is missing."""
 
     kind: str
     name: str

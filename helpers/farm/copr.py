@@ -1,8 +1,8 @@
 """Copr builds the RPMs: upload the source RPMs to a project, and follow the builds to their end.
 
-Whatever can be told before the upload is told before it. What a project has already built, by
-name, version, release and chroot, is not built again; what is under way is followed. So the same
-command, called again, goes on where it was interrupted.
+Problems that can be found before the upload are reported before it. What a project has already
+built, by name, version, release and chroot, is not built again; builds under way are followed. So
+the same command, called again, continues where it was interrupted.
 """
 
 from __future__ import annotations
@@ -138,10 +138,10 @@ class _Found:
 
 
 def _to_build(found: _Found, plan: Plan) -> list[tuple[Package, tuple[str, ...]]]:
-    """Return packages and the chroots in which they are to be built; those of layers first.
+    """Return packages and the chroots in which they are to be built; packages of layers first.
 
-    A package that is there needs no others, although a newer paack would give its layers other
-    names.
+    A package that is built already needs no layers anew, even if a newer paack would name them
+    otherwise.
     """
     needed: defaultdict[str, set[str]] = defaultdict(set)
     others = []

@@ -1,4 +1,4 @@
-"""Following builds in Copr to their end, across interruptions, and telling why they failed."""
+"""Following builds in Copr to their end, across interruptions, and showing why they failed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class State:
 
 
 def load_state(output: Path, project: Project, hub: str) -> State:
-    """Return what is known of earlier calls for this project; a damaged file is as none."""
+    """Return what earlier calls for this project recorded; a damaged file counts as none."""
     host = hub.partition("://")[2].replace(":", "_").replace("/", "_")
     file = output / "copr" / host / f"{project.slug}.json"
     try:

@@ -106,8 +106,8 @@ class Mock:
     ) -> list[Path]:
         """Build every package of a definition for every named target; return the RPMs.
 
-        All that can be told beforehand is told before anything is fetched or built: unknown
-        targets (UsageError), and a mock that is missing or cannot be used (ToolError).
+        Problems that can be found beforehand are reported before anything is fetched or built:
+        unknown targets (UsageError), and a mock that is missing or cannot be used (ToolError).
         """
         if arches:
             raise UsageError("--arch and --target are given", hint="the target has its own arch")

@@ -144,7 +144,7 @@ def _basedir(configdir: Path, options: dict[str, object]) -> Path:
 
 
 def _options(file: Path, configdir: Path, seen: Sequence[Path] = ()) -> dict[str, object]:
-    """Return what a file and those that it includes assign to config_opts, as far as literal."""
+    """Return the literals that a file and those that it includes assign to config_opts."""
     if file in seen:
         return {}
     try:

@@ -1,6 +1,6 @@
-"""Every text of an object that may be an image, beyond the fields that hold nothing else.
+"""Texts in an object that may be images, beyond the fields that are always images.
 
-What stands before a text decides how sure it is: a key, an option, the name of a variable. Texts
+What stands before a text (a key, an option, the name of a variable) decides how sure it is. Texts
 with YAML or JSON in them are read like objects, others word by word.
 """
 

@@ -1,7 +1,8 @@
-"""Helm charts, rendered when a definition is locked: no cluster, no network, and no helm later.
+"""Helm charts, rendered when a definition is locked, with no cluster and no network.
 
-The outcome is a kustomization, as MicroShift applies it. What helm does beyond templates is made up
-for: objects without a namespace get the release's, hooks that are not of an installation go.
+The result is a kustomization, as MicroShift applies it. What helm does besides rendering templates
+is done here: objects without a namespace get that of the release, and hooks that are not of an
+installation are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 
 
 def render_charts(definition: Definition, *, update: bool, say: Say) -> list[str]:
-    """Render charts that changed since they were, or all; return what was done, a line each.
+    """Render the charts that have changed, or all; return a line about each.
 
     Raises ToolError when helm is needed and missing, DefinitionError when it fails.
     """

@@ -1,7 +1,7 @@
 """MicroShift's kustomizePaths: which manifests a device applies when it starts.
 
-As pkg/config/manifests.go of openshift/microshift has it: each directory of a list is applied, as
-``kubectl apply -k`` does, if it holds a kustomization; one without is passed over in silence.
+As in pkg/config/manifests.go of openshift/microshift: each directory of a list is applied, as
+``kubectl apply -k`` does, if it holds a kustomization; one without is skipped, and nothing says so.
 """
 
 from __future__ import annotations

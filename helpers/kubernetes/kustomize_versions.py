@@ -1,4 +1,4 @@
-"""Images that the kustomize of a device names otherwise than that of the build host may.
+"""Images that the device's kustomize may name otherwise than that of the build host.
 
 MicroShift has the kustomize of its version of Kubernetes: 5.5 with 1.32.
 """

@@ -1,6 +1,6 @@
-"""A copy of kustomizations to render, in which definitions of resources have no schemas.
+"""Copies of kustomizations for rendering, without the schemas of CustomResourceDefinitions.
 
-kustomize takes seconds, and hundreds of megabytes, for what names no image.
+On such schemas, which name no image, kustomize spends seconds and hundreds of megabytes.
 """
 
 from __future__ import annotations

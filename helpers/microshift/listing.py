@@ -12,7 +12,7 @@ from paack.helpers.progress import count
 
 
 def list_sets(sets: Path, today: date) -> list[str]:
-    """Return a line for each set, the oldest version first, and what there is to know of it."""
+    """Return a line for each set, the oldest version first, and remarks about them."""
     lines = []
     for name, file in set_files(sets).items():
         try:

@@ -97,7 +97,7 @@ def build(
 
 
 def lock_missing(builder: Builder, images: ImageSet, packages: Sequence[Definition]) -> list[Path]:
-    """Lock those of ``packages`` that have no lock, unless the builder makes none."""
+    """Lock those of ``packages`` that have no lock, unless the builder is frozen."""
     lacking = [each for each in packages if not lock_path(each.file).exists()]
     return lock(builder, images, () if builder.frozen else lacking)
 

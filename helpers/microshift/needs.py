@@ -1,7 +1,7 @@
-"""What the pods of MicroShift's components need, told by the components' own manifests.
+"""What the pods of MicroShift's components need, by the components' own manifests.
 
-A release file need not name all of it: a device that has only what it names never starts the pods
-that need more. kustomize renders the manifests, as MicroShift does on the device.
+A release file need not name all of it, and a device that has only the images in it never starts the
+pods that need more. kustomize renders the manifests, as MicroShift does on the device.
 """
 
 from __future__ import annotations

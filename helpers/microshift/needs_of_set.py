@@ -1,4 +1,4 @@
-"""A set beside what its components' pods need: what it lacks is added, or said."""
+"""Images that a set lacks and its components' pods need: added when known, else reported."""
 
 from __future__ import annotations
 

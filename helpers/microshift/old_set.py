@@ -1,6 +1,7 @@
 """Sets of an older paack: a directory with MicroShift's release files and a ``set.yaml``.
 
-They are read as what a file of today says; ``import --from DIRECTORY`` writes that file.
+They are read as if they were a file of today's format; ``import --from DIRECTORY`` writes that
+file.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class _Old:
 
 
 def read_old_set(file: Path) -> SetDocument:
-    """Return what the set of ``file``, a set.yaml, says today; raise DefinitionErrors."""
+    """Return the set of ``file``, a set.yaml, in today's format; raise DefinitionErrors."""
     problems = Problems(file)
     old = bind(_Old, load(file), problems)
     found: list[DefinitionError] = []

@@ -1,7 +1,7 @@
 """What an image says of itself, for people: user, commands, ports, labels, history.
 
 After the OCI image configuration 1.1, read as podman reads it. Pure, and lenient: an RPM of an
-older paack may hold a config that podman cannot decode, and a report of it shall be made, too.
+older paack may hold a config that podman cannot decode, and can still be reported.
 """
 
 from __future__ import annotations

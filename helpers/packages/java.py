@@ -1,4 +1,4 @@
-"""Java's packages: what jars say in META-INF (JAR File Specification), and Maven in them."""
+"""Java's packages: what jars say in META-INF (JAR File Specification; Maven's properties)."""
 
 from __future__ import annotations
 

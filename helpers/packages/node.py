@@ -10,7 +10,7 @@ from paack.helpers.packages.package import Package, Unreadable, clean
 
 
 def package_json(text: str) -> Iterator[Package]:
-    """Yield the package of a ``package.json`` that has a name and a version; others are marks."""
+    """Yield the package of a ``package.json`` that has a name and a version."""
     try:
         fields = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:

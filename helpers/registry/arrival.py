@@ -1,4 +1,4 @@
-"""Watching what skopeo brings, for it says nothing that can be shown as progress."""
+"""Progress of a fetch, from the files that skopeo writes: skopeo itself reports none."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Asking again where images came from: is what was locked still there, and the same?
+"""Asking the origins of images whether what was locked is still there, and is the same.
 
-Digests must be, or a lock cannot be built from anew. Tags may move; that is only said.
+A digest that is gone is a problem, since the lock cannot be built from again. A tag may move; that
+is only reported.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ def missing_layers(directory: str, entries: Mapping[str, Entry]) -> Iterator[str
 
 
 def check_layers(directories: Mapping[str, Mapping[str, Entry]]) -> None:
-    """Raise PublishError for packages whose layers went since the choice was made, or never came.
+    """Raise PublishError for packages that nobody could install: their layers are missing.
 
-    Nobody could install them.
+    They may have been removed since the choice was made, or were never published.
     """
     lacking = [line for name, some in directories.items() for line in missing_layers(name, some)]
     if lacking:

@@ -1,6 +1,6 @@
-"""Publishing: packages first, then metadata aside, then one rename per arch.
+"""Publishing: packages first, then metadata under a new name, then one rename per arch.
 
-A publisher that dies leaves things that nothing names, and the next one goes on with the newest
+A publisher that is killed leaves files that nothing names; the next one continues from the newest
 whole generation (helpers/repo/generation.py). docs/publishing.md shows the layout.
 """
 
@@ -64,7 +64,7 @@ class Settings:
             raise UsageError("at least one old generation must stay", hint="for example: --keep 5")
 
     def keep_of(self, state: State) -> int:
-        """Return how many generations stay: none that was not signed, where all is made anew."""
+        """Return how many generations stay: none if an unsigned repository is made anew, signed."""
         return 0 if self.exact and self.signer and not state.signer else self.keep
 
 
@@ -215,7 +215,7 @@ def _merge(
 
 
 def _check_signed(wanted: Mapping[str, Mapping[str, Entry]]) -> None:
-    """Clients of a signed repository refuse packages that are not."""
+    """Raise PublishError for unsigned packages: clients of a signed repository refuse them."""
     unsigned = [
         f"{name}/{file} is not signed"
         for name, entries in wanted.items()

@@ -1,8 +1,9 @@
-"""The publishing job: what a definition makes is built, signed and published, unless it is already.
+"""The publishing job: build, sign and publish what a definition makes and is not published.
 
-"Already" is told by name, version and arch, and by what went in; not by a digest of the RPM, which
-changes with the version of rpmbuild. So a job that finds nothing new builds nothing. Only when it
-is not known what went in, as after `make rpm` and `make publish`, the package is built to compare.
+That is decided by name, version and arch, and by what the package was made from; not by the digest
+of the RPM, which changes with the version of rpmbuild. So a job that finds nothing new builds
+nothing. Only for a package whose inputs are not known, as after `make rpm` and `make publish`, the
+job builds it to compare.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What is published, what is not, and what is, made from we do not know what."""
+    """The packages that are published, are missing, or are published with unknown inputs."""
 
     same: list[Wanted]
     missing: list[Wanted]
@@ -64,7 +65,7 @@ class _Job:
 
     @property
     def to_build(self) -> list[Wanted]:
-        """What is to be built, if only to be compared."""
+        """What is to be built, be it only to compare."""
         return [*self.missing, *self.unknown]
 
 
@@ -128,7 +129,7 @@ def wanted_packages(definition: Definition, lock: Lock, *, sources: bool = False
 def wanted_layers(plan: Plan, missing: Sequence[Wanted]) -> list[Wanted]:
     """Return the packages of layers that packages in ``missing`` need.
 
-    Their names tell what they are made from. What is published needs no others, although a newer
+    Their names tell what they are made from. Published packages need no others, even if a newer
     paack would give the same layers other names.
     """
     files = {name for each in missing for name in each.files}
@@ -170,7 +171,7 @@ def _say(builder: Builder, some: list[Wanted], line: str) -> None:
 def _missing(
     wanted: list[Wanted], states: Mapping[str, State]
 ) -> tuple[list[Wanted], list[Wanted]]:
-    """Return what is not published, and what is, made from we do not know what."""
+    """Return (unpublished, published with unknown inputs)."""
     missing: list[Wanted] = []
     unknown: list[Wanted] = []
     refused: list[str] = []

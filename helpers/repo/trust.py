@@ -12,10 +12,10 @@ from paack.helpers.rpm import key_name
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the caller believes in: files of public keys, keys by name, or (neither) the repository.
+    """Keys that the caller trusts: files, names, or (neither) the repository's own.
 
-    ``names`` are as key_name returns them. With ``unsigned`` a repository without any signature
-    is as good.
+    ``names`` are as key_name returns them. With ``unsigned`` a repository without any signature is
+    accepted.
     """
 
     files: tuple[Path, ...] = ()

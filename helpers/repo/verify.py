@@ -56,7 +56,7 @@ class Report:
         return "\n".join([*lines, f"{self.where}: good"])
 
     def attempt(self, what: Callable[[], None]) -> bool:
-        """Do ``what``; note the problem that it raises. Whether there was none."""
+        """Run ``what`` and record the error that it raises; return whether it raised none."""
         try:
             what()
         except (VerificationError, PublishError) as error:

@@ -238,7 +238,7 @@ def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> 
 
 
 def _manifest(path: str, file: Path, size: int) -> ReportedManifest:
-    """Read a manifest or unit as it is; what is none has no objects."""
+    """Read a manifest or unit; a file that is neither has no objects."""
     try:
         if kind := kind_of(path):
             unit = Unit(path, kind, parse_unit(file.read_bytes().decode("utf-8"), Path(path)))

@@ -17,7 +17,7 @@ _TEXTS = ("", "arch", "digest")  # columns that are not numbers
 
 
 def report_lines(report: Report, page: str) -> Iterator[str]:
-    """Yield a report, and the path of its page, as lines: numbers first, no name is cut."""
+    """Yield a report and the path of its page as lines; numbers first, so that no name is cut."""
     yield f"{report.facts.nvr}: {printable(report.facts.summary, _TEXT_LIMIT)}"
     rows = [
         (rpm.facts.arch, *map(human, (rpm.facts.size, rpm.on_disk, rpm.unpacked, rpm.registry)))

@@ -20,5 +20,5 @@ MAKERS = {"spdx": make_sbom, "cyclonedx": make_cyclonedx}
 
 
 def maker_of(source: str) -> str:
-    """Return the format of a source of an RPM, or of a file of it, by its name."""
+    """Return the format of a bill of materials, by the name of the source or file."""
     return next(name for name, file in FILES.items() if source.endswith(file))

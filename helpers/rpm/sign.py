@@ -121,7 +121,7 @@ class Keyring:
 
 
 def key_name(text: str) -> str:
-    """Return the key ID (16 digits) or fingerprint that this is, in capitals; "" for neither.
+    """Return the key ID (16 digits) or fingerprint in ``text``, in capitals; "" when it is neither.
 
     gpg writes fingerprints with spaces.
     """

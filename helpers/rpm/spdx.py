@@ -82,7 +82,7 @@ def make_sbom(
 
 
 def each_once(packages: Iterable[Sequence[FoundPackage]]) -> list[FoundPackage]:
-    """Return packages of images, sorted; one that images share has the first one's licence."""
+    """Return the packages of images, sorted, each once: with the first image's licence."""
     every = sorted({one for each in packages for one in each}, reverse=True)
     return list({package_id(one): one for one in every}.values())[::-1]
 
@@ -106,7 +106,7 @@ def time_of(subject: Subject | None, images: Sequence[LockedImage]) -> int:
 
 
 def name_of_document(subject: Subject | None, images: Sequence[LockedImage]) -> str:
-    """Return another name for everything that may be in a bill."""
+    """Return a name that differs for all that may differ in a bill."""
     lock = Lock({(image.source, image.arch): image for image in in_order(images)})
     digest = digest_of(dump(lock).encode()).removeprefix("sha256:")
     return f"{quote(title_of(subject, images), safe='')}-{time_of(subject, images)}-{digest}"

@@ -1,4 +1,4 @@
-"""What an RPM says of its images and their layers in other places than its lock."""
+"""What an RPM says of its images and layers in places other than its lock."""
 
 from __future__ import annotations
 

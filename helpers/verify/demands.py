@@ -1,4 +1,4 @@
-"""What is to be proved of RPMs, and what was."""
+"""What is to be proved of RPMs, and what has been proved."""
 
 from __future__ import annotations
 

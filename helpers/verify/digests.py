@@ -14,7 +14,7 @@ from paack.helpers.oci import manifest as oci
 
 
 def chain_problems(image: LockedImage, cache: Cache) -> Iterator[str]:
-    """Yield what a lock says of an image and its manifests, which are in ``cache``, do not."""
+    """Yield each disagreement between a locked image and its manifests in ``cache``."""
     try:
         if image.list and oci.choose(cache.read(image.list), image.arch) != image.manifest:
             yield f"the list {image.list} has another manifest for {image.arch}"

@@ -1,8 +1,8 @@
-"""Starting every image of a store once, with podman and no network: the proof by doing it.
+"""Starting every image of a store once, with podman and no network, to prove that it starts.
 
-Needs root. A child in namespaces of its own (mounts, processes, network) does all of it: however
-it ends, and whoever kills it, the kernel takes mounts, containers and storage away. In it, /run
-and /dev/shm are new, so that nothing of the machine's podman is touched, or its locks taken.
+Needs root. A child in namespaces of its own (mounts, processes, network) does all of it: however it
+ends, the kernel removes its mounts, containers and storage. It has a /run and /dev/shm of its own,
+so that it does not touch the machine's podman or take its locks.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went with an image: ``what`` is one line; ``good`` tells whether it may be so."""
+    """The result for an image: ``what`` is one line; ``good`` says whether it is acceptable."""
 
     name: str
     good: bool
