@@ -6,9 +6,10 @@ anew, if the images are there that it was made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from paack.helpers.errors import LockError, PaackError, VerificationError
@@ -29,27 +30,24 @@ Published = Callable[[str, str, Path], AbstractContextManager[Path | None]]
 class PackSource:
     """Opens packs; ``images`` are those that packs may have been made from.
 
-    ``output`` is ``_output``.
+    ``output`` is ``_output``; ``beside`` are more directories that may have their RPMs.
     """
 
     registry: Registry
     output: Path
     images: Sequence[LockedImage] = ()
     published: Published | None = None
+    beside: tuple[Path, ...] = ()
 
     def open(self, locked: LockedPack) -> Pack:
         """Return a pack, which is then in the cache; raise LockError when nobody has it."""
         if pack := self._cached(locked):
             return pack
         reasons = ["not in the cache"]
-        for where, bring in (
-            (str(self._built(locked)), self._from_built),
-            ("the published repository", self._from_published),
-            ("making it anew", self._make_again),
-        ):
+        for where, bring in self._ways(locked):
             with workspace(self.registry.cache.scratch()) as work:
                 try:
-                    bring(locked, work)
+                    bring(work)
                 except PaackError as error:
                     reasons.append(f"{where}: {error.message}")
                     continue
@@ -75,11 +73,13 @@ class PackSource:
             pack.close()
         return None
 
-    def _built(self, locked: LockedPack) -> Path:
-        return self.output / "rpms" / locked.arch / pack_rpm(locked.digest, locked.arch)
-
-    def _from_built(self, locked: LockedPack, work: Path) -> None:
-        self._from_rpm(self._built(locked), locked, work)
+    def _ways(self, locked: LockedPack) -> Iterator[tuple[str, Callable[[Path], None]]]:
+        """Yield ways to a pack: their names, and what puts it into the cache with them."""
+        for directory in (*self.beside, self.output / "rpms" / locked.arch):
+            rpm = directory / pack_rpm(locked.digest, locked.arch)
+            yield str(rpm), partial(self._from_rpm, rpm, locked)
+        yield "the published repository", partial(self._from_published, locked)
+        yield "making it anew", partial(self._make_again, locked)
 
     def _from_published(self, locked: LockedPack, work: Path) -> None:
         if self.published is None:

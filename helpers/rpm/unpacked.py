@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,8 +24,9 @@ class UnpackedRpm:
 
     ``sboms`` (of any format), ``layers`` (the packages with the layers of the images), ``units``
     (the list of Quadlet units), ``drop_in`` (of its mount, with the layers), ``tree`` (of
-    dm-verity) and ``options`` (of a verified mount) need not be there. ``store_path`` is that of
-    the store image on a device. A package of layers has ``layers_json`` instead of lock and list.
+    dm-verity), ``options`` (of a verified mount) and ``table`` (of the pieces that ``store`` is one
+    of, an index over packs) need not be there. ``store_path`` is that of the store image on a
+    device. A package of layers has ``layers_json`` instead of lock and list.
     What it requires is as ``rpm --requires`` shows it.
     """
 
@@ -44,6 +45,7 @@ class UnpackedRpm:
     options: Path
     drop_in: Path
     store_path: str
+    table: Path
 
     @property
     def name(self) -> str:
@@ -70,35 +72,46 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
         **{f"/usr/share/paack/{subject.name}/{e.name}": e for e in (*essential, *sboms, *more)},
         **{f"{UNIT_DIRECTORY}/{unit_of(subject.name)}.d/{e.name}": e for e in drop_ins},
     }
-    stores, where = list[Path](), ""
+    found = dict[str, Path]()
     for file in packed_files(rpm):
         target = targets.get(file.path)
         suffix = PurePosixPath(file.path).suffix[1:]
-        if target is None and suffix in FILESYSTEMS:
-            target = work / f"{len(stores)}.{suffix}"
-            stores.append(target)
-            where = file.path
+        if target is None and suffix in (*FILESYSTEMS, "index", "packs"):
+            target = found[file.path] = work / f"{len(found)}.{suffix}"
         elif target is None and suffix == "verity":
             target = work / "tree.verity"
         if target:
             file.copy(target)
+    stores = [path for path in found if _is_store(path, found)]
     claims = any(each.startswith(PROVIDED) for each in provides)
     if not stores and not claims and not any(each.exists() for each in essential):
         return None
     has_layers = (work / "layers.json").exists()
     described = not claims if has_layers else all(map(Path.exists, essential))
     if len(stores) != 1 or not described:
-        raise _incomplete(rpm, stores, work)
+        raise _incomplete(rpm, len(stores), work)
+    (where,) = stores
+    suffix = PurePosixPath(where).suffix[1:]
     return UnpackedRpm(
-        subject, provides, requires, stores[0], stores[0].suffix[1:],
-        essential[0], essential[1], sboms,
-        more[0], more[1], more[2], work / "tree.verity", drop_ins[0], drop_ins[1], where,
+        subject, provides, requires, found[where], "squashfs" if suffix == "index" else suffix,
+        essential[0], essential[1], sboms, more[0], more[1], more[2], work / "tree.verity",
+        drop_ins[0], drop_ins[1], where, found.get(_table_of(where), work / "none"),
     )  # fmt: skip
 
 
-def _incomplete(rpm: Path, stores: Sequence[Path], work: Path) -> VerificationError:
+def _is_store(path: str, found: Mapping[str, Path]) -> bool:
+    """Tell whether a file is a store: any other may be called .index, too, without a table."""
+    suffix = PurePosixPath(path).suffix[1:]
+    return suffix in FILESYSTEMS or (suffix == "index" and _table_of(path) in found)
+
+
+def _table_of(index: str) -> str:
+    return str(PurePosixPath(index).with_suffix(".packs"))
+
+
+def _incomplete(rpm: Path, stores: int, work: Path) -> VerificationError:
     return VerificationError(
-        f"{rpm}: holds {count(len(stores), 'store image')}, "
+        f"{rpm}: holds {count(stores, 'store image')}, "
         f"{'a' if (work / 'lock.yaml').exists() else 'no'} lock and "
         f"{'a' if (work / 'images').exists() else 'no'} list of images",
         hint="only RPMs that paack made, with images inside, can be verified",

@@ -25,10 +25,13 @@ from paack.helpers.store import show
 from paack.helpers.verify.difference import Difference, compare
 
 
-def needs_differences(package: UnpackedRpm) -> Iterator[Difference]:
-    """Compare the packages of layers that rpm and systemd see with the list of them."""
+def needs_differences(package: UnpackedRpm, packs: Sequence[str]) -> Iterator[Difference]:
+    """Compare the packages of layers that rpm and systemd see with the list of them.
+
+    ``packs`` are the packages that it has to require besides.
+    """
     names = named_groups(package.layers)
-    wanted = [f"{name} = {VERSION}-{RELEASE}" for name in names]
+    wanted = [f"{name} = {VERSION}-{RELEASE}" for name in (*names, *packs)]
     required = [each for each in package.requires if is_part_name(each.partition(" ")[0])]
     yield from compare("Requires", wanted, required)
     text = package.drop_in.read_text("utf-8", "replace") if package.drop_in.exists() else ""

@@ -18,6 +18,7 @@ from paack.helpers.hint import command
 from paack.helpers.lock import Lock, read_lock
 from paack.helpers.oci import LockedImage, StoredLayer, parse_source
 from paack.helpers.packages import LayerPackages
+from paack.helpers.packs import PackSource
 from paack.helpers.progress import Reporter, count
 from paack.helpers.registry import Registry, ask_origins, check_cached, fetch_images
 from paack.helpers.rpm import (
@@ -27,6 +28,7 @@ from paack.helpers.rpm import (
     is_part_file,
     named_groups,
     own_layers,
+    pack_name,
     read_layers,
     signature_of,
     unpack,
@@ -46,43 +48,31 @@ from paack.helpers.verify.claims import list_differences, needs_differences, sbo
 from paack.helpers.verify.demands import Demands, Proof
 from paack.helpers.verify.difference import Difference, difference_at, rpm_differences
 from paack.helpers.verify.digests import chain_problems
+from paack.helpers.verify.packs import joined, name_of_pack, pack_differences
 from paack.helpers.verify.trial import candidates, start_all
+from paack.helpers.verify.verdict import HINT, Verdict, conclusion
 from paack.helpers.workspace import workspace
 
-_SHOWN = 50
-_HINT = "do not ship it: build it again, and see who changed it"
 _HINT_UNSIGNED = f"sign it: {command('repo', sign='KEY')}"
 _HINT_LAYERS = (
-    f"name the RPMs of its layers, too; without any name it is all of them: {command('verify')}"
+    "name the RPMs of its layers and packs, too; without any name it is all of them: "
+    f"{command('verify')}"
 )
 _HINT_RUN = "the store is as locked: does `podman run` start another image on this machine?"
 
 
-@dataclass
-class _Verdict:
-    """What is found in an RPM: its images, its differences, and lines worth to be read.
-
-    ``needs`` are the packages of layers that it names; ``group`` is its own name if it is one.
-    """
-
-    images: list[LockedImage] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    hint: str = _HINT
-    layers: int = 0
-    needs: tuple[str, ...] = ()
-    group: str = ""
-    proved: str = ""
-
-
 @dataclass(frozen=True)
 class Verifier:
-    """Verifies RPMs; blobs that the cache lacks are fetched. ``scratch`` is for work."""
+    """Verifies RPMs; blobs that the cache lacks are fetched. ``scratch`` is for work.
+
+    Packs are in the cache, in RPMs beside those that are verified, or in ``output``.
+    """
 
     registry: Registry
     scratch: Path
     demands: Demands = Demands()
     known: KnownLayers = field(default_factory=KnownLayers)
+    output: Path = Path("_output")
 
     @property
     def cache(self) -> Cache:
@@ -99,47 +89,53 @@ class Verifier:
         for rpm in rpms:
             check_is_rpm(rpm)
         failed: list[VerificationError] = []
-        waiting: list[tuple[Path, _Verdict]] = []
+        waiting: list[tuple[Path, Verdict]] = []
         verified_groups: set[str] = set()
+        packs = PackSource(self.registry, self.output, beside=_directories(rpms))
         # What packages of layers should have, only the others say.
         for rpm in sorted(rpms, key=lambda rpm: is_part_file(rpm.name)):
             try:
-                verdict = self._examine(rpm)
+                verdict = self._examine(rpm, packs)
                 verified_groups.add(verdict.group)
                 if verdict.needs:
                     waiting.append((rpm, verdict))
                 else:
-                    yield _conclusion(rpm, verdict)
+                    yield conclusion(rpm, verdict)
             except VerificationError as error:
                 failed.append(error)
         for rpm, verdict in waiting:
             # Its images are as locked only where these layers are, too.
             if lacking := sorted(set(verdict.needs) - verified_groups):
                 verdict.hint = verdict.hint if verdict.differences else _HINT_LAYERS
-                what = "is not verified with it, and has layers of its images"
+                what = "is not verified with it, and has a part of its images"
                 verdict.differences += [Difference(name, what) for name in lacking]
             try:
-                yield _conclusion(rpm, verdict)
+                yield conclusion(rpm, verdict)
             except VerificationError as error:
                 failed.append(error)
         if failed:
             text = "\n".join(each.message for each in failed)
             raise VerificationError(text, hint=failed[0].hint)
 
-    def _examine(self, rpm: Path) -> _Verdict:
+    def _examine(self, rpm: Path, packs: PackSource) -> Verdict:
         self.scratch.mkdir(parents=True, exist_ok=True)
-        verdict = _Verdict(differences=list(rpm_differences(rpm)))
+        verdict = Verdict(differences=list(rpm_differences(rpm)))
         with workspace(self.scratch) as work:
             if not verdict.differences:  # else nothing in it can be trusted to be read
                 signature = signature_of(rpm, self.demands.keys, work)
                 if signature.problem:
                     verdict.differences.append(Difference(rpm.name, signature.problem))
-                    verdict.hint = _HINT if signature.signer else _HINT_UNSIGNED
+                    verdict.hint = HINT if signature.signer else _HINT_UNSIGNED
+                verdict.group = name_of_pack(rpm)
+                if verdict.group:
+                    verdict.differences += pack_differences(rpm, verdict.group)
+                    verdict.proved = f"the pack of its name, {signature}"
+                    return verdict
                 package = unpack(rpm, work)
                 if package and package.layers_json.exists():
                     self._judge_layers(package, work, verdict)
                 elif package:
-                    self._judge(package, work, verdict)
+                    self._judge(package, work, verdict, packs)
                 what = "no images inside"
                 if package:
                     images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
@@ -147,31 +143,37 @@ class Verifier:
                 verdict.proved = f"{what}, {signature}"
         return verdict
 
-    def _judge(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
+    def _judge(
+        self, package: UnpackedRpm, work: Path, verdict: Verdict, source: PackSource
+    ) -> None:
         shared = f"/usr/share/paack/{package.name}"
         try:
-            lock = read_lock(package.lock)
+            lock = read_lock(package.lock) or Lock()
         except LockError as error:
             verdict.differences.append(Difference(f"{shared}/lock.yaml", error.message))
             return
-        lock = lock or Lock()
         images = verdict.images = list(lock.images.values())
         differences = verdict.differences
         try:
             self.known.add(lock, package.layers)
         except ValueError as error:
             differences.append(Difference(f"{shared}/{package.layers.name}", str(error)))
-        verdict.needs = named_groups(package.layers)
+        packs = tuple(pack_name(each.digest) for each in lock.packs)
+        verdict.needs = (*named_groups(package.layers), *packs)
         layers = own_layers(lock)
         verdict.layers = len(layers)
         differences += list_differences(package, images)
-        differences += needs_differences(package)
+        differences += needs_differences(package, packs)
+        package, problems = joined(package, lock.packs, source, work)
+        if problems:
+            differences += problems
+            return
         self.fetch(images)
-        for image in images:
-            differences += [
-                Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
-                for problem in chain_problems(image, self.cache)
-            ]
+        differences += [
+            Difference(f"{shared}/lock.yaml", f"{image.source} ({image.arch}): {problem}")
+            for image in images
+            for problem in chain_problems(image, self.cache)
+        ]
         seen: dict[str, LayerPackages] = {}
         differences += self.verify_store(
             package.store, package.filesystem, images, layers, work, seen
@@ -179,14 +181,17 @@ class Verifier:
         differences += [Difference(name, what) for name, what in verity_problems(package)]
         inside = packages_of(self.cache, images, seen)
         differences += sbom_differences(package, images, self.cache, inside)
+        self._meet_demands(package, lock, verdict)
+
+    def _meet_demands(self, package: UnpackedRpm, lock: Lock, verdict: Verdict) -> None:
         if self.demands.against == "registry":
-            self._ask(images, verdict)
+            self._ask(verdict.images, verdict)
         if self.demands.run and lock.groups:
             verdict.notes.append("not started: layers of its images are in other packages")
-        elif self.demands.run and not differences:  # what is not ours is not started
+        elif self.demands.run and not verdict.differences:  # what is not ours is not started
             self._start(package, verdict)
 
-    def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: _Verdict) -> None:
+    def _judge_layers(self, package: UnpackedRpm, work: Path, verdict: Verdict) -> None:
         where = f"/usr/share/paack/{package.name}/{package.layers_json.name}"
         verdict.group = package.name
         differences = verdict.differences
@@ -201,13 +206,13 @@ class Verifier:
             verdict.layers = len(layers)
             differences += self.verify_store(package.store, package.filesystem, [], layers, work)
 
-    def _ask(self, images: Sequence[LockedImage], verdict: _Verdict) -> None:
+    def _ask(self, images: Sequence[LockedImage], verdict: Verdict) -> None:
         for answer in ask_origins(images, self.registry):
             name = f"{answer.image.source} ({answer.image.arch})"
             verdict.differences += [Difference(name, problem) for problem in answer.problems]
             verdict.notes += [f"{name}: {note}" for note in answer.notes]
 
-    def _start(self, package: UnpackedRpm, verdict: _Verdict) -> None:
+    def _start(self, package: UnpackedRpm, verdict: Verdict) -> None:
         wanted = candidates(verdict.images, self.cache)
         for each in start_all(package.store, package.filesystem, wanted):
             if each.good:
@@ -276,13 +281,5 @@ class Verifier:
         return table
 
 
-def _conclusion(rpm: Path, verdict: _Verdict) -> Proof:
-    """Return what was proved of an RPM; raise VerificationError with every difference."""
-    if found := verdict.differences:
-        lines = [f"  {each}" for each in found[:_SHOWN]]
-        lines += [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise VerificationError(
-            f"{rpm}: {count(len(found), 'difference')}:\n" + "\n".join(lines),
-            hint=verdict.hint,
-        )
-    return Proof(rpm, verdict.proved, tuple(verdict.notes))
+def _directories(rpms: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(rpm.parent for rpm in rpms))

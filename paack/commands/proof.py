@@ -74,7 +74,8 @@ def verify(
     builder = builder_of(output, authfile)
     rpms = [Path(each) for each in rpm or ()] or built_rpms(builder.output, layers=True)
     registry, scratch = builder.registry_at(Path(base)), builder.output / "work"
-    verifier = Verifier(registry, scratch, Demands(run, against, tuple(key or ())))
+    demands = Demands(run, against, tuple(key or ()))
+    verifier = Verifier(registry, scratch, demands, output=builder.output)
     proofs = []
     for proof in verifier.verify_all(rpms):
         proofs.append(proof.as_json())

@@ -354,7 +354,7 @@ def test_verify_proves_all_of_it(release: Release) -> None:
     assert (
         f"{one}: 1 difference:\n  {tags(first, '%{NAME}')}: is not verified with" in lacking.stderr
     )
-    assert "hint: name the RPMs of its layers" in lacking.stderr
+    assert "hint: name the RPMs of its layers and packs" in lacking.stderr
     assert [line.partition(":")[0] for line in lacking.stdout.splitlines()] == list(map(str, rest))
     assert verify(release, one, *rest, first).returncode == 0
 

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from paack.helpers.blobs.cache import Cache
 from paack.helpers.check.lock import lock_problems
-from paack.helpers.errors import BuildError, LockError
+from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.lock import packing
 from paack.helpers.lock.lock import Lock, write_lock
 from paack.helpers.progress import Reporter
+from paack.helpers.registry.skopeo import Registry as RegistryClient
 from paack.helpers.repo.publish import Settings, built_offers, publish
 from paack.helpers.repo.published import published_at
 from paack.helpers.repo.repo import make_repo, repo_path
 from paack.helpers.repo.site import LocalSite
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.table import differences
+from paack.helpers.verify.verify import Verifier
 from tests.support import oddities
+from tests.support.commands import run
 from tests.support.debian import push_multiarch
 from tests.support.packed import ARM, KIB, X86, Packed, files, joined, noise, push
+from tests.support.product import unpack_rpm
 from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 from tests.support.web_server import WebServer
@@ -364,3 +369,103 @@ def test_packs_of_something_else_are_refused(
     assert "the packs are not those" in "".join(each.message for each in problems)
     app.lock()
     app.build()
+
+
+def verify(packed: Packed, rpms: Sequence[Path]) -> list[str]:
+    """Verify RPMs; return what was proved of each."""
+    registry = RegistryClient(Cache(packed.home / "cache"), packed.home, Reporter())
+    verifier = Verifier(registry, packed.home / "work", output=packed.home / "out")
+    return [str(each) for each in verifier.verify_all(rpms)]
+
+
+def test_verify_proves_the_whole_store(app: Packed) -> None:
+    """From the RPMs alone, wherever they are."""
+    rpms = app.build()
+    moved = [Path(shutil.copy(rpm, app.home)) for rpm in rpms]
+    lost(app)
+    (pack, one) = verify(app, moved)
+    assert ": the pack of its name, " in pack
+    assert ": 1 image, 2 layers: as locked, " in one
+    with pytest.raises(VerificationError, match="has a part of its images") as caught:
+        verify(app, moved[1:])
+    assert caught.value.hint is not None
+    assert "name the RPMs of its layers and packs" in caught.value.hint
+    moved[0].unlink()
+    lost(app)
+    with pytest.raises(VerificationError, match="nobody has the pack"):
+        verify(app, moved[1:])
+
+
+def other_file(sources: Path, _: str) -> None:
+    (pack,) = sources.glob("*.pack")
+    content = bytearray(pack.read_bytes())
+    content[5000] ^= 1
+    pack.write_bytes(content)
+
+
+def one_more_file(_: Path, spec: str) -> str:
+    spec = spec.replace("%install\n", '%install\ninstall -D /dev/null "$RPM_BUILD_ROOT"/usr/x\n')
+    return spec.replace("%changelog", "/usr/x\n%changelog")
+
+
+def another_version(_: Path, spec: str) -> str:
+    return spec.replace("Version:        1", "Version:        2")
+
+
+def other_table(sources: Path, _: str) -> None:
+    (table,) = sources.glob("*.packs")
+    table.write_text(table.read_text().replace(" 0 8 ", " 8 8 "))
+
+
+def no_table(sources: Path, spec: str) -> str:
+    lines = spec.splitlines(keepends=True)
+    return "".join(line for line in lines if "app.packs" not in line)
+
+
+def other_index(sources: Path, _: str) -> None:
+    (index,) = sources.glob("*.index")
+    content = bytearray(index.read_bytes())
+    content[-3000] ^= 1
+    index.write_bytes(content)
+
+
+def no_requirement(_: Path, spec: str) -> str:
+    lines = spec.splitlines(keepends=True)
+    return "".join(line for line in lines if "Requires:       container-pack" not in line)
+
+
+def fewer_packs(sources: Path, _: str) -> None:
+    (lock,) = sources.glob("*.lock.yaml")
+    lock.write_text(lock.read_text()[: lock.read_text().index("packs:")])
+
+
+@pytest.mark.parametrize(
+    ("number", "change_it", "reason"),
+    [
+        (0, other_file, "is not the pack container-pack-.*: its SHA-256 is"),
+        (0, one_more_file, "/usr/x is not the pack|/usr/x: is not the pack"),
+        (0, another_version, "is version 2-1, not 1-1"),
+        (1, other_table, "app.packs: is not that of the index"),
+        (1, no_table, "holds 0 store images"),
+        (1, other_index, "app.packs: is not that of the index"),
+        (1, no_requirement, "Requires"),
+        (1, fewer_packs, "Requires"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_verify_finds_what_was_changed(
+    app: Packed, number: int, change_it: Callable[[Path, str], str | None], reason: str
+) -> None:
+    builder = app.builder
+    plan = builder.plan(app.definition())
+    rpms, top = builder.rpms(plan), app.home / "top"
+    sources = unpack_rpm(builder.srpms(plan)[number], top / "SOURCES")
+    (spec,) = sources.glob("*.spec")
+    (top / "SPECS").mkdir()
+    text = spec.read_text()
+    (top / "SPECS" / spec.name).write_text(change_it(sources, text) or text)
+    command = ["rpmbuild", "-bb", "--target", X86, "--define", f"_topdir {top}"]
+    run([*command, str(top / "SPECS" / spec.name)])
+    rpms[number] = next((top / "RPMS").rglob("*.rpm"))
+    with pytest.raises(VerificationError, match=reason):
+        verify(app, rpms)
