@@ -2,7 +2,7 @@
 
 from paack.helpers.quadlet.complete import load_definition, read_definition
 from paack.helpers.quadlet.generator import refusal
-from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
+from paack.helpers.quadlet.images import MADE_HERE, UnitImage, expanded, unit_images
 from paack.helpers.quadlet.kinds import (
     DIRECTORIES_SINCE,
     DROP_INS_SINCE,
@@ -29,6 +29,7 @@ __all__ = [
     "UnitTree",
     "Version",
     "below",
+    "expanded",
     "kind_of",
     "load_definition",
     "named_files",

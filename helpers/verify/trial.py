@@ -48,10 +48,17 @@ _HINT = "it takes root with all capabilities, and loop devices; without --run no
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image to start: all its names, and why its command is not run ("" when it is)."""
+    """An image to start: all its names, and why its command is not run ("" when it is).
+
+    ``title`` is what it is called where its first name does not say it; ``options`` and
+    ``arguments`` are for ``podman run``.
+    """
 
     names: tuple[str, ...]
     not_run: str = ""
+    title: str = ""
+    options: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def _try(task: dict[str, object]) -> list[Outcome]:
         f'[storage.options]\nadditionalimagestores = ["{_STORE}"]\n'
     )
     wanted = [
-        Candidate(tuple(each["names"]), each["not_run"])
+        Candidate(**each)
         for each in task["wanted"]  # type: ignore[attr-defined]
     ]
     with ThreadPoolExecutor(_PARALLEL) as pool:
@@ -137,34 +144,36 @@ def _mount_all(store: Path, filesystem: str, work: Path) -> None:
 
 def _outcome(candidate: Candidate) -> Outcome:
     first = candidate.names[0]
+    title = candidate.title or first
     for name in candidate.names:
         if _podman("image", "exists", name).status != 0:
-            return Outcome(first, False, f"podman does not find {name} in the store")
+            return Outcome(title, False, f"podman does not find {name} in the store")
     if candidate.not_run:
-        return _mounted(first, candidate.not_run)
+        return _mounted(title, first, candidate.not_run)
     # Its output goes into a file of a limited size, not here: there may be any amount.
     ours = ["--attach=stdin", f"--timeout={SECONDS}"]
     logs = ["--log-driver=k8s-file", f"--log-opt=max-size={_LOG_BYTES}"]
-    container = f"trial-{hashlib.sha256(first.encode()).hexdigest()[:16]}"
-    result = _podman("run", f"--name={container}", *_CONTAINER, *ours, *logs, first)
+    container = f"trial-{hashlib.sha256(title.encode()).hexdigest()[:16]}"
+    words = [*candidate.options, first, *candidate.arguments]
+    result = _podman("run", f"--name={container}", *_CONTAINER, *ours, *logs, *words)
     if result.status in _NOT_STARTED:
-        return Outcome(first, False, f"does not start: {_last_line(result)}")
+        return Outcome(title, False, f"does not start: {_last_line(result)}")
     if result.status == 1:
         logged = _podman("logs", container)
         if found := _NOT_EXECUTED.search(logged.stdout.decode("utf-8", "replace") + logged.stderr):
-            return Outcome(first, False, f"does not start: {found[1]}")
+            return Outcome(title, False, f"does not start: {found[1]}")
     ended = result.status not in (0, *_STOPPED)
-    return Outcome(first, True, "started" + (f", ended with {result.status}" if ended else ""))
+    return Outcome(title, True, "started" + (f", ended with {result.status}" if ended else ""))
 
 
-def _mounted(name: str, why: str) -> Outcome:
+def _mounted(title: str, name: str, why: str) -> Outcome:
     # `podman image mount` does not look into additional stores.
     result = _podman("create", *_CONTAINER, name, "/never-run")
     if result.status == 0:
         result = _podman("mount", result.stdout.decode().strip())
     if result.status != 0:
-        return Outcome(name, False, f"cannot be mounted: {_last_line(result)}")
-    return Outcome(name, True, f"mounted, not run: {why}")
+        return Outcome(title, False, f"cannot be mounted: {_last_line(result)}")
+    return Outcome(title, True, f"mounted, not run: {why}")
 
 
 def _last_line(result: Result) -> str:

@@ -50,6 +50,7 @@ from paack.helpers.verify.difference import Difference, difference_at, rpm_diffe
 from paack.helpers.verify.digests import chain_problems
 from paack.helpers.verify.packs import joined, name_of_pack, pack_differences
 from paack.helpers.verify.trial import candidates, start_all
+from paack.helpers.verify.unit_trial import try_generator, unit_candidates, unpack_units
 from paack.helpers.verify.verdict import HINT, Verdict, conclusion
 from paack.helpers.workspace import workspace
 
@@ -58,6 +59,7 @@ _HINT_LAYERS = (
     "name the RPMs of its layers and packs, too; without any name it is all of them: "
     f"{command('verify')}"
 )
+_HINT_UNITS = f"see {command('check', def_='FILE')}, and which podman the package requires"
 _HINT_RUN = "the store is as locked: does `podman run` start another image on this machine?"
 
 
@@ -132,10 +134,14 @@ class Verifier:
                     verdict.proved = f"the pack of its name, {signature}"
                     return verdict
                 package = unpack(rpm, work)
+                if self.demands.run:
+                    verdict.units = unpack_units(rpm, work)
                 if package and package.layers_json.exists():
                     self._judge_layers(package, work, verdict)
                 elif package:
                     self._judge(package, work, verdict, packs)
+                if verdict.units and not verdict.differences:
+                    verdict.note(try_generator(verdict.units), _HINT_UNITS)
                 what = "no images inside"
                 if package:
                     images = f"{count(len(verdict.images), 'image')}, " if verdict.images else ""
@@ -214,12 +220,9 @@ class Verifier:
 
     def _start(self, package: UnpackedRpm, verdict: Verdict) -> None:
         wanted = candidates(verdict.images, self.cache)
-        for each in start_all(package.store, package.filesystem, wanted):
-            if each.good:
-                verdict.notes.append(f"{each.name}: {each.what}")
-            else:
-                verdict.differences.append(Difference(each.name, each.what))
-                verdict.hint = _HINT_RUN
+        if verdict.units:
+            wanted += unit_candidates(verdict.units, verdict.images, self.cache)
+        verdict.note(start_all(package.store, package.filesystem, wanted), _HINT_RUN)
 
     def fetch(self, images: Sequence[LockedImage]) -> None:
         """Bring what the cache lacks of the images."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from tests.support.commands import run
 from tests.support.host import Host
@@ -37,13 +38,14 @@ class Generator:
 
     def run(self, *directories: Path) -> Said:
         """Let it read the units of directories."""
-        command = [
-            "env",
-            f"QUADLET_UNIT_DIRS={_joined(directories)}",
-            "/usr/libexec/podman/quadlet",
-        ]
-        done = self._host.run([*command, "-dryrun"], check=False)
+        done = self.call(*directories)
         return _said(done.stdout, done.stderr)
+
+    def call(self, *directories: Path) -> CompletedProcess[str]:
+        """Let it read the units of directories; return all that it says."""
+        variable = f"QUADLET_UNIT_DIRS={_joined(directories)}"
+        command = ["env", variable, "/usr/libexec/podman/quadlet", "-dryrun"]
+        return self._host.run(command, check=False)
 
 
 class BuiltGenerator:

@@ -158,6 +158,64 @@ def test_images_that_do_not_start(machine: Machine, layout: Path) -> None:
     assert machine.mounts() == before
 
 
+UNITS = {
+    "web.container": "Exec=sleep 600\nUser=1234\nReadOnly=true\nEnvironment=A=1 HOME\n",
+    "script.container": "Exec=sh /files/start.sh $$HOME\nVolume=./files:/files:ro\n"
+    "Volume=data.volume:/data\nEnvironmentFile=./files/env\n",
+    "entry.container": 'Entrypoint=sh\nExec=-c "exit 5"\n',
+    "user.container": "User=nosuchuser\n",
+    "program.container": "Exec=/no/such/program\n",
+    "device.container": "Volume=/srv/data:/data\nExec=/data/program\n",
+    "template@.container": "Exec=sleep %i\n",
+    "files/start.sh": "test $FROM_FILE = yes && test $1 = '$HOME' && test -d /data && exit 7\n",
+    "files/env": "FROM_FILE=yes\n",
+    "data.volume": "[Volume]\n",
+}
+
+
+def with_units(machine: Machine, layout: Path, name: str, *units: str) -> Path:
+    """Build a package of one image and these units, which run it."""
+    home = machine.paack.home / name
+    for unit in units:
+        (home / unit).parent.mkdir(parents=True, exist_ok=True)
+        head = "[Container]\nImage=localhost/short:1\n" if unit.endswith(".container") else ""
+        (home / unit).write_text(head + UNITS[unit])
+    text = definition_text(name, [f"oci:{layout}:localhost/short:1"], units=f"[{name}]")
+    (rpm,) = machine.paack.build(machine.paack.define(text, f"{name}.yaml"))
+    return rpm
+
+
+def test_containers_of_units_are_started(machine: Machine, layout: Path) -> None:
+    """As their units have it, with the files that the package brings; nothing of the device."""
+    names = [each for each in UNITS if not each.startswith(("user", "program"))]
+    rpm = with_units(machine, layout, "units", *names)
+    before = machine.mounts()
+    status, said, errors = machine.verify(rpm, "--run")
+    assert status == 0, errors
+    image = "(localhost/short:1)"
+    assert said.splitlines()[1:] == [
+        "  localhost/short:1: started",
+        f"  device.container {image}: mounted, not run: Volume=/srv/data:/data is of the device",
+        f"  entry.container {image}: started, ended with 5",
+        f"  script.container {image}: started, ended with 7",
+        f"  template@.container {image}: mounted, not run: it is a template",
+        f"  web.container {image}: started",
+        "  units: this machine's podman makes no services of them (4.4 and newer do)",
+    ]
+    assert machine.mounts() == before
+
+
+def test_containers_of_units_that_do_not_start(machine: Machine, layout: Path) -> None:
+    rpm = with_units(machine, layout, "bad-units", "user.container", "program.container")
+    status, said, errors = machine.verify(rpm, "--run")
+    assert (status, said) == (7, ""), errors
+    for line in (
+        r"  program.container \(localhost/short:1\): does not start: .*/no/such/program.*",
+        r"  user.container \(localhost/short:1\): does not start: .*nosuchuser.*",
+    ):
+        assert re.search(f"^{line}$", errors, re.M), errors
+
+
 def test_another_podman_says_the_same(
     machine: Machine, layout: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
