@@ -9,19 +9,23 @@ from paack.helpers.errors import UsageError
 from paack.helpers.lock import newest
 from paack.helpers.rpm import Contents
 
-#: RPM takes a build time of 0 for "none"; packages without images have no other.
-FLOOR = 315532800  # 1980-01-01, as zip and others do
+#: The first and the last build time, in seconds since 1970. rpmbuild drops a changelog entry of
+#: before 1990, with a message and no failure, and mock and Copr would take the clock; RPM files
+#: hold times of 32 bits. Packages without images are of the first.
+FLOOR, LIMIT = 631152000, (1 << 32) - 1
 
 
 def build_time(contents: Sequence[Contents]) -> int:
     """Return SOURCE_DATE_EPOCH, or the creation time of the newest image; a second less for noon.
 
-    A changelog entry of noon is midnight to rpm: it takes it for one without a time.
-    Raises UsageError.
+    What is before 1990, as with images that are made to be reproducible, or after 2106 is set to
+    the nearest time in between. A changelog entry of noon is midnight to rpm: it takes it for one
+    without a time. Raises UsageError.
     """
     epoch = _given()
     if epoch is None:
-        epoch = max(newest(image for each in contents for image in each.images), FLOOR)
+        epoch = newest(image for each in contents for image in each.images)
+    epoch = min(max(epoch, FLOOR), LIMIT)
     return epoch - 1 if epoch % 86400 == 43200 else epoch
 
 

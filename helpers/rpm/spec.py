@@ -146,6 +146,7 @@ def render_spec(
         directories=_directories(paths),
         noarch=noarch,
         changed=_changelog_time(epoch),
+        epoch=epoch,
         provides={each.arch: _provides(each) for each in contents},
         requires={each.arch: each.requires for each in contents},
         scriptlets=_scriptlets(package, contents, device, noarch=noarch),

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.support import rpm_root
 from tests.support.farm import ARCHES, USER, give_to_user, payload, query, write_app
 from tests.support.host import Host
 from tests.support.product import Paack, definition_text, unpack_rpm
+from tests.support.workloads import MB, Layer, layer_tar
 
 ALONE = (
     *("unshare", "--net", "--"),
@@ -153,16 +155,45 @@ def test_manifests_only(made: Made, tmp_path: Path) -> None:
     assert query(srpm, "[%{BUILDARCHS}]") == ""
 
 
-def test_noon(tmp_path: Path, bare: Host, made: Made) -> None:
-    """A changelog entry of noon is midnight to rpm; the packages are the same even so."""
-    noon = 1_767_355_200
-    paack = Paack(made.paack.home / "noon", environment={"SOURCE_DATE_EPOCH": str(noon)})
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (1_767_355_200, 1_767_355_199),  # noon, which a changelog entry without a time has, too
+        (0, 631_152_000),  # rpm knows no changelog entry before 1990
+        (315_532_800, 631_152_000),
+        (1 << 40, (1 << 32) - 1),
+    ],
+)
+def test_whatever_time_it_is_of(bare: Host, made: Made, given: int, taken: int) -> None:
+    """The changelog tells a farm the time: the packages are those that paack builds."""
+    paack = Paack(made.paack.home / f"{given}", environment={"SOURCE_DATE_EPOCH": str(given)})
     paack.home.mkdir()
     definition = write_app(paack.home)
     (rpm, _) = paack.build(definition)
     (srpm,) = Made(paack, definition).srpms()
-    assert int(query(rpm, "%{BUILDTIME}")) == noon - 1
+    assert int(query(rpm, "%{BUILDTIME}")) == taken
     arch = query(rpm, "%{ARCH}")
-    rebuilt = rebuild(bare, srpm, arch, made.paack.home / "noon-rebuilt")
+    rebuilt = rebuild(bare, srpm, arch, made.paack.home / f"{given}-rebuilt")
     assert payload(rebuilt) == payload(rpm)
     assert query(rebuilt, "%{BUILDTIME}") == query(rpm, "%{BUILDTIME}")
+
+
+def test_packages_of_layers(bare: Host, made: Made) -> None:
+    """Whoever builds them, they are the same; no image gives them a time."""
+    paack = Paack(made.paack.home / "layers")
+    paack.home.mkdir()
+    layer = layer_tar(paack.home, Layer("base", MB)).read_bytes()
+    write_image(paack.home / "layout", "localhost/app:1", [ImageSpec("x86_64", [layer])])
+    source = "oci:layout:localhost/app:1"
+    definition = paack.define(definition_text("app", [source], arches=["x86_64"], layers="shared"))
+    rpms = paack.build(definition)
+    srpms = Made(paack, definition).srpms()
+    assert [rpm.name.rsplit(".", 2)[0] for rpm in rpms] == [
+        srpm.name.removesuffix(".src.rpm") for srpm in srpms
+    ]
+    assert rpms[0].name.startswith("container-layers-")
+    for number, (rpm, srpm) in enumerate(zip(rpms, srpms, strict=True)):
+        rebuilt = rebuild(bare, srpm, "x86_64", paack.home / f"rebuilt-{number}")
+        # What the payload is once it is unpacked: the library that packs it is the farm's.
+        for form in ("%{PAYLOADDIGESTALT}", "%{BUILDTIME}"):
+            assert query(rebuilt, form) == query(rpm, form)
