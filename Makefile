@@ -112,7 +112,7 @@ verify: deps ## prove that RPMS (default: all in _output/rpms) are as locked (KE
 diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE; FILES=1, MARKDOWN=1)
 	$(call paack,diff)
 
-report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and where the bytes are (BUDGET=300MB)
+report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and what takes the space (BUDGET=300MB)
 	$(call paack,report)
 
 sbom: deps ## print the bill of materials of RPM, or of DEF (FORMAT=cyclonedx)
@@ -182,10 +182,10 @@ format: deps ## let ruff format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-clean: ## remove _output (DRY_RUN=1: only say what can go, and where the bytes are; CACHE=1: the cache, too)
+clean: ## remove _output (DRY_RUN=1: only show what can be removed, and how large it is; CACHE=1: the cache, too)
 	@if [ -x $(PAACK) ]; then PAACK_MAKE='clean' PAACK_PWD=$(call quoted,$(PWD)) $(PAACK) clean $(values); else rm -rf _output; fi
 
-cache-prune: deps ## remove from the cache what no build has used for DAYS=30 (DRY_RUN=1: only say what can go)
+cache-prune: deps ## remove from the cache what no build has used for DAYS=30 (DRY_RUN=1: only show what would be removed)
 	$(call paack,cache.prune)
 
 distclean: clean ## remove _output and .venv

@@ -34,6 +34,6 @@ def check_names(images: Iterable[tuple[str, Source, int]], problems: Problems) -
             problems.add(
                 line,
                 f"{source.text} is {source.reference} here, and {first} in line {where}",
-                "name it alike; two names need two sources: copy the image, or write docker:// in "
-                "front of one",
+                "give it one name; for two names write two sources: copy the image, or write "
+                "docker:// in front of one",
             )

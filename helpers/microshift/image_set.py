@@ -181,7 +181,7 @@ def _changed(file: ReleaseFile, component: ComponentDocument, problems: Problems
         text = added.images.get(file.arch)
         if name in {image.name for image in file.images}:
             where = f"{file.component}: add: {name}"
-            problems.add(added.line, f"{where}: the release names it", "remove it here, or there")
+            problems.add(added.line, f"{where}: the release names it already", "remove it from add")
         elif text is not None and (made := release_image(name, text, text.line, problems)):
             images[name] = made
     changed = replace(file, images=tuple(images.values()))

@@ -110,5 +110,5 @@ def _check_replaceable(directory: Path, name: str) -> None:
         ours = False
     if not ours:
         raise PublishError(
-            f"{directory}: is there, and is no {name}", hint="name another directory, or remove it"
+            f"{directory}: exists, and is no {name}", hint="name another directory, or remove it"
         )

@@ -11,12 +11,12 @@ from paack.commands.command import OUTPUT, command
 @command(
     help={
         "cache": "Remove the cache, too: all images are fetched again",
-        "dry-run": "Only say what can go, and where the bytes are",
+        "dry-run": "Only show what can be removed, and how large it is",
         "output": OUTPUT.replace("Where results go", "What to remove"),
     }
 )
 def clean(_: Any, cache: bool = False, dry_run: bool = False, output: str | None = None) -> None:
-    """Remove what is in _output; say where the bytes are, there and in the cache."""
+    """Remove what is in _output; show how large its parts and the cache are."""
     from paack.helpers.blobs import default_cache
     from paack.helpers.clean import CACHE, parts, remove
     from paack.helpers.progress import human
@@ -34,12 +34,12 @@ def clean(_: Any, cache: bool = False, dry_run: bool = False, output: str | None
 
 @command(
     help={
-        "days": "What no build has used for so many days can go (default: 30)",
-        "dry-run": "Only say what can go, and how many bytes that is",
+        "days": "Remove what no build has used for so many days (default: 30)",
+        "dry-run": "Only show what would be removed, and how large it is",
     }
 )
 def cache_prune(_: Any, days: int = 30, dry_run: bool = False) -> None:
-    """Remove what no build has used for a while from the cache; say how much there is of what."""
+    """Remove from the cache what no build has used for a while; show how large it is, by kind."""
     import time
 
     from paack.helpers.blobs import default_cache, remove, unused

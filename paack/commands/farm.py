@@ -28,7 +28,7 @@ from paack.commands.command import (
         "per-arch": "Upload a source RPM for each arch, each half as large",
         "redistribute": "A registry or repository whose images you may publish (may be repeated)",
         "max-upload": "Refuse source RPMs above this, in MB",
-        "interval": "Seconds between two looks at the builds",
+        "interval": "Seconds between two requests for the state of the builds",
         "timeout": "Stop following after so many seconds (default: never)",
         "config": "Copr's configuration (default: ~/.config/copr)",
         "output": OUTPUT,

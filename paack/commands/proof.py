@@ -16,7 +16,7 @@ from paack.commands.command import AUTHFILE, DEF, JSON, OUTPUT, builder_of, comm
         "why": "Only say which manifests need this image, and where",
         "add": "Write images that are missing into the definition first",
         "all": "Also say what only looks like an image",
-        "json": "Print the problems, and all that is needed, as JSON",
+        "json": "Print the problems, and all images that are needed, as JSON",
     }
 )
 def check(

@@ -208,7 +208,7 @@ EDITS: dict[str, tuple[str, str, str]] = {
     "add for one arch": ("    images:", f"    add: {{x: {{reason: x, images: {{x86_64: quay.io/openshift-release-dev/x@{DIGEST}}}}}}}\n    images:",
                          "x must have the arches of its component: x86_64, aarch64"),
     "add what is there": ("    images:", f"    add: {{cli: {{reason: x, images: {{x86_64: quay.io/openshift-release-dev/x@{DIGEST}}}}}}}\n    images:",
-                          "core: add: cli: the release names it"),
+                          "core: add: cli: the release names it already"),
     "needs": ("    images:", "    needs: {proxy: Deployment/app}\n    images:",
               "core: Deployment/app needs proxy, which the set does not have"),
 }  # fmt: skip

@@ -261,7 +261,7 @@ def test_a_directory_of_others_stays(tmp_path: Path, there: str) -> None:
     (tmp_path / "mine" / there).write_text("{}")
     to = parse_destination(f"oci:{tmp_path}/mine")
     with (
-        pytest.raises(PublishError, match="is there, and is no carrier"),
+        pytest.raises(PublishError, match="exists, and is no carrier"),
         new_layout(to, TAG, tmp_path),
     ):
         pass
