@@ -28,7 +28,7 @@ takes.srpm := DEF ARCH OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
 takes.rpm := DEF ARCH TARGET CONFIGDIR TIMEOUT OUTPUT AUTHFILE FROZEN NO_CHECK JSON $(talk)
 takes.verify := RPMS RUN KEY AGAINST BASE OUTPUT AUTHFILE JSON $(talk)
 takes.diff := OLD NEW FILES MARKDOWN JSON OUTPUT $(talk)
-takes.sbom := RPMS DEF ARCH NAME FORMAT OUTPUT AUTHFILE $(talk)
+takes.sbom := RPMS DEF IMAGE ARCH NAME FORMAT OUTPUT AUTHFILE $(talk)
 takes.report := RPMS DEF BUDGET JSON OUTPUT $(talk)
 takes.copr := DEF PROJECT CHROOTS CREATE NOWAIT PER_ARCH REDISTRIBUTE MAX_UPLOAD INTERVAL TIMEOUT CONFIG \
   OUTPUT AUTHFILE FROZEN NO_CHECK $(talk)
@@ -115,7 +115,7 @@ diff: deps ## what changes from OLD to NEW (RPM, lock, definition, REVISION:FILE
 report: deps ## what is in RPMS (default: all in _output/rpms; DEF: its own) and what takes the space (BUDGET=300MB)
 	$(call paack,report)
 
-sbom: deps ## print the bill of materials of RPM, or of DEF (FORMAT=cyclonedx)
+sbom: deps ## print the bill of materials of RPMS, DEF or IMAGE (FORMAT=cyclonedx)
 	$(call paack,sbom)
 
 copr: deps ## RPMs of DEF, built in Copr (PROJECT=OWNER/PROJECT, CHROOTS=centos-stream-9)
