@@ -75,16 +75,16 @@ class Diff:
         return {key: size for key, size in self.new.layers().items() if key not in known}
 
     @property
-    def new_groups(self) -> dict[LockedGroup, int]:
-        """Packages of layers that a device does not have yet."""
-        return {key: size for key, size in self.new.groups.items() if key not in self.old.groups}
+    def new_parts(self) -> dict[LockedGroup | str, int]:
+        """Packages of layers, and packs, that a device does not have yet."""
+        return {key: size for key, size in self.new.parts.items() if key not in self.old.parts}
 
     @property
     def download(self) -> int | None:
         """Bytes that a device downloads, with shared layers about; None when it is not known."""
-        if not self.new.groups:
+        if not self.new.parts:
             return self.new.download
-        return (self.new.download or 0) + sum(self.new_groups.values())
+        return (self.new.download or 0) + sum(self.new_parts.values())
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -174,11 +174,12 @@ class Diff:
 
     def sizes(self) -> str:
         """Return, in a line, what a device downloads (all of the new RPM) and what it stores."""
-        if self.new.groups:
+        if parts := self.new.parts:
             what = "" if self.new.download is None else "the package, and "
+            kinds = {"layers" if isinstance(each, LockedGroup) else "packs" for each in parts}
             return (
-                f"to download: about {human(self.download or 0)}: {what}{len(self.new_groups)} "
-                f"of {count(len(self.new.groups), 'package')} of layers"
+                f"to download: about {human(self.download or 0)}: {what}{len(self.new_parts)} "
+                f"of {count(len(parts), 'package')} of {' and '.join(sorted(kinds))}"
             )
         download, before, after = self.new.download, self.old.disk, self.new.disk
         if download is None or before is None or after is None:

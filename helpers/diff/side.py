@@ -32,8 +32,9 @@ class Side:
     """One of two things to compare: its images; ``rootfs`` reads their files (slow).
 
     ``download`` and ``disk`` are the bytes of an RPM and of the store image in it; None without.
-    ``groups`` are the packages of layers, each with the bytes of its layers' blobs. ``packages``
-    gives those in an image: an RPM's bill has them, or the cache; None where neither has.
+    ``parts`` are the packages of layers, each with the bytes of its layers' blobs, and the packs
+    (by digest) with theirs. ``packages`` gives those in an image: an RPM's bill has them, or the
+    cache; None where neither has.
     ``units`` are an RPM's Quadlet units, each with a digest of all that it says and runs.
     """
 
@@ -42,7 +43,7 @@ class Side:
     rootfs: Callable[[], Rootfs]
     download: int | None = None
     disk: int | None = None
-    groups: Mapping[LockedGroup, int] = field(default_factory=dict)
+    parts: Mapping[LockedGroup | str, int] = field(default_factory=dict)
     packages: Callable[[LockedImage], Sequence[ListedPackage] | None] = field(
         default=lambda _: None
     )
@@ -71,9 +72,9 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
             raise UsageError(f"{path} has no images", hint="compare packages that need its layers")
         lock = _checked(package.lock, read_lock(package.lock))
         images = tuple(lock.images.values())
-        if lock.groups:
+        if lock.groups or lock.packs:
             rootfs = _fetched(images, verifier, work)
-            side = Side(text, images, rootfs, download, None, _groups(lock))
+            side = Side(text, images, rootfs, download, None, _parts(lock))
         else:
             side = Side(text, images, _stored(package), download, package.store.stat().st_size)
         return replace(side, packages=_listed(package), units=units)
@@ -92,7 +93,7 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     # Sources that are relative paths start at the definition.
     there = replace(verifier, registry=replace(verifier.registry, base=path.parent))
     found = _in_cache(there.cache)
-    return Side(text, images, _fetched(images, there, work), groups=_groups(lock), packages=found)
+    return Side(text, images, _fetched(images, there, work), parts=_parts(lock), packages=found)
 
 
 def _stored(package: UnpackedRpm) -> Callable[[], Rootfs]:
@@ -134,10 +135,13 @@ def _fetched(images: Sequence[LockedImage], verifier: Verifier, work: Path) -> C
     return rootfs
 
 
-def _groups(lock: Lock) -> dict[LockedGroup, int]:
+def _parts(lock: Lock) -> dict[LockedGroup | str, int]:
     layers = layers_of(lock.images.values())
     sizes = {key: layer.locked.size for key, layer in layers.items()}
-    return {each: sum(sizes.get(layer, 0) for layer in each.layers) for each in lock.groups}
+    parts: dict[LockedGroup | str, int] = {each.digest: each.size for each in lock.packs}
+    for group in lock.groups:
+        parts[group] = sum(sizes.get(layer, 0) for layer in group.layers)
+    return parts
 
 
 def _lock_file(path: Path) -> Path:

@@ -18,9 +18,12 @@ from paack.helpers.lock.lock import (
 from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.lock.mismatch import check_lock, mismatches
 from paack.helpers.lock.packing import check_packs
+from paack.helpers.lock.packs import MOST_DEAD, MOST_PACKS
 from paack.helpers.lock.resolve import resolve_lock
 
 __all__ = [
+    "MOST_DEAD",
+    "MOST_PACKS",
     "Lock",
     "LockedGroup",
     "LockedPack",

@@ -233,6 +233,7 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
         for each in lock.groups_of(arch.name, package.filesystem)
         if package.shares_layers
     ]
+    packs = [each.digest for each in lock.packs_of(arch.name, package.name)]
     manifests = read_manifests(arch.manifests).archive if arch.manifests else b""
     provides = sorted({each for image in arch.images for each in image.provides})
     return {
@@ -242,6 +243,7 @@ def _inputs(package: Package, arch: PackageArch, lock: Lock) -> dict[str, object
         "manifests": hashlib.sha256(manifests).hexdigest(),
         **_units_input(package, arch),
         **({"layers": _own_groups(arch, lock, grouped)} if grouped else {}),
+        **({"packs": packs} if package.is_packed else {}),
     }
 
 

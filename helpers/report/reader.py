@@ -1,6 +1,7 @@
 """Reading reports from RPMs, and from the records of their builds beside them.
 
-No network, no cache, no root. The parts of an RPM add up to its size, to the byte.
+No network, no root, and no cache but for packs. The parts of an RPM add up to its size, to the
+byte.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from paack.helpers.hint import command
 from paack.helpers.kubernetes import images_of, read_objects, title_of
 from paack.helpers.lock import Lock, read_lock
 from paack.helpers.oci import LockedImage, chain_ids, layer_id, read_facts, stored_layers
+from paack.helpers.packs import PackSource
 from paack.helpers.quadlet import SyntaxProblem, Unit, UnitTree, kind_of, parse_unit, unit_images
+from paack.helpers.report.packs import join_packs
 from paack.helpers.report.report import (
     BuildRecord,
     LayerPackage,
@@ -26,6 +29,7 @@ from paack.helpers.report.report import (
     ReportedImage,
     ReportedLayer,
     ReportedManifest,
+    ReportedPack,
     ReportedRpm,
 )
 from paack.helpers.rpm import (
@@ -63,14 +67,15 @@ def built_rpms(
     return chosen
 
 
-def read_reports(rpms: Iterable[Path], scratch: Path) -> list[Report]:
+def read_reports(rpms: Iterable[Path], scratch: Path, packs: PackSource) -> list[Report]:
     """Read RPMs and group them by NAME-VERSION-RELEASE; ``scratch`` is a directory for work.
 
-    Raises UsageError for two RPMs of one name, VerificationError for what is damaged.
+    Raises UsageError for two RPMs of one name, VerificationError for what is damaged, LockError
+    for packs that nobody has.
     """
     by_name: dict[str, tuple[Path, ReportedRpm]] = {}
     for rpm in rpms:
-        reported = read_rpm(rpm, scratch)
+        reported = read_rpm(rpm, scratch, packs)
         known = by_name.setdefault(reported.facts.file, (rpm, reported))[0]
         if known.resolve() != rpm.resolve():
             raise UsageError(f"{known} and {rpm} are both {reported.facts.file}", hint="name one")
@@ -81,7 +86,7 @@ def read_reports(rpms: Iterable[Path], scratch: Path) -> list[Report]:
     return [Report(tuple(builds[name])) for name in sorted(builds)]
 
 
-def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
+def read_rpm(rpm: Path, scratch: Path, source: PackSource) -> ReportedRpm:
     """Read one RPM."""
     facts = read_rpm_facts(rpm)
     with workspace(scratch) as work:
@@ -92,7 +97,8 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
         lock_sha256 = (
             hashlib.sha256(contents.lock.read_bytes()).hexdigest() if contents.lock else ""
         )
-        store, lock = _store(rpm, contents), _lock(rpm, contents)
+        lock = _lock(rpm, contents)
+        store, packs = _store(rpm, contents, lock, source, work)
         packages = _layer_packages(rpm, lock, contents)
         inside = _bill(rpm, contents)
     images = _images(rpm, lock, store, inside) if store and contents.lock else ()
@@ -103,6 +109,7 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
         images=images,
         layers=_layers(images, store.usage) if store else (),
         parts=tuple(_parts(facts, contents, store.usage if store else None)),
+        packs=packs,
         manifests=manifests,
         lock_sha256=lock_sha256,
         record=_record(rpm, facts),
@@ -110,11 +117,17 @@ def read_rpm(rpm: Path, scratch: Path) -> ReportedRpm:
     )
 
 
-def _store(rpm: Path, contents: RpmContents) -> StoreContents | None:
+def _store(
+    rpm: Path, contents: RpmContents, lock: Lock, source: PackSource, work: Path
+) -> tuple[StoreContents | None, tuple[ReportedPack, ...]]:
     if contents.store is None:
-        return None
+        return None, ()
+    store, packs = contents.store, tuple[ReportedPack, ...]()
     try:
-        return read_store(contents.store, contents.filesystem)
+        if contents.is_index:
+            store = work / "joined"
+            packs = join_packs(store, contents.store, lock.packs, source)
+        return read_store(store, contents.filesystem), packs
     except ValueError as error:
         raise VerificationError(
             f"{rpm}: its store cannot be read: {error}", hint=_VERIFY
@@ -218,7 +231,10 @@ def _layer_ids(image: LockedImage) -> list[str]:
 
 def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> Iterable[Part]:
     yield Part("RPM header: names, scriptlets, Provides", facts.header_size)
-    if usage:
+    stored = contents.files[contents.store_path] if contents.store else 0
+    if contents.is_index:
+        yield Part("Index of the store: all but what is in packs", stored)
+    elif usage:
         own = sum(size for owners, size in usage.pieces.items() if len(owners) == 1)
         yield Part("Layers, each once", own)
         yield Part("Files that several layers have, stored once", sum(usage.pieces.values()) - own)
@@ -229,7 +245,7 @@ def _parts(facts: RpmFacts, contents: RpmContents, usage: StoreUsage | None) -> 
     manifests = sum(contents.files[path] for path in contents.manifests)
     whole = sum(contents.files.values())
     yield Part("Kubernetes manifests, Quadlet units", manifests)
-    others = whole - manifests - (usage.size if usage else 0)
+    others = whole - manifests - stored
     yield Part("Lock, units, doctor and other files for the device", others)
     yield Part("Archive (cpio): names, links, padding", facts.archive_size - whole)
     saved = facts.archive_size - (facts.size - facts.header_size)

@@ -99,10 +99,25 @@ class LayerPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedPack:
+    """A pack that an RPM needs: its package, the size of its file (bytes).
+
+    ``live`` are the bytes of contents in it that the store uses, ``dead`` of those that it does
+    not: an older version did, or another package does.
+    """
+
+    name: str
+    size: int
+    live: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedRpm:
     """An RPM: ``usage`` is None without images; ``record`` is that of its build, if it is there.
 
-    ``parts`` add up to the size of the file. Layers in ``layer_packages`` are not in it.
+    ``parts`` add up to the size of the file. Layers in ``layer_packages`` are not in it, nor are
+    ``packs``, over which its store is an index.
     """
 
     facts: RpmFacts
@@ -115,18 +130,22 @@ class ReportedRpm:
     lock_sha256: str
     record: BuildRecord | None
     layer_packages: tuple[LayerPackage, ...] = ()
+    packs: tuple[ReportedPack, ...] = ()
 
     def update_of(self, image: ReportedImage) -> int:
         """Return about how many bytes an update downloads that changes the image's top layer."""
         tops = {each.id for each in stored_layers([image.locked])}
         tops -= {parent for each in stored_layers([image.locked]) for parent in each.parents}
         packages = [each.size for each in self.layer_packages if tops & set(each.layers)]
-        return self.facts.size + sum(packages)
+        # Nothing says what of a layer will change: all that no other layer has, at the most.
+        new = [each.own for each in self.layers if self.packs and each.stored.id in tops]
+        return self.facts.size + sum(packages) + sum(new)
 
     @property
     def uncompressed(self) -> int:
-        """Bytes of all parts, without RPM's own compression."""
-        return sum(part.size for part in self.parts if part.size > 0)
+        """Bytes of all parts, without RPM's own compression, and of packs."""
+        parts = sum(part.size for part in self.parts if part.size > 0)
+        return parts + sum(pack.size for pack in self.packs)
 
     @property
     def on_disk(self) -> int:

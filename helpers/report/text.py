@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from paack.helpers.lock import MOST_DEAD, MOST_PACKS
 from paack.helpers.printable import printable
 from paack.helpers.progress import human
 from paack.helpers.report.report import Report, ReportedImage, ReportedLayer, ReportedRpm
@@ -58,6 +59,15 @@ def _rpm_lines(rpm: ReportedRpm) -> Iterator[str]:
                 if image.packages
             ],
         )
+    yield from _needed_lines(rpm)
+    rows = [
+        (f"{part.size}", f"{part.size / rpm.facts.size * 100:.1f}", part.what) for part in rpm.parts
+    ]
+    yield from _table(("bytes", "%", "part"), [*rows, (f"{rpm.facts.size}", "100.0", "the RPM")])
+
+
+def _needed_lines(rpm: ReportedRpm) -> Iterator[str]:
+    """Yield the packages of layers or packs that an RPM needs, and what an update downloads."""
     if rpm.layer_packages:
         yield from _table(
             ("layers", "in a registry", "package of layers"),
@@ -67,10 +77,29 @@ def _rpm_lines(rpm: ReportedRpm) -> Iterator[str]:
             ("download", "when the top layer changes of"),
             [(human(rpm.update_of(image)), image.name) for image in rpm.images],
         )
-    rows = [
-        (f"{part.size}", f"{part.size / rpm.facts.size * 100:.1f}", part.what) for part in rpm.parts
-    ]
-    yield from _table(("bytes", "%", "part"), [*rows, (f"{rpm.facts.size}", "100.0", "the RPM")])
+    if rpm.packs:
+        yield from _table(
+            ("pack", "in use", "not", "package of a pack"),
+            [
+                (human(each.size), human(each.live), human(each.dead), each.name)
+                for each in rpm.packs
+            ],
+        )
+        yield f"  {_outlook(rpm)}"
+        yield from _table(
+            ("download", "at most, when the top layer changes of"),
+            [(human(rpm.update_of(image)), image.name) for image in rpm.images],
+        )
+
+
+def _outlook(rpm: ReportedRpm) -> str:
+    """Say how far it is to the limits at which packs are made anew."""
+    live, dead = (sum(getattr(each, key) for each in rpm.packs) for key in ("live", "dead"))
+    percent = 100 * dead // max(live, 1)
+    return (
+        f"not in use: {percent} % of what is; an update repacks above {int(MOST_DEAD * 100)} %, "
+        f"and with more than {MOST_PACKS} packs (now {len(rpm.packs)})"
+    )
 
 
 def _layer_row(layer: ReportedLayer, most: int) -> tuple[str, ...]:
@@ -120,6 +149,7 @@ def _rpm_json(rpm: ReportedRpm) -> dict[str, Any]:
             if rpm.layer_packages
             else {}
         ),
+        **({"packs": [asdict(each) for each in rpm.packs]} if rpm.packs else {}),
         "manifests": [asdict(manifest) for manifest in rpm.manifests],
         "tools": asdict(rpm.record) if rpm.record else None,
     }

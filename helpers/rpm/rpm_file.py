@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
-from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import BuildError, PublishError, UsageError, VerificationError
 from paack.helpers.hint import command
 from paack.helpers.quadlet import kind_of
@@ -16,6 +15,7 @@ from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.query import has_right_digests, query
 from paack.helpers.rpm.sbom_formats import FILES
+from paack.helpers.rpm.store_file import filesystem_of, may_be_store, stores_in, table_of
 
 _LEAD, _SECTION, _ALIGNMENT = 96, struct.Struct(">3sB4xII"), 8
 _SECTION_MAGIC = b"\x8e\xad\xe8"
@@ -72,15 +72,18 @@ class RpmContents:
     ``files`` are all regular files that it holds, by path, with their sizes in bytes;
     ``manifests`` those of them that may be Kubernetes manifests or Quadlet units. ``layers`` names
     the packages with further layers of its images, ``bill`` is SPDX's; these need not be there.
+    ``store_path`` is where the store is on a device; one that ``is_index`` is over packs.
     """
 
     files: dict[str, int]
     store: Path | None
+    store_path: str
     filesystem: str
     lock: Path | None
     manifests: dict[str, Path]
     layers: Path
     bill: Path | None = None
+    is_index: bool = False
 
 
 def read_facts(rpm: Path) -> RpmFacts:
@@ -145,12 +148,13 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
         files[file.path] = file.size
         if (
             file.path in (lock, listed, bill)
-            or _is_store(file.path)
+            or may_be_store(file.path)
             or _is_manifest(file.path, file.size)
         ):
             taken[file.path] = work / str(len(taken))
             file.copy(taken[file.path])
-    stores = [path for path in taken if _is_store(path)]
+    stores = stores_in(taken)
+    pieces = {path for path in taken if may_be_store(path)}
     described = lock in taken or f"{shared}/layers.json" in files
     if len(stores) > 1 or bool(stores) != described:
         raise VerificationError(
@@ -160,13 +164,15 @@ def unpack_contents(rpm: Path, name: str, work: Path) -> RpmContents:
     return RpmContents(
         files=files,
         store=taken[stores[0]] if stores else None,
-        filesystem=PurePosixPath(stores[0]).suffix[1:] if stores else "",
+        store_path=stores[0] if stores else "",
+        filesystem=filesystem_of(stores[0]) if stores else "",
         lock=taken.get(lock),
         manifests={
-            path: taken[path] for path in sorted(taken.keys() - {lock, listed, bill, *stores})
+            path: taken[path] for path in sorted(taken.keys() - {lock, listed, bill} - pieces)
         },
         layers=taken.get(listed, work / "none"),
         bill=taken.get(bill),
+        is_index=bool(stores) and table_of(stores[0]) in taken,
     )
 
 
@@ -182,10 +188,6 @@ def _header_size(file: IO[bytes], rpm: Path) -> int:
         at += _SECTION.size + entries * _INDEX_ENTRY + size
         at += -at % padding
     return at
-
-
-def _is_store(path: str) -> bool:
-    return PurePosixPath(path).suffix[1:] in FILESYSTEMS
 
 
 def _is_manifest(path: str, size: int) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from paack.helpers.definition import FILESYSTEMS
 from paack.helpers.errors import VerificationError
 from paack.helpers.progress import count
 from paack.helpers.rpm.device import UNIT_DIRECTORY, unit_of
@@ -14,6 +12,7 @@ from paack.helpers.rpm.payload import packed_files
 from paack.helpers.rpm.query import query
 from paack.helpers.rpm.sbom_formats import FILES
 from paack.helpers.rpm.spdx import Subject
+from paack.helpers.rpm.store_file import filesystem_of, may_be_store, stores_in, table_of
 
 PROVIDED = "container-image("
 
@@ -76,13 +75,13 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     for file in packed_files(rpm):
         target = targets.get(file.path)
         suffix = PurePosixPath(file.path).suffix[1:]
-        if target is None and suffix in (*FILESYSTEMS, "index", "packs"):
+        if target is None and may_be_store(file.path):
             target = found[file.path] = work / f"{len(found)}.{suffix}"
         elif target is None and suffix == "verity":
             target = work / "tree.verity"
         if target:
             file.copy(target)
-    stores = [path for path in found if _is_store(path, found)]
+    stores = stores_in(found)
     claims = any(each.startswith(PROVIDED) for each in provides)
     if not stores and not claims and not any(each.exists() for each in essential):
         return None
@@ -91,22 +90,11 @@ def unpack(rpm: Path, work: Path) -> UnpackedRpm | None:
     if len(stores) != 1 or not described:
         raise _incomplete(rpm, len(stores), work)
     (where,) = stores
-    suffix = PurePosixPath(where).suffix[1:]
     return UnpackedRpm(
-        subject, provides, requires, found[where], "squashfs" if suffix == "index" else suffix,
+        subject, provides, requires, found[where], filesystem_of(where),
         essential[0], essential[1], sboms, more[0], more[1], more[2], work / "tree.verity",
-        drop_ins[0], drop_ins[1], where, found.get(_table_of(where), work / "none"),
+        drop_ins[0], drop_ins[1], where, found.get(table_of(where), work / "none"),
     )  # fmt: skip
-
-
-def _is_store(path: str, found: Mapping[str, Path]) -> bool:
-    """Tell whether a file is a store: any other may be called .index, too, without a table."""
-    suffix = PurePosixPath(path).suffix[1:]
-    return suffix in FILESYSTEMS or (suffix == "index" and _table_of(path) in found)
-
-
-def _table_of(index: str) -> str:
-    return str(PurePosixPath(index).with_suffix(".packs"))
 
 
 def _incomplete(rpm: Path, stores: int, work: Path) -> VerificationError:

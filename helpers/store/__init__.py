@@ -14,7 +14,7 @@ from paack.helpers.store.inventory import look, packages_of, recorded, unread
 from paack.helpers.store.layer import Layer
 from paack.helpers.store.pack import Pack, keep_pack, open_pack, pack_path
 from paack.helpers.store.pack import weights as pack_weights
-from paack.helpers.store.pack_area import join, piece_table
+from paack.helpers.store.pack_area import join, pack_uses, piece_table
 from paack.helpers.store.rootfs import Rootfs, file_changes
 from paack.helpers.store.store import LAYOUT
 from paack.helpers.store.table import Table, differences, read_table, show
@@ -47,6 +47,7 @@ __all__ = [
     "make_image",
     "open_pack",
     "pack_path",
+    "pack_uses",
     "pack_weights",
     "packages_of",
     "piece_table",

@@ -16,8 +16,9 @@ from paack.helpers.errors import BuildError
 from paack.helpers.squashfs import ALIGNMENT, NOTHING_32, Compressor, FileData, SquashfsTables
 from paack.helpers.store.block_file import CONTENT
 from paack.helpers.store.compiled_layer import CompiledLayer
-from paack.helpers.store.pack import Pack
+from paack.helpers.store.pack import Pack, weights
 from paack.helpers.store.placing import DataArea, LayerContents, Place
+from paack.helpers.store.squashfs_reader import open_squashfs
 
 HEAD_SIZE = ALIGNMENT
 _SECTOR = 512
@@ -119,3 +120,28 @@ def piece_table(index: Path, name: str, packs: Sequence[tuple[str, Pack]]) -> by
     lines += [f"{path} 0 {pack.size // _SECTOR} {pack.trailer_sha256}" for path, pack in packs]
     lines.append(f"{name} {head} {rest}")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def pack_uses(image: Path, packs: Sequence[Pack]) -> list[tuple[int, int]]:
+    """Return of each pack the bytes that the joined squashfs ``image`` uses, and the others.
+
+    They are as ``pack.weights`` has them. Raises ValueError when the image is damaged.
+    """
+    blocks, tails = set[int](), set[tuple[int | None, int]]()
+    with open_squashfs(image) as squashfs:
+        for file in squashfs.files():
+            blocks.update(block.start for block in file.blocks if block)
+            if file.tail:
+                tails.add((file.fragment, file.offset))
+    found, start, fragment = [], HEAD_SIZE, 0
+    for pack in packs:
+        used = dict.fromkeys((True, False), 0)
+        sizes = weights(pack, pack.block_size)
+        for content in pack.contents():
+            is_used = (content.fragment + fragment, content.offset) in tails
+            is_used |= content.blocks > 0 and content.start + start in blocks
+            used[is_used] += sizes[content.identity]
+        found.append((used[True], used[False]))
+        start += pack.size
+        fragment += len(pack.fragments())
+    return found

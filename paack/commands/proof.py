@@ -143,6 +143,7 @@ def report(
     output: str | None = None,
 ) -> None:
     """Show what is in RPMs and where their bytes are, here and as a page in _output/reports."""
+    from paack.helpers.packs import PackSource
     from paack.helpers.quadlet import load_definition
     from paack.helpers.report import (
         built_rpms,
@@ -157,7 +158,10 @@ def report(
     out = Path(output or "_output")
     definition = load_definition(Path(def_)) if def_ else None
     rpms = [Path(each) for each in rpm or ()] or built_rpms(out, definition)
-    reports = read_reports(rpms, out / "work")
+    registry = builder_of(output).registry_at(Path())
+    beside = tuple(dict.fromkeys(each.parent for each in rpms))
+    packs = PackSource(registry, out, beside=beside)
+    reports = read_reports(rpms, out / "work", packs)
     pages = [(each, str(write_page(each, limit, out))) for each in reports]
     if json:
         print(report_json(pages))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,15 +13,22 @@ import pytest
 
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.check.lock import lock_problems
+from paack.helpers.diff.diff import diff
+from paack.helpers.diff.side import side_of
 from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.lock import packing
 from paack.helpers.lock.lock import Lock, write_lock
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.skopeo import Registry as RegistryClient
 from paack.helpers.repo.publish import Settings, built_offers, publish
+from paack.helpers.repo.publish_job import publish_job
 from paack.helpers.repo.published import published_at
 from paack.helpers.repo.repo import make_repo, repo_path
+from paack.helpers.repo.repodata import read_repodata
 from paack.helpers.repo.site import LocalSite
+from paack.helpers.report.page import render_page
+from paack.helpers.report.reader import read_reports
+from paack.helpers.report.text import report_json, report_lines
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.table import differences
 from paack.helpers.verify.verify import Verifier
@@ -469,3 +477,77 @@ def test_verify_finds_what_was_changed(
     rpms[number] = next((top / "RPMS").rglob("*.rpm"))
     with pytest.raises(VerificationError, match=reason):
         verify(app, rpms)
+
+
+def test_report_and_diff_tell_what_an_update_downloads(registry: Registry, tmp_path: Path) -> None:
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "told", BASE, TOP)])
+    packed.lock()
+    before = Path(shutil.copy(packed.build()[-1], tmp_path / "before.rpm"))
+    push(registry, "told", BASE | {"usr/lib/3": noise("3b", 90 * KIB)}, TOP)
+    packed.lock(update=True)
+    rpms = packed.build()
+    source = packed.builder.packs(packed.definition(), Lock())
+    (first,) = read_reports([before], tmp_path / "work", source)
+    (second,) = read_reports(rpms[-1:], tmp_path / "work", source)
+    (one,), (old, new) = first.rpms[0].packs, second.rpms[0].packs
+    assert (one.dead, old.live + old.dead) == (0, one.live)
+    # The file that was changed, and the tar-split of its layer
+    assert 20 * KIB <= old.dead < 80 * KIB
+    assert new.dead == 0
+    assert 90 * KIB <= new.live < new.size
+    (rpm,) = second.rpms
+    assert sum(part.size for part in rpm.parts) == rpms[-1].stat().st_size
+    assert rpm.on_disk == sum(pack.size for pack in rpm.packs) + rpm.parts[1].size
+    assert rpm.update_of(rpm.images[0]) > rpm.facts.size + 5 * 20 * KIB
+    lines = list(report_lines(second, "page.html"))
+    (outlook,) = [line for line in lines if "not in use" in line]
+    assert "an update repacks above 40 %, and with more than 12 packs (now 2)" in outlook
+    (text,) = json.loads(report_json([(second, "page.html")]))
+    assert [pack["name"] for pack in text["rpms"][0]["packs"]] == [
+        tags(rpm, "%{NAME}") for rpm in packs(rpms)
+    ]
+    assert "everything else" in render_page(second)
+    registry_client = RegistryClient(Cache(packed.home / "cache"), packed.home, Reporter())
+    verifier = Verifier(registry_client, tmp_path / "verify", output=packed.home / "out")
+    sides = [
+        side_of(str(each), verifier, tmp_path / f"side{number}")
+        for number, each in enumerate((before, rpms[-1]))
+    ]
+    found = diff(*sides, files=True)
+    assert found.download == rpms[-1].stat().st_size + new.size
+    assert any("usr/lib/3" in line for line in found.lines())
+    assert "the package, and 1 of 2 packages of packs" in found.sizes()
+
+
+def test_publishing_jobs_publish_new_packs_alone(registry: Registry, tmp_path: Path) -> None:
+    """From anywhere; a package that nothing needs any more goes with its packs."""
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "job", BASE, TOP)])
+    packed.lock()
+    site = LocalSite(tmp_path / "site", Reporter())
+
+    def job(packed: Packed, **more: int) -> list[str]:
+        settings = Settings(url="http://127.0.0.1/", **more)  # type: ignore[arg-type]
+        builder = replace(packed.builder, frozen=True)
+        done = publish_job(builder, [packed.definition()], site, settings, sources=True)
+        return sorted(path.rpartition("/")[2] for path in done.packages)
+
+    (old,) = [f"container-pack-{pack.digest[7:31]}-1-1" for pack in packed.locked.packs]
+    names = ("app-1-1", old)
+    assert job(packed) == [f"{name}.{arch}.rpm" for name in names for arch in ("src", X86)]
+    assert job(packed) == []
+    push(registry, "job", files("all/", 30))
+    packed.file.write_text(packed.file.read_text().replace("version: '1'", "version: '2'"))
+    packed.lock(update=True)
+    elsewhere = Packed(tmp_path / "elsewhere", published=published_at(str(tmp_path / "site")))
+    elsewhere.home.mkdir()
+    for name in ("app.yaml", "app.lock.yaml"):
+        shutil.copy(packed.home / name, elsewhere.home)
+    (new,) = [f"container-pack-{pack.digest[7:31]}-1-1" for pack in packed.locked.packs]
+    assert new != old
+    assert f"{new}.x86_64.rpm" in job(elsewhere, versions=1)
+    there = {path.name for path in (tmp_path / "site/x86_64").rglob("*.rpm")}
+    entries = read_repodata(tmp_path / "site/x86_64/repodata").entries
+    assert set(entries) == {"app-2-1.x86_64.rpm", f"{new}.x86_64.rpm"}
+    assert f"{old}.x86_64.rpm" in there  # older generations have it
