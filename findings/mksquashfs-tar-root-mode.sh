@@ -1,10 +1,11 @@
 #!/bin/sh
-# Subject: the root directory of a squashfs that is made from a tar without a member for it
-# Tools: squashfs-tools 1:4.5.1-1, squashfs-tools-ng 1.2.0-1, Debian 12
-# Guess: mode 0755, as for other parents that a tar leaves out.
-# Seen: mksquashfs -tar makes the root 0777, though a missing parent 0755; tar2sqfs makes both 0755.
-# Matters: most layers have no member for their root: everyone may write into such an image's root
-# once it is the lower directory of an overlay.
+# Subject: the root directory of a squashfs that is made from a tar, with a member for it and without
+# Tools: squashfs-tools 1:4.5.1-1, squashfs-tools-ng 1.2.0-1, Debian 12; mksquashfs 4.6.1 does the same
+# Guess: without one it has mode 0755, as other parents that a tar leaves out; with one, that member's.
+# Seen: mksquashfs -tar makes the root 0777 and root's, though a missing parent 0755. A member "./" with
+# another mode and owner is ignored, with a message of an empty file name. tar2sqfs: as guessed.
+# Matters: everyone may write into such an image's root once it is the lower directory of an overlay,
+# even where the layer says otherwise.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,3 +30,11 @@ mksquashfs - two -tar -quiet -no-progress < layer.tar
 modes() { unsquashfs -lln "$1" | cut -d ' ' -f 1 | paste -s -d ' '; }
 same 'tar2sqfs' 'drwxr-xr-x drwxr-xr-x -rw-r--r--' "$(modes one)"
 same 'mksquashfs -tar' 'drwxrwxrwx drwxr-xr-x -rw-r--r--' "$(modes two)"
+chmod 700 .
+tar -cf layer.tar --owner=0 --group=7 --no-recursion ./ ./parent/file
+tar2sqfs -q three < layer.tar
+mksquashfs - four -tar -quiet -no-progress < layer.tar 2> message
+root() { unsquashfs -lln "$1" | head -n 1 | cut -d ' ' -f 1,2; }
+same 'tar2sqfs, with a member' 'drwx------ 0/7' "$(root three)"
+same 'mksquashfs -tar, with a member' 'drwxrwxrwx 0/0' "$(root four)"
+same 'message' 1 "$(grep -c '^Empty tar filename' message)"
