@@ -54,6 +54,7 @@ class Packed:
     home: Path
     published: Published | None = None
     layers: str = "packed"
+    version: str = "1"
     said: list[str] = field(default_factory=list)
 
     @property
@@ -79,7 +80,7 @@ class Packed:
         """Write a definition: for each package its images."""
         self.home.mkdir(exist_ok=True)
         text = "".join(
-            f"- name: {name}\n  version: '1'\n  arches: [{', '.join(arches)}]\n"
+            f"- name: {name}\n  version: '{self.version}'\n  arches: [{', '.join(arches)}]\n"
             f"  images: [{', '.join(images)}]\n"
             for name, images in packages.items()
         )

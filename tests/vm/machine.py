@@ -5,7 +5,7 @@ from __future__ import annotations
 import lzma
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.support.apt import bootstrap
@@ -13,7 +13,7 @@ from tests.support.cache import cached
 from tests.support.commands import run
 
 PACKAGES = (
-    "systemd-sysv", "udev", "cryptsetup-bin", "rpm", "kmod", "mount", "gawk", "podman",
+    "systemd-sysv", "udev", "cryptsetup-bin", "dmsetup", "rpm", "kmod", "mount", "gawk", "podman",
     "linux-image-cloud-amd64",
 )  # fmt: skip
 _INIT = """\
@@ -44,18 +44,33 @@ _SECONDS = 1500
 
 def _root() -> Path:
     return cached(
-        "vm-1",
+        "vm-2",
         lambda path: bootstrap(path, PACKAGES, variant="essential", architecture="amd64"),
     )
 
 
-def boot(rpm: Path, script: str, work: Path, change: Callable[[Path], None]) -> str:
-    """Install an RPM, ``change`` the root directory, boot it; return what ``script`` printed."""
+def boot(
+    rpms: Sequence[Path],
+    script: str,
+    work: Path,
+    change: Callable[[Path], None],
+    *,
+    later: Sequence[Path] = (),
+    size: str = "1G",
+) -> str:
+    """Install RPMs, ``change`` the root directory, boot it; return what ``script`` printed.
+
+    Those to be installed ``later``, by the script, are in /root. ``size`` is that of the disk.
+    """
     root = work / "root"
     run(["cp", "-a", str(_root()), str(root)])
-    shutil.copy(rpm, root / "root/app.rpm")
-    install = ["rpm", "-i", "--nodeps", "--nosignature", "--noscripts", "/root/app.rpm"]
-    run(["chroot", str(root), *install])
+    for rpm in (*rpms, *later):
+        shutil.copy(rpm, root / "root")
+    install = ["rpm", "-i", "--nodeps", "--nosignature", *(f"/root/{rpm.name}" for rpm in rpms)]
+    run(["chroot", str(root), "env", "SYSTEMD_OFFLINE=1", *install])
+    for rpm in rpms:
+        if rpm not in later:
+            (root / "root" / rpm.name).unlink()
     end = "echo '== END'\nsync\necho o > /proc/sysrq-trigger\nsleep 60\n"
     (root / "vmtest.sh").write_text(f"exec >/dev/ttyS0 2>&1\necho '== BEGIN'\n{script}\n{end}")
     units = root / "etc/systemd/system"
@@ -72,7 +87,7 @@ def boot(rpm: Path, script: str, work: Path, change: Callable[[Path], None]) -> 
     change(root)
     disk = work / "disk"
     run(
-        ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", str(root), str(disk), "1G"]
+        ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", str(root), str(disk), size]
     )
     said = _qemu(root, disk, work)
     return said.partition("== BEGIN")[2].partition("== END")[0]

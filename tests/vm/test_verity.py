@@ -69,7 +69,7 @@ def found(said: str) -> list[str]:
 
 
 def test_a_store_that_is_whole(built: Built, tmp_path: Path) -> None:
-    said = boot(built.rpm, SCRIPT, tmp_path, nothing)
+    said = boot([built.rpm], SCRIPT, tmp_path, nothing)
     assert "unit: active" in said, said
     assert "/dev/mapper/" in said
     assert found(said) == sums(built, "one", "two", "three")
@@ -87,7 +87,7 @@ def test_a_changed_byte(built: Built, tmp_path: Path) -> None:
         content[content.index(built.files["two"][600_000:600_064])] ^= 1
         store.write_bytes(content)
 
-    said = boot(built.rpm, SCRIPT, tmp_path, change)
+    said = boot([built.rpm], SCRIPT, tmp_path, change)
     assert "unit: active" in said, said
     assert found(said) == sums(built, "one", "three")
     assert "two: error" in said
@@ -105,7 +105,7 @@ def without_tree(root: Path) -> None:
 
 @pytest.mark.parametrize("change", [change_root_hash, without_tree])
 def test_the_boot_goes_on(built: Built, tmp_path: Path, change: Callable[[Path], None]) -> None:
-    said = boot(built.rpm, SCRIPT, tmp_path, change)
+    said = boot([built.rpm], SCRIPT, tmp_path, change)
     assert "unit: failed" in said, said
     assert found(said) == []
     assert "is not mounted on /run/paack/app" in said

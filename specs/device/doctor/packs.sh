@@ -6,6 +6,14 @@ check_packs() {
     count=0
     good=0
     text_of "$path.packs" || :
+    case $newline$text in
+    *"$newline$store 0 "*) ;;
+    *)
+        reinstall "$package"
+        say FAIL packs "$path.packs, the list of packs, is missing or damaged" "$cure"
+        return
+        ;;
+    esac
     for line in $text; do
         file=${line%% *}
         [ "$file" != "$store" ] || continue
@@ -15,14 +23,6 @@ check_packs() {
             check_mapped && good=$((good + 1))
         fi
     done
-    case $newline$text in
-    *"$newline$store 0 "*) ;;
-    *)
-        reinstall "$package"
-        say FAIL packs "$path.packs, the list of packs, is missing or damaged" "$cure"
-        return
-        ;;
-    esac
     if [ "$count" = "$good" ]; then
         say ok packs "all $count packs are there${deep:+, and what packages brought}"
     fi

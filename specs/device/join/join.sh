@@ -21,16 +21,16 @@ clean_up() {
 check_pieces() {
     sound=true
     while IFS=' ' read -r file _ count digest; do
-        if [ "$file" = "$index" ]; then
-            owner=$name
-            [ -n "$digest" ] || continue
-            find_index_problem "$file" "$digest"
-        else
-            find_owner "$file"
+        problem=''
+        if [ "$file" != "$index" ]; then
             find_pack_problem "$file" "$count" "$digest"
+        elif [ -n "$digest" ]; then
+            find_index_problem "$file" "$digest"
         fi
         [ -n "$problem" ] || continue
         sound=false
+        owner=$name
+        [ "$file" = "$index" ] || find_owner "$file"
         printf '%s\n' "$file of $owner is $problem: dnf reinstall $owner" >&2
     done <"$table"
     "$sound"

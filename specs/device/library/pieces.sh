@@ -23,8 +23,8 @@ find_pack_problem() {
     problem=missing
     [ -f "$1" ] || return 0
     problem=damaged
-    case $2 in '' | *[!0-9]*) return 0 ;; esac
-    [ "$(stat -L -c %s "$1")" = $(($2 * 512)) ] || return 0
-    # 8 bytes follow the digest.
-    [ "$(tail -c 40 "$1" | od -A n -t x1 -N 32 | tr -d ' \n')" != "$3" ] || problem=''
+    case $2 in '' | 0* | *[!0-9]*) return 0 ;; esac
+    # The last 40 bytes, and no more: the digest, and "paackPck".
+    trailer=$(od -A n -t x1 -j $(($2 * 512 - 40)) -N 41 "$1" 2>/dev/null | tr -d ' \n')
+    [ "$trailer" != "${3}706161636b50636b" ] || problem=''
 }
