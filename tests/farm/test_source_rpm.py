@@ -6,14 +6,17 @@ import filecmp
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
 from paack.helpers.oci.layout import ImageSpec, write_image
 from tests.support import rpm_root
+from tests.support.apt import SUITE
 from tests.support.farm import ARCHES, USER, give_to_user, payload, query, write_app
 from tests.support.host import Host
 from tests.support.product import Paack, definition_text, unpack_rpm
+from tests.support.thorough import only_thorough
 from tests.support.workloads import MB, Layer, layer_tar
 
 ALONE = (
@@ -46,16 +49,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(paack, definition)
 
 
-@pytest.fixture(scope="module")
-def bare(made: Made) -> Iterator[Host]:
+@pytest.fixture(scope="module", params=[SUITE, pytest.param(rpm_root.OLDEST, marks=only_thorough)])
+def bare(made: Made, request: pytest.FixtureRequest) -> Iterator[Host]:
     """A machine with rpm's build tools only."""
-    with Host(rpm_root.root(), shared=[made.paack.home]) as host:
+    with Host(rpm_root.root(request.param), shared=[made.paack.home]) as host:
         yield host
+
+
+def place(made: Made) -> Path:
+    """Return a new directory that the bare machine sees."""
+    path = Path(mkdtemp(dir=made.paack.home))
+    path.chmod(0o755)
+    return path
 
 
 def rebuild(bare: Host, srpm: Path, arch: str, topdir: Path) -> Path:
     """Rebuild for ``arch`` as an ordinary user of the bare machine, and return the RPM."""
-    topdir.mkdir()
     give_to_user(topdir)
     words = ["--define", f"_topdir {topdir}", "--target", arch, "--rebuild", str(srpm)]
     bare.run([*ALONE, "rpmbuild", *words], env={"HOME": str(topdir)})
@@ -80,7 +89,7 @@ def test_the_bare_machine(bare: Host) -> None:
 def test_rebuilds(made: Made, bare: Host, arch: str, only: bool) -> None:
     """The RPM holds the same bytes as the one that paack built."""
     (srpm,) = made.srpms(*(["--arch", arch] if only else []))
-    rpm = rebuild(bare, srpm, arch, made.paack.home / f"{arch}-{only}")
+    rpm = rebuild(bare, srpm, arch, place(made))
     own = made.paack.output / f"rpms/{arch}/app-1.0-1.{arch}.rpm"
     assert payload(rpm) == payload(own)
     for form in (
@@ -166,22 +175,20 @@ def test_manifests_only(made: Made, tmp_path: Path) -> None:
 )
 def test_whatever_time_it_is_of(bare: Host, made: Made, given: int, taken: int) -> None:
     """The changelog tells a farm the time: the packages are those that paack builds."""
-    paack = Paack(made.paack.home / f"{given}", environment={"SOURCE_DATE_EPOCH": str(given)})
-    paack.home.mkdir()
+    paack = Paack(place(made), environment={"SOURCE_DATE_EPOCH": str(given)})
     definition = write_app(paack.home)
     (rpm, _) = paack.build(definition)
     (srpm,) = Made(paack, definition).srpms()
     assert int(query(rpm, "%{BUILDTIME}")) == taken
     arch = query(rpm, "%{ARCH}")
-    rebuilt = rebuild(bare, srpm, arch, made.paack.home / f"{given}-rebuilt")
+    rebuilt = rebuild(bare, srpm, arch, place(made))
     assert payload(rebuilt) == payload(rpm)
     assert query(rebuilt, "%{BUILDTIME}") == query(rpm, "%{BUILDTIME}")
 
 
 def test_packages_of_layers(bare: Host, made: Made) -> None:
     """Whoever builds them, they are the same; no image gives them a time."""
-    paack = Paack(made.paack.home / "layers")
-    paack.home.mkdir()
+    paack = Paack(place(made))
     layer = layer_tar(paack.home, Layer("base", MB)).read_bytes()
     write_image(paack.home / "layout", "localhost/app:1", [ImageSpec("x86_64", [layer])])
     source = "oci:layout:localhost/app:1"
@@ -192,8 +199,8 @@ def test_packages_of_layers(bare: Host, made: Made) -> None:
         srpm.name.removesuffix(".src.rpm") for srpm in srpms
     ]
     assert rpms[0].name.startswith("container-layers-")
-    for number, (rpm, srpm) in enumerate(zip(rpms, srpms, strict=True)):
-        rebuilt = rebuild(bare, srpm, "x86_64", paack.home / f"rebuilt-{number}")
+    for rpm, srpm in zip(rpms, srpms, strict=True):
+        rebuilt = rebuild(bare, srpm, "x86_64", place(made))
         # What the payload is once it is unpacked: the library that packs it is the farm's.
         for form in ("%{PAYLOADDIGESTALT}", "%{BUILDTIME}"):
             assert query(rebuilt, form) == query(rpm, form)
