@@ -2,7 +2,7 @@
 
 from paack.helpers.quadlet.complete import load_definition, read_definition
 from paack.helpers.quadlet.generator import refusal
-from paack.helpers.quadlet.images import MADE_HERE, UnitImage, expanded, unit_images
+from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
 from paack.helpers.quadlet.kinds import (
     DIRECTORIES_SINCE,
     DROP_INS_SINCE,
@@ -11,10 +11,12 @@ from paack.helpers.quadlet.kinds import (
     kind_of,
     version_text,
 )
+from paack.helpers.quadlet.named_files import below, named_files
 from paack.helpers.quadlet.needed_podman import needed_version
 from paack.helpers.quadlet.needs import PackagedUnits, needs_of, units_of
+from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_file import Assignment, SyntaxProblem, parse_unit
-from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below, named_files, read_units
+from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 
 __all__ = [
     "DIRECTORIES_SINCE",
@@ -29,7 +31,6 @@ __all__ = [
     "UnitTree",
     "Version",
     "below",
-    "expanded",
     "kind_of",
     "load_definition",
     "named_files",

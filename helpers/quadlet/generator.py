@@ -28,8 +28,8 @@ from paack.helpers.quadlet.refusals import (
     user_refusals,
     volume_refusals,
 )
+from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_file import Assignment
-from paack.helpers.quadlet.unit_tree import Unit
 
 _ABSOLUTE = re.compile(r"^(/|%[^%]|https?://|git://)|github\.com/.")
 _QUADLET_SINCE: Version = (5, 3)

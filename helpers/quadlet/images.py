@@ -1,12 +1,11 @@
 """The images that units need: what podman would run, pull or mount, each with its place.
 
-Names are as systemd would hand them to podman: ``%N`` and other specifiers that only depend on the
-unit's name are expanded. What depends on the device (``%H``, ``$TAG``) stays: no image's name.
+Names are as systemd would hand them to podman, with specifiers such as ``%N`` expanded. What
+depends on the device (``%H``, ``$TAG``) stays: no image's name.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -14,14 +13,15 @@ from pathlib import PurePosixPath
 
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes import ImageUse, images_of, read_objects
+from paack.helpers.quadlet.named_files import below
+from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_file import Assignment
-from paack.helpers.quadlet.unit_tree import Unit, UnitTree, below
+from paack.helpers.quadlet.unit_tree import UnitTree
 
 #: Units that stand for an image in ``Image=``, and their keys with its name; the first one counts.
 NAMING = {".image": ("ImageTag", "Image"), ".build": ("ImageTag",)}
 #: What podman does with images that no package brings.
 MADE_HERE = ("build", "artifact")
-_SPECIFIER = re.compile(r"%(.)")
 _INFRA = "--infra-image"
 
 
@@ -90,7 +90,8 @@ def option(unit: Unit, name: str) -> list[Assignment]:
 def resolved(name: str, units: Mapping[str, Unit]) -> str | None:
     """Return the image that ``Image=NAME`` means: NAME, or what the unit of that name says.
 
-    None when there is no such unit, or it does not say it.
+    None when there is no such unit, or it does not say it. Its specifiers are those of the unit
+    that has the ``Image=``: podman copies the text.
     """
     keys = NAMING.get(PurePosixPath(name).suffix)
     if keys is None:
@@ -101,18 +102,16 @@ def resolved(name: str, units: Mapping[str, Unit]) -> str | None:
     group = unit.kind.group
     if group == "Build":
         tags = unit.file.of(group, "ImageTag")
-        return expanded(tags[0].value, unit) if tags else None
+        return tags[0].value if tags else None
     texts = [unit.file.text(group, key) for key in keys]
-    return expanded(next(filter(None, texts), ""), unit) or None
+    return next(filter(None, texts), "") or None
 
 
-def expanded(text: str, unit: Unit) -> str:
-    """Return a value with the specifiers that the unit's name tells; systemd.unit(5)."""
-    service = unit.service.removesuffix(".service")
-    prefix, at, instance = service.partition("@")
-    known = {"%": "%", "N": service, "n": unit.service, "p": prefix}
-    known |= {"i": instance, "I": instance} if not at or instance else {}
-    return _SPECIFIER.sub(lambda match: known.get(match[1], match[0]), text)
+def _has_instances(unit: Unit, units: Mapping[str, Unit]) -> bool:
+    """Tell whether there are units like ``web@1.container`` of a template ``web@.container``."""
+    start = unit.name.partition("@.")[0] + "@"
+    others = (name for name in units if name != unit.name)
+    return "@." in unit.name and any(name.startswith(start) for name in others)
 
 
 def _first(found: list[Assignment]) -> Assignment | None:
@@ -140,8 +139,11 @@ def _named(
     image = resolved(named.value, units)
     if image is None:
         return
+    name = unit.expanded(image)
+    if "%" in name and _has_instances(unit, units):
+        return  # each of them is a unit of its own
     where = f"{unit.name} {named.key}={named.value if image != named.value else ''}"
-    use = ImageUse(expanded(image, unit), named.place, where.rstrip("="))
+    use = ImageUse(name, named.place, where.rstrip("="))
     if policy:
         yield UnitImage(unit, how, use, policy.value, policy.place)
     else:
@@ -150,7 +152,7 @@ def _named(
 
 def _kube(unit: Unit, tree: UnitTree, directory: str) -> Iterator[UnitImage]:
     for named in unit.file.words("Kube", "Yaml"):
-        target = below(unit.path, named.value, directory)
+        target = below(unit.path, unit.expanded(named.value), directory)
         file = tree.files.get(target or "")
         if file is None:
             continue

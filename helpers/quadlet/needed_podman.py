@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from paack.helpers.quadlet.images import mounted_image
 from paack.helpers.quadlet.kinds import NeededVersion, Version, keys_of, kind_of
+from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_file import Assignment
-from paack.helpers.quadlet.unit_tree import Unit
 
 _DEPENDENCIES = (
     *("After", "Before", "BindsTo", "Conflicts", "OnFailure", "OnSuccess", "PartOf"),

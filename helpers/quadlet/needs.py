@@ -11,7 +11,8 @@ from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes import Need, Needs, ignored_by, read_objects
 from paack.helpers.kubernetes import needs_of as needs_of_manifests
 from paack.helpers.quadlet.images import MADE_HERE, UnitImage, unit_images
-from paack.helpers.quadlet.unit_tree import UnitTree, below, read_units
+from paack.helpers.quadlet.named_files import below
+from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class PackagedUnits:
     def manifests(self) -> list[Path]:
         """Return the files that .kube units name."""
         named = (
-            below(unit.path, each.value, self.package.unit_path)
+            below(unit.path, unit.expanded(each.value), self.package.unit_path)
             for unit in self.tree.units
             for each in unit.file.words("Kube", "Yaml")
         )

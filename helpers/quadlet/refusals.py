@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from paack.helpers.errors import Place
 from paack.helpers.quadlet.images import NAMING
 from paack.helpers.quadlet.kinds import Version
+from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_file import Assignment
-from paack.helpers.quadlet.unit_tree import Unit
 
 _PORT = re.compile(r"[0-9]+(-[0-9]+)?(/udp|/tcp)?$")
 _MAPPING = ("UIDMap", "GIDMap")

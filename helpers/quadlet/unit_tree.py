@@ -13,51 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from paack.helpers.errors import DefinitionError, Place
 from paack.helpers.kubernetes import file_problem, tar_of
-from paack.helpers.quadlet.kinds import KINDS, Kind, kind_of
-from paack.helpers.quadlet.unit_file import (
-    Assignment,
-    SyntaxProblem,
-    UnitFile,
-    parse_unit,
-)
+from paack.helpers.quadlet.kinds import KINDS, kind_of
+from paack.helpers.quadlet.named_files import add_named_files
+from paack.helpers.quadlet.unit import Unit
+from paack.helpers.quadlet.unit_file import SyntaxProblem, UnitFile, parse_unit
 
-#: Keys whose words are files: (group, key).
-_FILES = (("Kube", "Yaml"), ("Kube", "ConfigMap"))
-_ARGUMENT_FILES = (("Container", "EnvironmentFile"),)
-_VOLUMES = ("Container", "Pod")
 _DROP_IN = ".d"
 #: bootc's directory of links to units whose images it pulls
 _BOUND = "bound-images.d"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit: its kind, what it says with all drop-ins, where it is below ``unitPath``."""
-
-    path: str
-    kind: Kind
-    file: UnitFile
-
-    @property
-    def name(self) -> str:
-        """The name of its file, which is how other units name it."""
-        return PurePosixPath(self.path).name
-
-    @property
-    def service(self) -> str:
-        """The service that podman makes of it: ``web.service``; ``web@.service`` of a template."""
-        given = self.file.text(self.kind.group, "ServiceName")
-        if given:
-            return f"{given}.service"
-        stem, at, instance = PurePosixPath(self.path).stem.partition("@")
-        return f"{stem}{self.kind.suffix}{at}{instance}.service"
-
-    @property
-    def starts(self) -> bool:
-        """Whether a boot starts it: its [Install] names something that wants it."""
-        return any(
-            self.file.words("Install", key) for key in ("WantedBy", "RequiredBy", "UpheldBy")
-        )
 
 
 @dataclass(frozen=True)
@@ -111,7 +74,7 @@ def read_units(entries: Sequence[Path], directory: str) -> UnitTree:
     unread = {PurePosixPath(name).parent for name in refused if kind_of(name)}
     units = tuple(each for each in _units(parsed) if PurePosixPath(each.path).parent not in unread)
     for unit in units:
-        _add_named(unit, directory, files, problems)
+        add_named_files(unit, directory, files, problems)
     if entries and not units and not problems:
         suffixes = " ".join(KINDS)
         problems.append(
@@ -134,13 +97,28 @@ def _entries(
             if link.is_dir() and not link.is_symlink():
                 continue
             name = link.relative_to(top).as_posix()
-            path = _bound(link) if entry.name == _BOUND and link.is_symlink() else link
+            path = _followed(link, entry) if link.is_symlink() else link
             if seen.setdefault(name, path) != path:
                 message = f"{name} comes twice: {seen[name]} is another one"
                 problems.append(
                     DefinitionError(message, place=Place(path), hint="rename one of them")
                 )
             yield name, path
+
+
+def _followed(link: Path, entry: Path) -> Path:
+    """Return the file of a link that is shipped as a file; another link stays, and is refused."""
+    return _bound(link) if entry.name == _BOUND else _template(link)
+
+
+def _template(link: Path) -> Path:
+    """Return the template beside a link to it, as ``web@1.container`` is one."""
+    target = link.with_name(PurePosixPath(os.readlink(link)).name)  # noqa: PTH115
+    named = str(os.readlink(link)) in (target.name, f"./{target.name}")  # noqa: PTH115
+    prefix, at, instance = link.stem.partition("@")
+    is_instance = at and instance and target.name == f"{prefix}@{link.suffix}"
+    fits = kind_of(link.name) and named and is_instance
+    return target if fits and target.is_file() and not target.is_symlink() else link
 
 
 def _bound(link: Path) -> Path:
@@ -208,68 +186,3 @@ def _is_drop_in(name: str) -> bool:
         and (kind_of(home.removesuffix(_DROP_IN)) or f".{home.removesuffix(_DROP_IN)}" in KINDS)
         is not None
     )
-
-
-def _add_named(
-    unit: Unit, directory: str, files: dict[str, Path], problems: list[DefinitionError]
-) -> None:
-    """Add the files that a unit names relative to itself; note those that are not there."""
-    for named in named_files(unit.file):
-        target = below(unit.path, named.value, directory)
-        path = unit.file.place.file.parent / named.value
-        if target is None or target == "." or target in files:
-            continue
-        if target.startswith("../"):
-            message = f"{unit.name} names {named.value}, which would be outside of {directory}"
-            hint = "put it beside the unit, or below"
-        elif Path(named.value).is_absolute() or not path.exists():
-            message = f"{unit.name} names {named.value}, which is not there"
-            hint = f"add it to units, for {directory}/{target}"
-            if any(name.startswith(f"{target}/") for name in files):
-                continue
-        else:
-            added = dict(_below(path, target))
-            problems += filter(None, (file_problem(each, name) for name, each in added.items()))
-            files.update(added)
-            continue
-        problems.append(DefinitionError(message, place=named.place, hint=hint))
-
-
-def _below(path: Path, name: str) -> Iterator[tuple[str, Path]]:
-    """Yield a file, or all below a directory, with the names that they get."""
-    if path.is_symlink() or not path.is_dir():
-        yield name, path
-        return
-    for each in sorted(path.rglob("*")):
-        if each.is_symlink() or not each.is_dir():
-            yield f"{name}/{each.relative_to(path).as_posix()}", each
-
-
-def named_files(file: UnitFile) -> Iterator[Assignment]:
-    """Yield the files that a unit names, as it writes them; not those that a specifier begins."""
-    for group, key in _FILES:
-        yield from _plain(file.words(group, key))
-    for group, key in _ARGUMENT_FILES:
-        yield from _plain(file.arguments(group, key))
-    for group in _VOLUMES:
-        for each in file.of(group, "Volume"):
-            source, colon, _ = each.value.partition(":")
-            if colon and source.startswith("."):
-                yield Assignment(each.group, each.key, source, each.place)
-
-
-def _plain(assignments: Iterable[Assignment]) -> Iterator[Assignment]:
-    for each in assignments:
-        if not each.value.startswith("%") or each.value.startswith("%%"):
-            yield each
-
-
-def below(unit: str, named: str, directory: str) -> str | None:
-    """Return the path below ``directory`` of what the unit at ``unit`` names; None: elsewhere.
-
-    A path that begins with ``../`` is above it.
-    """
-    if Path(named).is_absolute():
-        inside = os.path.relpath(os.path.normpath(named), directory)
-        return None if inside.startswith("../") or inside == "." else inside
-    return os.path.normpath(PurePosixPath(unit).parent / named)

@@ -142,7 +142,7 @@ def _digest(
     digest = hashlib.sha256()
     for each in unit.file.assignments:
         digest.update("\0".join((each.group, each.key, each.value, "")).encode())
-    targets = [below(unit.path, named.value, directory) for named in named_files(unit.file)]
+    targets = [below(unit.path, named.value, directory) for named in named_files(unit)]
     for target in sorted(filter(None, targets)):
         for name, path in tree.files.items():
             if name == target or name.startswith(f"{target}/"):

@@ -20,7 +20,6 @@ from paack.helpers.quadlet import (
     Unit,
     UnitTree,
     below,
-    expanded,
     kind_of,
     read_units,
     unit_images,
@@ -138,9 +137,9 @@ def _options(unit: Unit, units: UnpackedUnits) -> Iterator[str]:
     text = unit.file.text
     if user := text("Container", "User"):
         group = text("Container", "Group")
-        yield f"--user={expanded(user, unit)}{f':{expanded(group, unit)}' if group else ''}"
+        yield f"--user={unit.expanded(user)}{f':{unit.expanded(group)}' if group else ''}"
     if entrypoint := text("Container", "Entrypoint"):
-        yield f"--entrypoint={expanded(entrypoint, unit)}"
+        yield f"--entrypoint={unit.expanded(entrypoint)}"
     if unit.file.is_true("Container", "ReadOnly"):
         yield "--read-only"
     for variable in _values(unit, "Environment"):
@@ -178,4 +177,4 @@ def _values(unit: Unit, key: str) -> list[str]:
     found = file.of("Container", key) if key == "Volume" else file.arguments("Container", key)
     if key == "Exec":  # the last one alone counts
         found = [each for each in found if each.place == found[-1].place]
-    return [expanded(each.value, unit).replace("$$", "$") for each in found]
+    return [unit.expanded(each.value).replace("$$", "$") for each in found]

@@ -63,6 +63,9 @@ UNITS = {
     "by-image.container": "[Container]\nImage=pulled.image\n",
     "by-tagged.container": "[Container]\nImage=tagged.image\n",
     "by-build.container": "[Container]\nImage=made.build\n",
+    "numbered.image": "[Image]\nImage=quay.io/me/%N:1\n",
+    "by-numbered.container": "[Container]\nImage=numbered.image\n",
+    "paths.container": f"{_WEB}Volume=./%N:/a\nVolume=%h/b:/b\nEnvironmentFile=./%%c\n",
     "volumes.container": f"{_WEB}Volume=data.volume:/a:ro\nVolume=/b\nVolume=./c:/c\nVolume=d:/d\n",
     "two-drop.container": "[Container]\nImage=a\n",
     "two-drop.container.d/1.conf": f"[Container]\n{_IMAGE}Pull=always\n",
@@ -134,7 +137,12 @@ UNITS = {
     "no-file.build": "# refused: both\n[Build]\nImageTag=a\n",
     "relative-file.build": "# refused: both\n[Build]\nImageTag=a\nFile=Containerfile\n",
 }
-_YAML = {"pod.yaml": "kind: Pod\nspec: {containers: [{image: quay.io/me/kube:1}]}\n", "c": ""}
+_YAML = {
+    "pod.yaml": "kind: Pod\nspec: {containers: [{image: quay.io/me/kube:1}]}\n",
+    "c": "",
+    "paths": "",
+    "%c": "",
+}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ import pytest
 
 from paack.helpers.quadlet.kinds import KINDS, Version, keys_of
 from paack.helpers.quadlet.needed_podman import needed_version
-from paack.helpers.quadlet.unit_tree import Unit, UnitTree, read_units
+from paack.helpers.quadlet.unit import Unit
+from paack.helpers.quadlet.unit_tree import UnitTree, read_units
 from tests.check.generators import BuiltGenerator, Generator, Said, built_generators
 
 IMAGE = "quay.io/me/web:1"

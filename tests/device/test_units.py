@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paack.helpers.quadlet.specifiers import expanded
 from paack.helpers.rpm.device import SKELETON_LOCK, escape_path
 from paack.helpers.rpm.device_program import device_program
 from tests.device.device import Device
@@ -126,6 +127,27 @@ PATH = st.lists(PART, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(p
 def test_escape_path(paths: list[str]) -> None:
     escaped = run(["systemd-escape", "--path", "--", *paths]).stdout
     assert [escape_path(path) for path in paths] == escaped.split()
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["web.service", "a-web.service", "web@1.service", "a-b@c-d.service", r"x\x2dy@e\x2df.service"],
+)
+def test_specifiers(device: Device, service: str) -> None:
+    """What systemd puts in their places is what check of Quadlet units takes them for."""
+    known = "nNpPiIjJfCEGLSUghtu"
+    template = f"{service.partition('@')[0]}@.service" if "@" in service else service
+    words = " ".join(f'"{name}=%{name}"' for name in known)
+    device.write(
+        f"/run/systemd/system/{template}",
+        "[Service]\nType=oneshot\nStandardOutput=truncate:/run/specifiers\n"
+        f'ExecStart=/usr/bin/printf "%%s\\n" {words} "100%%"\n',
+    )
+    device.run(["systemctl", "daemon-reload"])
+    device.run(["systemctl", "start", service])
+    lines = [f"{name}={expanded(f'%{name}', service)}" for name in known]
+    said = device.run(["cat", "/run/specifiers"]).stdout
+    assert said.splitlines() == [*lines, expanded("100%%", service)]
 
 
 def show(device: Device, unit: str, name: str) -> str:

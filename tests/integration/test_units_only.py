@@ -48,6 +48,25 @@ def test_one_for_all_arches(tmp_path: Path) -> None:
     assert "\nweb.service " in scriptlet(rpm, "PREUN").replace("'", "\n")
 
 
+def test_instances(tmp_path: Path) -> None:
+    """A link to a template is a file in the RPM, and what is stopped has each by its name."""
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/db@1.container").symlink_to("db@.container")
+    (tmp_path / "units/db@.container").write_text(WEB.replace("web:1", "db:%i"))
+    requires = "requires: [container-image(quay.io/me/db:1)]\n"
+    paack = Paack(tmp_path)
+    head = f"name: app\nversion: '1'\narches: [x86_64]\n{requires}"
+    (rpm,) = paack.build(paack.define(f"{head}units: [units]\n"))
+    names = [f"{PATH}/db@.container", f"{PATH}/db@1.container"]
+    assert [path for path in files(rpm) if path.endswith(".container")] == names
+    modes = run(
+        ["rpm", "-qp", "--nosignature", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\n]", str(rpm)]
+    )
+    assert all(f"-rw-r--r-- {name}" in modes.stdout for name in names)
+    for service in ("db@*.service", "db@1.service"):
+        assert f"{service} " in scriptlet(rpm, "PREUN")
+
+
 def test_each_arch_stops_its_own(tmp_path: Path) -> None:
     entries = "[{name: x86_64, units: [units]}, {name: aarch64, units: [more.container]}]"
     rpms = built(tmp_path, f"arch: {entries}\nunitPath: /usr/lib/units\n")

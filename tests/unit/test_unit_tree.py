@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from paack.helpers.quadlet.images import unit_images
 from paack.helpers.quadlet.unit_tree import UnitTree, drop_in_directories, read_units
 from tests.unit.archives import members_of
 
@@ -89,6 +90,11 @@ def test_services(name: str, text: str, service: str, tmp_path: Path) -> None:
 
 KUBE = "[Kube]\nYaml="
 BAD = {
+    "specifier": (
+        {"a.kube": f"{KUBE}%N.yaml"},
+        "a.kube",
+        "a.kube:2: a.kube names %N.yaml: what begins so is not looked for beside it",
+    ),
     "no unit": ({"units/readme": ""}, "units", "units: holds no unit"),
     "not there": ({"a.kube": f"{KUBE}b.yaml\n"}, "a.kube", "a.kube:2: a.kube names b.yaml, which"),
     "not listed": (
@@ -131,6 +137,58 @@ def test_links_and_doubles_are_refused(tmp_path: Path) -> None:
     files = {"one/a.container": "", "two/a.container": ""}
     (problem,) = tree(tmp_path, files, "one", "two").problems
     assert "a.container comes twice" in str(problem)
+
+
+def test_specifiers_in_names_of_files(tmp_path: Path) -> None:
+    files = {
+        "a.kube": "[Kube]\nYaml=./%N.yaml\nConfigMap=%h/b.yaml ./%p/c.yaml\n",
+        "a.yaml": "",
+        "a/c.yaml": "",
+        "w@.container": "[Container]\nEnvironmentFile=./%i.env %%i\nVolume=./%H:/a\n",
+        "i@.container": "[Container]\nEnvironmentFile=./%i.env\n[Install]\nDefaultInstance=one\n",
+        "one.env": "",
+        "s.kube": "[Kube]\nYaml=%N.yaml\nSetWorkingDirectory=unit\n",
+        "s.yaml": "",
+    }
+    names = [name for name in files if name[0] != "w" and not name.endswith((".yaml", ".env"))]
+    read = tree(tmp_path, files, *names).check()
+    assert set(read.files) == {"a.kube", "a.yaml", "a/c.yaml", "i@.container", "one.env", "s.kube"}
+    (problem,) = tree(tmp_path, files, "w@.container").problems
+    assert str(problem).startswith(f"{tmp_path}/w@.container:2: w@.container names %i, which is no")
+
+
+def test_instances_are_links(tmp_path: Path) -> None:
+    home = tmp_path / "units"
+    (home / "web@.container.d").mkdir(parents=True)
+    (home / "web@.container").write_text("[Container]\nImage=quay.io/me/web:%i\n")
+    (home / "web@.container.d/more.conf").write_text("[Install]\nWantedBy=default.target\n")
+    (home / "web@1.container").symlink_to("web@.container")
+    (home / "web@2.container").symlink_to("./web@.container")
+    read = read_units([home], DIRECTORY).check()
+    assert [(unit.service, unit.starts) for unit in read.units] == [
+        ("web@.service", True),
+        ("web@1.service", True),
+        ("web@2.service", True),
+    ]
+    assert read.files["web@1.container"] == home / "web@.container"
+    assert [each.use.image for each in unit_images(read, DIRECTORY)] == [
+        "quay.io/me/web:1",
+        "quay.io/me/web:2",
+    ]
+    for name, target in (
+        ("web@3.container", "web@1.container"),
+        ("web@3.container", str(home / "web@.container")),
+        ("web@3.container", "../units/web@.container"),
+        ("other@3.container", "web@.container"),
+        ("web.container", "web@.container"),
+        ("web@.pod", "web@.container"),
+        ("web@3.pod", "web@.pod"),
+        ("web@3.conf", "web@.container"),
+    ):
+        (home / name).symlink_to(target)
+        (problem,) = read_units([home], DIRECTORY).problems
+        assert str(problem).startswith(f"{home}/{name}: is not a regular file")
+        (home / name).unlink()
 
 
 def test_drop_in_directories() -> None:
