@@ -22,7 +22,7 @@ _NAME = r"[A-Za-z0-9_./:@+~^()-]*"
 _DEPENDENCY = rf"/{_NAME}|[A-Za-z0-9_]{_NAME}(?: (?:<|<=|=|>=|>) {_EVR})?"
 _DEPENDENCY_HINT = "a name, or a name, a comparison and a version: microshift = 4.20.26"
 # rpmbuild warns of one without a version: it takes away what has that name for ever.
-_OBSOLETE = rf"[A-Za-z0-9_][A-Za-z0-9_.+-]* (?:<|<=|=) {_EVR}"
+_OBSOLETE = rf"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.+-]* (?:<|<=|=) {_EVR}"
 _OBSOLETE_HINT = "the name of a package and its versions until then: old-containers < 2.0"
 _IMAGE_PATH = r"[^\s.:]+(?:\.[^\s.:]+)*"
 _IMAGE_PATH_HINT = "keys and *, with dots between them: spec.templates.*.image"

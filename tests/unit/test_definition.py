@@ -188,6 +188,10 @@ MALFORMED = {
         HEAD + "obsoletes: [container-image(quay.io/a/b:1)]\n" + TAIL,
         ["3: packages[0].obsoletes[0]: "],
     ),
+    "obsoletes with two dots": (
+        HEAD + "obsoletes: [old..containers < 2]\n" + TAIL,
+        ["3: packages[0].obsoletes[0]: 'old..containers < 2' is not valid"],
+    ),
     "obsoletes with a range": (
         HEAD + "obsoletes: ['old >= 1 < 2']\n" + TAIL,
         ["3: packages[0].obsoletes[0]: 'old >= 1 < 2'"],
