@@ -7,7 +7,7 @@ anew, if the images are there that it was made from.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,14 @@ from paack.helpers.lock import LockedPack
 from paack.helpers.oci import LockedImage, parse_source, stored_layers
 from paack.helpers.registry import Registry, fetch_layers
 from paack.helpers.rpm import pack_file, pack_rpm, packed_files
-from paack.helpers.store import Pack, keep_pack, open_pack, pack_path, squashfs_store
+from paack.helpers.store import (
+    Pack,
+    check_contents,
+    keep_pack,
+    open_pack,
+    pack_path,
+    squashfs_store,
+)
 from paack.helpers.workspace import workspace
 
 #: Gives, for an arch and a name, an RPM of the published repository (None: it is not there), in a
@@ -96,6 +103,8 @@ class PackSource:
             # Not more of a hostile one than it should be.
             if file.path == pack_file(locked.digest) and file.size == locked.size:
                 file.copy(work / "pack")
+                with closing(open_pack(work / "pack", locked.digest)) as pack:
+                    check_contents(pack)
                 keep_pack(self.registry.cache, work / "pack", locked.digest)
                 return
         raise VerificationError("it has no such pack")

@@ -15,6 +15,7 @@ from paack.helpers.store.layer import Layer
 from paack.helpers.store.pack import Pack, keep_pack, open_pack, pack_path
 from paack.helpers.store.pack import weights as pack_weights
 from paack.helpers.store.pack_area import join, pack_uses, piece_table
+from paack.helpers.store.pack_proof import check_contents
 from paack.helpers.store.rootfs import Rootfs, file_changes
 from paack.helpers.store.store import LAYOUT
 from paack.helpers.store.table import Table, differences, read_table, show
@@ -35,6 +36,7 @@ __all__ = [
     "StoreUsage",
     "StoredGzip",
     "Table",
+    "check_contents",
     "differences",
     "file_changes",
     "filesystems_of",

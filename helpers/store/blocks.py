@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from struct import Struct
 from typing import IO
@@ -61,6 +61,20 @@ class BlockWriter:
         self.size += len(packed)
 
 
+def identity_of(size: int, blocks: Iterable[tuple[int, bytes]], tail: bytes) -> bytes:
+    """Return what contents of ``size`` bytes are told apart by.
+
+    ``blocks`` are (number, bytes) of those that are not zeros alone. Blocks of zeros do not count,
+    so that a file of 64 GiB with little in it is read quickly.
+    """
+    sha256 = hashlib.sha256(_NUMBER.pack(size))
+    for number, data in blocks:
+        sha256.update(_NUMBER.pack(number))
+        sha256.update(data)
+    sha256.update(tail)
+    return sha256.digest()
+
+
 class ContentWriter:
     """Takes contents of files; ``contents``, ``words`` and ``fragments`` tell where they are."""
 
@@ -78,7 +92,7 @@ class ContentWriter:
         """Add the content of a file and return its number; an equal one has the same."""
         count, tail = divmod(size, self._block_size)
         last = (read(size - tail, tail) or bytes(tail)) if tail else b""
-        identity = self._identity(size, count, read, last)
+        identity = identity_of(size, self._stored(count, read), last)
         number = self._numbers.setdefault(identity, len(self._numbers))
         if number == len(self.contents) // CONTENT.size:
             first, at = len(self.words), len(self.contents)
@@ -93,19 +107,11 @@ class ContentWriter:
         self._flush()
         self._blocks.close()
 
-    def _identity(self, size: int, count: int, read: Read, last: bytes) -> bytes:
-        """Return what contents are told apart by.
-
-        Blocks of zeros do not count, so that a file of 64 GiB with little in it is read quickly.
-        """
-        sha256 = hashlib.sha256(_NUMBER.pack(size))
-        for block in range(count):
-            data = self._block(block, read)
+    def _stored(self, count: int, read: Read) -> Iterator[tuple[int, bytes]]:
+        for number in range(count):
+            data = self._block(number, read)
             if data is not None:
-                sha256.update(_NUMBER.pack(block))
-                sha256.update(data)
-        sha256.update(last)
-        return sha256.digest()
+                yield number, data
 
     def _block(self, number: int, read: Read) -> bytes | None:
         data = read(number * self._block_size, self._block_size)

@@ -6,11 +6,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from paack.helpers.blobs.blob import digest_of
 from paack.helpers.blobs.cache import Cache
 from paack.helpers.check.lock import lock_problems
 from paack.helpers.diff.diff import diff
@@ -30,6 +32,7 @@ from paack.helpers.report.page import render_page
 from paack.helpers.report.reader import read_reports
 from paack.helpers.report.text import report_json, report_lines
 from paack.helpers.store.image_reader import read_image
+from paack.helpers.store.pack import Pack
 from paack.helpers.store.table import differences
 from paack.helpers.verify.verify import Verifier
 from tests.support import oddities
@@ -41,6 +44,7 @@ from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 from tests.support.web_server import WebServer
 from tests.unit.images import read_by_sqfs2tar
+from tests.unit.test_pack import parts_of
 
 BASE = files("usr/lib/", 30) | files("etc/", 20, 300)
 TOP = files("opt/", 5)
@@ -275,6 +279,26 @@ def rpm_of_another(packed: Packed) -> None:
     rpm.rename(rpm.with_name(f"container-pack-{'1' * 24}-1-1.x86_64.rpm"))
 
 
+def lying_pack(packed: Packed) -> None:
+    """Its lock is changed with it: each content is another than it says."""
+    cache = packed.home / "cache/packs"
+    (sound,) = cache.iterdir()
+    with closing(Pack.open(sound)) as pack:
+        parts = parts_of(pack)
+    identities = [content[0] for content in parts.contents]
+    for content, identity in zip(parts.contents, reversed(identities), strict=True):
+        content[0] = identity
+    parts.made(packed.home / "lying")
+    digest = digest_of((packed.home / "lying").read_bytes())
+    (packed.home / "lying").rename(cache / digest[7:])
+    change(packed, digest=digest, blobs=())
+    packed.build()
+    shutil.rmtree(cache)
+    shutil.rmtree(packed.home / "out/stores")
+    for each in packed.home.glob("out/rpms/x86_64/app*"):
+        each.unlink()
+
+
 def empty_repository(packed: Packed) -> None:
     no_layers(packed)
     (packed.home / "site").mkdir()
@@ -299,6 +323,7 @@ def damaged_repository(packed: Packed) -> None:
         (other_size, "container-pack-.*rpm: it has no such pack"),
         (damaged_rpm, "container-pack-.*rpm: .*(cannot be used|damaged)"),
         (rpm_of_another, "container-pack-111111111111111111111111-1-1.x86_64.rpm: it has no such"),
+        (lying_pack, "container-pack-.*rpm: the pack .* is not what it says"),
         (empty_repository, "the published repository: it is not there"),
         (damaged_repository, "the published repository: .*sha256"),
     ],

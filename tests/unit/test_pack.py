@@ -28,6 +28,7 @@ from paack.helpers.store.image import image_maker
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.pack import Pack, open_pack
 from paack.helpers.store.pack_area import join
+from paack.helpers.store.pack_proof import check_contents
 from paack.helpers.store.squashfs_store import BLOCK_SIZE, SquashfsStore
 from paack.helpers.store.table import differences
 from tests.support import oddities
@@ -261,6 +262,67 @@ def test_a_pack_that_lies_is_refused(sound: Path, tmp_path: Path, lie: str) -> N
         opened(target)
     assert caught.value.hint
     assert str(target) in str(caught.value)
+
+
+def swap(parts: Parts) -> None:
+    first, second = parts.contents[0][0], parts.contents[1][0]
+    parts.contents[0][0], parts.contents[1][0] = second, first
+
+
+def put_block(parts: Parts, raw: bytes, plain: bool) -> None:
+    """Let the first block of content 1 be another: at the end of the blocks."""
+    content = parts.contents[1]
+    content[2] = len(parts.blocks)
+    kept = bytes(parts.blocks)
+    parts.words[content[6]] = len(raw) | (DATA_PLAIN if plain else 0)
+    start = sum(word & ~DATA_PLAIN for word in parts.words[content[6] + 1 : content[6] + 3])
+    parts.blocks += raw + kept[:start]
+    parts.blocks += bytes(-len(parts.blocks) % ALIGNMENT)
+
+
+#: What only the contents themselves tell, and what is said of it.
+OTHERS: dict[str, tuple[Callable[[Parts], object], str]] = {
+    "another byte": (lambda parts: parts.blocks.__setitem__(9, parts.blocks[9] ^ 1), "is "),
+    "the contents of another": (swap, "is "),
+    "an identity of nothing": (set_content(0, 0, bytes(32)), "content 0000"),
+    "another tail": (set_content(0, 5, 1), "is "),
+    "a short block": (lambda parts: put_block(parts, b"short", True), "block 0 of "),
+    "a block of zeros": (lambda parts: put_block(parts, bytes(BLOCK_SIZE), True), "block 0 of "),
+    "a frame of nothing": (
+        lambda parts: put_block(parts, zstandard.compress(b""), False),
+        "block 0 of ",
+    ),
+    "a skippable frame": (
+        lambda parts: put_block(parts, struct.pack("<II", 0x184D2A50, 4) + b"skip", False),
+        "",
+    ),
+    "no frame": (lambda parts: put_block(parts, b"none", False), ""),
+    "a bomb": (lambda parts: put_block(parts, bomb(), False), "a block of 1099511627776 bytes"),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_a_pack_with_other_contents_is_refused(sound: Path, tmp_path: Path, change: str) -> None:
+    """Though all of its parts fit together, and its SHA-256 is right."""
+    with closing(opened(sound)) as pack:
+        check_contents(pack)
+        parts = parts_of(pack)
+    how, said = OTHERS[change]
+    how(parts)
+    parts.made(tmp_path / "pack")
+    with closing(opened(tmp_path / "pack")) as pack:
+        with pytest.raises(VerificationError, match=f"is not what it says: .*{said}") as caught:
+            check_contents(pack)
+        assert caught.value.hint
+
+
+def test_what_packs_say_of_odd_files_is_right(cache: Cache, tmp_path: Path) -> None:
+    layers = [make() for name, make in oddities.ALL.items() if name != "acl"]
+    layers.append(layer_of({"large": noise("large", 2 * BLOCK_SIZE), "holes": bytes(9 << 20)}))
+    images = [put_image(cache, "app:1", layers)]
+    target = packed(cache, images, set(store(cache).weights(images)), tmp_path / "pack")
+    with closing(opened(target)) as pack:
+        check_contents(pack)
 
 
 def bomb() -> bytes:
