@@ -12,10 +12,11 @@ from pathlib import Path
 from paack.helpers.blobs import default_cache
 from paack.helpers.check.arches import arch_findings
 from paack.helpers.check.clients import client_findings
-from paack.helpers.check.findings import Finding, as_findings, use_findings
+from paack.helpers.check.findings import Finding, as_findings
 from paack.helpers.check.layers import group_findings
 from paack.helpers.check.licenses import license_findings
 from paack.helpers.check.lock import lock_problems
+from paack.helpers.check.manifests import use_findings
 from paack.helpers.check.missing import missing_findings
 from paack.helpers.check.others import other_findings
 from paack.helpers.check.report import Report

@@ -33,9 +33,9 @@ from paack.helpers.store.compiled_layer import (
     write_layer_end,
 )
 from paack.helpers.store.layer import Layer
+from paack.helpers.store.layer_tree import Node, Tree
 from paack.helpers.store.limits import Unfit
 from paack.helpers.store.spool import plain, reader
-from paack.helpers.store.tree import Node, Tree
 from paack.helpers.workspace import workspace
 
 _KINDS = {

@@ -30,8 +30,8 @@ from paack.helpers.packages import (
 from paack.helpers.store import layer as layers
 from paack.helpers.store import tar
 from paack.helpers.store.layer import Layer
+from paack.helpers.store.layer_tree import OPAQUE_XATTR, Node
 from paack.helpers.store.spool import open_file
-from paack.helpers.store.tree import OPAQUE_XATTR, Node
 from paack.helpers.workspace import workspace
 
 _FORMAT = 1  # raise it when a record has another form

@@ -17,8 +17,8 @@ from typing import IO
 from paack.helpers.blobs import BROKEN_IMAGE, BlobReader, Compression
 from paack.helpers.errors import VerificationError
 from paack.helpers.store import tar, tarsplit
+from paack.helpers.store.layer_tree import Refusal, Tree
 from paack.helpers.store.store import LayerFacts
-from paack.helpers.store.tree import Refusal, Tree
 
 
 @dataclass(frozen=True, slots=True)

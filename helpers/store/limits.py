@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from paack.helpers.errors import BuildError
 from paack.helpers.progress import count, human
 from paack.helpers.store import tar
-from paack.helpers.store.tree import Tree
+from paack.helpers.store.layer_tree import Tree
 
 #: Files that an error names; it counts the others.
 SHOWN = 20

@@ -17,7 +17,7 @@ from struct import pack
 from typing import IO
 
 from paack.helpers.store import tar
-from paack.helpers.store.tree import Tree
+from paack.helpers.store.layer_tree import Tree
 
 _SEGMENT_LIMIT = 1 << 20
 _JSON = json.JSONEncoder(ensure_ascii=False)

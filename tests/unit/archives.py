@@ -14,8 +14,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from paack.helpers.store import tar
+from paack.helpers.store.layer_tree import Node, Tree
 from paack.helpers.store.tarstream import TarStream
-from paack.helpers.store.tree import Node, Tree
 from tests.support.commands import run
 from tests.support.oddities import LayerTar
 from tests.support.rights import need_root

@@ -35,7 +35,7 @@ PURE = {
     "squashfs/tables",
     "store/compiler", "store/image", "store/layer", "store/limits", "store/linker", "store/pack",
     "store/store",
-    "store/tar", "store/tarsplit", "store/tarstream", "store/tree", "store/verity",
+    "store/tar", "store/tarsplit", "store/tarstream", "store/layer_tree", "store/verity",
 }  # fmt: skip
 #: Parts of another module that were split off, tested with it.
 PARTS = {

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paack.helpers.store import tar
+from paack.helpers.store.layer_tree import Refusal, Tree
 from paack.helpers.store.tarheader import byte_sum, pax_records
-from paack.helpers.store.tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.commands import run
 from tests.support.oddities import LayerTar

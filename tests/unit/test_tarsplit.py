@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paack.helpers.store import tar, tarsplit
-from paack.helpers.store.tree import Tree
+from paack.helpers.store.layer_tree import Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.unit.archives import Archive, archives, chunked, data_of

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 
 from paack.helpers.store import tar
-from paack.helpers.store.tree import Refusal, Tree
+from paack.helpers.store.layer_tree import Refusal, Tree
 from tests.support import oddities
 from tests.support.oddities import LayerTar
 from tests.support.rights import need_root
