@@ -24,7 +24,7 @@ _YAMLS_SINCE: Version = (5, 7)
 #: Of the names of services: since, ``data-volume@.service``; before, ``data@-volume.service``.
 _TEMPLATES_SINCE: Version = (5, 7)
 _MOUNTED_UNITS_SINCE: Version = (5, 3)
-# Of containers without ContainerName=; 5.3 knows the name of the others.
+# 5.3 knows a name only when it happens to have come to that unit before.
 _CONTAINER_NETWORKS_SINCE: Version = (5, 4)
 _QUOTES_SINCE: Version = (5, 0)
 _RELATIVE_VOLUMES_SINCE: Version = (4, 5)

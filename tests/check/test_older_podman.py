@@ -77,7 +77,25 @@ UNITS = {
     "dos.container": Older(
         _WEB.replace("\n", "\r\n"), (4, 6), IMAGE, "lines that end as in DOS", 1
     ),
+    "indented.container": Older(
+        f"{_WEB}Exec=a\\\n  b\n", (5, 0), f"{IMAGE} ab", "an indented line", 4
+    ),
+    "glued.container": Older(
+        f"{_WEB}[Service]\nEnvironment=A=1\\\nB=2\n",
+        (5, 4),
+        "Environment=A=1B=2",
+        "a backslash without a blank",
+        5,
+    ),
     # What all read alike
+    "joined.container": Older(f"{_WEB}Exec=a\\\nb\n", (4, 4), f"{IMAGE} ab", ".container", 0),
+    "first-empty.container": Older(
+        f"{_WEB}Exec=\\\n  b\n[Service]\nEnvironment=\\\nA=1\n",
+        (4, 4),
+        f"{IMAGE} b",
+        ".container",
+        0,
+    ),
     "plain.container": Older(f"#a\n#b \\\n\n{_WEB}", (4, 4), IMAGE, ".container", 0),
     "goes-on.container": Older(
         f"{_WEB}Exec=a \\\n  b \\\n\tc\nUser=1\n", (4, 4), f" 1 {IMAGE} a b c", ".container", 0
@@ -192,7 +210,10 @@ def test_made_from_that_version_on(real: Generator, tree: UnitTree) -> None:
 @pytest.mark.parametrize("built", _BUILT, ids=lambda each: ".".join(map(str, each.version)))
 class TestBuilt:
     def test_made_from_that_version_on(self, built: BuiltGenerator, tree: UnitTree) -> None:
-        assert made(built, tree) == {name for name in UNITS if UNITS[name].version <= built.version}
+        # podman 5.3 knows the other container only when it happens to come first
+        unsure = {"network.container"} if built.version == (5, 3) else set()
+        right = {name for name in UNITS if UNITS[name].version <= built.version}
+        assert made(built, tree) - unsure == right - unsure
 
     def test_keys(self, built: BuiltGenerator, tmp_path: Path) -> None:
         assert known_keys(built, tmp_path) == expected_keys(built.version)
