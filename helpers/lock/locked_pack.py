@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
 
+from paack.helpers.arch import OCI_ARCH
 from paack.helpers.lock.fields import as_digest, as_size, as_text
 
 
@@ -46,6 +47,8 @@ def read_pack(item: dict[str, Any]) -> LockedPack:
         raise ValueError("no list of the packages that need a pack")
     if not isinstance(blobs, list):
         raise ValueError("no list of the blobs that a pack is made from")
+    if item["arch"] not in OCI_ARCH:
+        raise ValueError(f"no architecture: {item['arch']!r}")
     try:
         bits = b64decode(as_text(item.get("bits", "")), validate=True)
     except binascii.Error as error:

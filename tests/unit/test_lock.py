@@ -60,7 +60,7 @@ packs = st.builds(
     arch=st.sampled_from(["x86_64", "aarch64"]),
     digest=digests,
     size=st.integers(0, 1 << 40),
-    packages=st.lists(sources, min_size=1, max_size=3).map(tuple),
+    packages=st.lists(st.from_regex(r"[a-z-]{1,9}", fullmatch=True), min_size=1).map(tuple),
     blobs=st.lists(digests, max_size=2).map(tuple),
     bits=st.binary(max_size=9),
 )
@@ -145,6 +145,8 @@ DAMAGED = {
     "pack is a list": GOOD + "packs: [[]]\n",
     "pack without an arch": PACKED.replace("- arch: x86_64\n  digest", "- digest"),
     "pack without a digest": PACKED.replace(f"  digest: {digest('8')}\n", ""),
+    "arch of a pack is a path": PACKED.replace("arch: x86_64\n  digest", "arch: ../x\n  digest"),
+    "arch of a pack is a list": PACKED.replace("arch: x86_64\n  digest", "arch: []\n  digest"),
     "pack is a path": PACKED.replace(digest("8"), "sha256:../../etc/passwd"),
     "pack without a size": PACKED.replace("  size: 4096\n", ""),
     "size of a pack is negative": PACKED.replace("4096", "-4096"),
