@@ -34,7 +34,7 @@ while systemctl list-jobs --no-legend | grep -q paack; do sleep 0.2; done
 udevadm settle 2>/dev/null
 dmsetup info --columns --noheadings --options name
 losetup --list --noheadings --output BACK-FILE
-ls -d /run/paack-packs-* {PACKS}/* 2>/dev/null
+stat -c %n /run/paack-packs-* {PACKS}/* 2>/dev/null
 """
 LIFE = f"""\
 echo == booted
@@ -106,6 +106,19 @@ rm {INDEX}
 systemctl restart run-paack-app.mount 2>&1
 journalctl -b -u paack-packs-app -o cat | grep app.index
 /usr/libexec/paack/app/doctor | grep FAIL
+echo == stopped
+systemctl stop run-paack-more.mount
+{STATE}
+echo == unmounted
+systemctl start run-paack-more.mount
+umount /run/paack/more
+{STATE}
+echo == packs erased first
+systemctl start run-paack-more.mount
+rpm -e --nodeps $(rpm -qa 'container-pack-*')
+ls /run/paack/more/overlay-images/images.json
+rpm -e more app 2>/dev/null; echo "rpm: $?"
+{STATE}
 """
 
 
@@ -248,8 +261,46 @@ def test_pieces_that_are_missing_or_damaged(built: Built, tmp_path: Path) -> Non
             content[place:] = bytes([content[place] ^ 1]) + content[place:][1:]
             path.write_bytes(content if place > 0 else content[:place] + bytes(-place))
 
-    rpms = [*built.first, *built.second, *built.more, built.other]
+    rpms = [built.first[0], *built.second, *built.more, built.other]
     packs = [rpm for rpm in rpms if rpm.name.startswith("container-pack-")]
-    rpms.remove(built.first[-1])
+    assert len(packs) == 3
     said = boot(rpms, DAMAGE, tmp_path, change, later=packs)
     print(said)
+    found = parts(said)
+    one, two, three = (
+        f"{each} of container-pack-{each[len(PACKS) + 1 :][:24]}" for each in built.packs
+    )
+    others = built.image.replace("/app:1", "/other")
+    faults = {each: f"packs: {each} is damaged" for each in (one, three)}
+    faults[two] = f"packs: {two} is missing"
+
+    assert found["booted"] == ["inactive", "inactive", "active", others]
+    assert found["state"] == ["No devices found", OTHER, *sorted([built.packs[0], built.packs[2]])]
+    cure = {each: f"dnf reinstall {each.rpartition(' ')[2]}" for each in (one, two, three)}
+    assert sorted(found["said"]) == sorted(
+        [f"{two} is missing: {cure[two]}", f"{three} is damaged: {cure[three]}"]
+    )
+    for part, bad in (("doctor", (two, three)), ("deep", (one, two, three))):
+        restart = {three: "run-paack-more.mount"}
+        wanted = [
+            f"FAIL  {faults[each]} ({cure[each]}; "
+            f"systemctl restart '{restart.get(each, 'run-paack-app.mount')}')"
+            for each in bad
+        ]
+        assert [line for line in found[part] if line.startswith("FAIL  packs:")] == wanted
+    assert found["doctor"][-1] == "doctor: 1"
+    assert f"ok    store: {OTHER} is mounted" in found["doctor"]
+    assert found["cured"][-1] == "doctor: 0"
+    (moved, also) = found["pieces of before"]
+    assert moved.startswith(
+        f"FAIL  packs: {built.packs[0]} is not what is mounted on /run/paack/app"
+    )
+    assert also.startswith(
+        f"FAIL  packs: {built.packs[1]} is not what is mounted on /run/paack/app"
+    )
+    assert f"{INDEX} of app is missing: dnf reinstall app" in found["no index"]
+    assert f"FAIL  store: {INDEX} is missing (dnf reinstall app)" in found["no index"]
+    there = ["No devices found", OTHER, *sorted(built.packs)]
+    assert (found["stopped"], found["unmounted"]) == (there, there)
+    listed = "/run/paack/more/overlay-images/images.json"
+    assert found["packs erased first"] == [listed, "rpm: 0", "No devices found", OTHER]

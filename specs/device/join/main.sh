@@ -12,6 +12,8 @@ attach_pieces
 find_number
 printf %s "$lines" | dmsetup create --readonly "paack-$name-$number"
 mapped=paack-$name-$number
+# Without udev there is no node, or one of before.
+dmsetup mknodes "$mapped"
 mkdir -p "${link%/*}"
 ln -sf "/dev/mapper/$mapped" "$link"
 joined=yes
