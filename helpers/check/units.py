@@ -20,6 +20,7 @@ from paack.helpers.quadlet import (
     UnitImage,
     Version,
     kind_of,
+    misread_values,
     needed_version,
     refusal,
     units_of,
@@ -44,6 +45,7 @@ def unit_findings(definition: Definition) -> Iterator[Finding]:
             if found := refusal(unit, units):
                 message = f"podman makes no service of {unit.name}: {found.message}"
                 yield _error("unit", message, found.place, found.hint)
+            yield from _misread(unit)
             yield from _updates(unit)
             yield from _other_storage(unit)
         for file in package.manifests():
@@ -97,6 +99,13 @@ def _image(image: UnitImage) -> Iterator[Finding]:
     elif image.how == "artifact":
         message = f"{unit} pulls {name} at each start: a store has no artifacts"
         yield _error("pull", message, place, "make an image of it, and a .volume unit")
+
+
+def _misread(unit: Unit) -> Iterator[Finding]:
+    for each in misread_values(unit):
+        given = each.value
+        message = f"{given.key}={given.value} of {unit.name}: {each.message}"
+        yield _error("value", message, given.place, each.hint, warning=True)
 
 
 def _updates(unit: Unit) -> Iterator[Finding]:

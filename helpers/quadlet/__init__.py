@@ -11,6 +11,7 @@ from paack.helpers.quadlet.kinds import (
     kind_of,
     version_text,
 )
+from paack.helpers.quadlet.misread import misread_values
 from paack.helpers.quadlet.named_files import below, named_files
 from paack.helpers.quadlet.needed_podman import needed_version
 from paack.helpers.quadlet.needs import PackagedUnits, needs_of, units_of
@@ -33,6 +34,7 @@ __all__ = [
     "below",
     "kind_of",
     "load_definition",
+    "misread_values",
     "named_files",
     "needed_version",
     "needs_of",

@@ -24,7 +24,9 @@ from paack.helpers.quadlet.words import SPACE, WordsProblem, escaped_words, plai
 _KEY_SPACE = b"\t\n\v\f\r \x85\xa0"
 _VALUE_SPACE = "\t\n\v\f\r "
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_TRUE = frozenset({"1", "yes", "true", "on"})
+#: The words of a boolean; podman takes all others for false, too.
+TRUE = ("1", "yes", "true", "on")
+FALSE = ("0", "no", "false", "off", "")
 
 
 class SyntaxProblem(Exception):
@@ -94,7 +96,7 @@ class UnitFile:
     def is_true(self, group: str, key: str, *, default: bool = False) -> bool:
         """Return the last value of a key as a boolean: what podman does not know is false."""
         found = self.last(group, key)
-        return found.value.lower() in _TRUE if found else default
+        return found.value.lower() in TRUE if found else default
 
     def words(self, group: str, key: str) -> list[Assignment]:
         """Return each word of the values of a key like ``WantedBy=``."""

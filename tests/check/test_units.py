@@ -103,6 +103,10 @@ CASES = {
         "remove",
         warning=True,
     ),
+    "quotes": container(
+        'Volume="/a:/b"', "value", "the quotes are a part", "write Volume=/a:/b", warning=True
+    ),
+    "boolean": container("ReadOnly=y", "value", "that for no", "write true or false", warning=True),
     "key": container(
         "ImagePullPolicy=Never", "unit", "ImagePullPolicy= is no key of", "PodmanArgs="
     ),
