@@ -1,7 +1,7 @@
 #!/bin/sh
 # Subject: a tar that has a member twice, as `tar --append` makes it
 # Tools: squashfs-tools 1:4.5.1-1, squashfs-tools-ng 1.2.0-1, Debian 12
-# Guess: the last one counts, as for tar and for every container engine.
+# Guess: the last one counts, as for tar and for containerd.
 # Seen: mksquashfs -tar keeps the first, says "already exists in the tar file, ignoring", rc 0.
 # tar2sqfs stops ("File exists"), and so it does when a *directory* comes again with another mode.
 # Matters: a layer with a replaced file becomes the old file, or nothing.
