@@ -58,9 +58,9 @@ tar --append -f directory.tar --no-recursion directory
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$work/graph" "$work/run" > storage.conf
 export CONTAINERS_STORAGE_CONF="$work/storage.conf"
 stored() { skopeo --insecure-policy copy -q "oci:$1:v1" "containers-storage:localhost/$1" 2>&1 | grep -o -m 1 'duplicates.*supported'; }
-for name in file directory; do
-    image "$name-twice" "$name.tar"
-    same "containers/storage, $name" 'duplicates of file paths not supported' "$(stored "$name-twice")"
+for what in file directory; do
+    image "$what-twice" "$what.tar"
+    same "containers/storage, $what" 'duplicates of file paths not supported' "$(stored "$what-twice")"
 done
 umoci unpack --image file-twice:v1 bundle > log 2>&1
 same 'umoci' new "$(cat bundle/rootfs/directory/file)"
