@@ -13,10 +13,10 @@ from pathlib import Path
 from paack.helpers.arch import oci_arch
 from paack.helpers.definition.charts import with_charts
 from paack.helpers.definition.derived import DERIVED, as_lists, check_words
+from paack.helpers.definition.exclusions import is_verified, layers_of
 from paack.helpers.definition.kind import check_kind, check_twin
 from paack.helpers.definition.names import check_names, check_once
 from paack.helpers.definition.paths import clean_path, image_path, manifests_of, units_of
-from paack.helpers.definition.verity import is_verified
 from paack.helpers.definition.yaml_format import (
     SBOM_FORMATS,
     ArchDocument,
@@ -212,7 +212,7 @@ def _package(document: PackageDocument, path: str, problems: Problems) -> Packag
         conflicts=document.conflicts,
         obsoletes=document.obsoletes,
         image_paths=tuple(map(image_path, document.image_paths)),
-        layers=document.layers,
+        layers=layers_of(document, path, problems),
         unit_path=clean_path(units, path, document.line, problems),
         start_units=document.start_units,
         sbom=tuple(each for each in SBOM_FORMATS if each == "spdx" or each in document.sbom),

@@ -12,7 +12,7 @@ from paack.helpers.arch import OCI_ARCH
 from paack.helpers.document import Text, key
 
 FILESYSTEMS = ("squashfs", "erofs")
-LAYERS = ("bundled", "shared")
+LAYERS = ("bundled", "shared", "packed")
 SBOM_FORMATS = ("spdx", "cyclonedx")
 
 _PATH = r"/usr/[A-Za-z0-9._+/-]*[A-Za-z0-9._+/-]"
@@ -181,7 +181,7 @@ class PackageDocument:
         choices=(*FILESYSTEMS, "auto"), example="erofs", default="squashfs",
     )  # fmt: skip
     layers: str = key(
-        "Where the layers are: in the package, or in packages of their own for thin updates",
+        "Where layers are: in the package, in packages of their own, or their files in packs",
         choices=LAYERS, example="shared", default="bundled",
     )  # fmt: skip
     sbom: tuple[str, ...] = key(

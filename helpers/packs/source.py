@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from paack.helpers.errors import LockError, PaackError, VerificationError
-from paack.helpers.hint import command
+from paack.helpers.hint import command, worded
 from paack.helpers.lock import LockedPack
 from paack.helpers.oci import LockedImage, parse_source, stored_layers
 from paack.helpers.registry import Registry, fetch_layers
@@ -65,8 +65,9 @@ class PackSource:
         raise LockError(
             f"nobody has the pack {locked.digest} ({locked.arch}, {needed}):\n"
             + "\n".join(f"  {reason}" for reason in reasons),
-            hint="name the repository where it is published: --packs-from WHERE; or make packs "
-            f"anew, all of which is then downloaded: {command('lock', def_='FILE', repack=True)}",
+            hint=f"name the repository where it is published: {worded('--packs-from WHERE')}; or "
+            "make packs anew, all of which is then downloaded: "
+            f"{command('lock', def_='FILE', repack=True)}",
         )
 
     def _cached(self, locked: LockedPack) -> Pack | None:
@@ -90,7 +91,7 @@ class PackSource:
 
     def _from_published(self, locked: LockedPack, work: Path) -> None:
         if self.published is None:
-            raise LockError("it is not named")
+            raise LockError("none is named")
         with self.published(locked.arch, pack_rpm(locked.digest, locked.arch), work) as rpm:
             if rpm is None:
                 raise LockError("it is not there")

@@ -16,6 +16,7 @@ from paack.commands.command import (
     FROZEN,
     JSON,
     OUTPUT,
+    PACKS_FROM,
     builder_of,
     command,
     definition_of,
@@ -29,6 +30,8 @@ from paack.commands.command import (
         "def": DEF,
         "update": "Resolve every image anew",
         "regroup": "Group shared layers anew: the next update downloads them all",
+        "repack": "Make packs anew: the next update downloads all that is in them",
+        "packs-from": PACKS_FROM,
         "authfile": AUTHFILE,
         "dry-run": DRY_RUN,
         "json": JSON,
@@ -39,13 +42,16 @@ def lock(
     def_: str | None = None,
     update: bool = False,
     regroup: bool = False,
+    repack: bool = False,
+    packs_from: str | None = None,
     authfile: str | None = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> dict[str, Any]:
     """Resolve every image of every arch to digests, into FILE.lock.yaml."""
     file, how = definition_of(def_), {"update": update, "regroup": regroup, "dry_run": dry_run}
-    path, changes = builder_of(authfile=authfile).lock(file, **how)
+    builder = builder_of(authfile=authfile, packs_from=packs_from)
+    path, changes = builder.lock(file, repack=repack, **how)
     if not json:
         print("\n".join(changes) if changes else "no change", file=sys.stderr)
         print("not written: a dry run" if dry_run else path)
@@ -58,6 +64,7 @@ def lock(
         "def": DEF,
         "arch": "A source RPM with only this RPM arch inside (may be repeated)",
         "output": OUTPUT,
+        "packs-from": PACKS_FROM,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
         "check": CHECK,
@@ -68,12 +75,13 @@ def srpm(
     def_: str | None = None,
     arch: list[str] | None = None,
     output: str | None = None,
+    packs_from: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
     check: bool = True,
 ) -> None:
     """Make the source RPMs, with all arches inside (--arch: one for each)."""
-    builder = builder_of(output, authfile, frozen, check)
+    builder = builder_of(output, authfile, frozen, check, packs_from=packs_from)
     print_paths(builder.srpms(builder.plan(definition_of(def_)), tuple(arch or ())))
 
 
@@ -88,6 +96,7 @@ def srpm(
         "configdir": "Where mock's configurations are (default: /etc/mock)",
         "timeout": "Seconds that mock gives rpmbuild (default: mock's)",
         "output": OUTPUT,
+        "packs-from": PACKS_FROM,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
         "check": CHECK,
@@ -102,6 +111,7 @@ def build(
     configdir: str | None = None,
     timeout: int = 0,
     output: str | None = None,
+    packs_from: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
     check: bool = True,
@@ -111,7 +121,7 @@ def build(
     from paack.helpers.farm import Mock
 
     file, arches = definition_of(def_), tuple(arch or ())
-    builder = builder_of(output, authfile, frozen, check)
+    builder = builder_of(output, authfile, frozen, check, packs_from=packs_from)
     if target:
         mock = Mock(builder, Path(configdir) if configdir else None, timeout)
         rpms = mock.rpms(file, target, arches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ DEF = "The definition: a YAML file"
 OUTPUT = "Where results go (default: _output)"
 AUTHFILE = "Registry credentials, as podman login writes them (default: REGISTRY_AUTH_FILE)"
 CHECK = "--no-check: build in spite of what paack check finds"
+PACKS_FROM = "Where packs of earlier builds are published: a directory, or http(s)://HOST/PATH"
 FROZEN = "Refuse to lock: fail when the lock is missing"
 
 
@@ -81,10 +83,12 @@ def builder_of(
     frozen: bool = False,
     check: bool = True,
     strict: bool = False,
+    packs_from: str | None = None,
 ) -> Any:
     """Return the builder that works below ``output``, with its credentials.
 
-    It checks definitions first; with ``strict`` it also refuses what it cannot check here.
+    It checks definitions first; with ``strict`` it also refuses what it cannot check here. Packs
+    that it lacks come from the repository at ``packs_from``.
     """
     from paack.helpers.check import Gate
     from paack.helpers.pipe import Builder
@@ -94,7 +98,12 @@ def builder_of(
     _gates.append(gate)
     if not check:
         print("warning: not checked (--no-check)", file=sys.stderr)
-    return Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen, gate=gate)
+    builder = Builder(output=Path(output or "_output"), authfile=auth, frozen=frozen, gate=gate)
+    if packs_from:
+        from paack.helpers.repo import published_at
+
+        builder = replace(builder, published=published_at(packs_from))
+    return builder
 
 
 def definition_of(def_: str | None) -> Path:

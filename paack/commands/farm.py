@@ -11,6 +11,7 @@ from paack.commands.command import (
     DEF,
     FROZEN,
     OUTPUT,
+    PACKS_FROM,
     builder_of,
     command,
     definition_of,
@@ -32,6 +33,7 @@ from paack.commands.command import (
         "timeout": "Stop following after so many seconds (default: never)",
         "config": "Copr's configuration (default: ~/.config/copr)",
         "output": OUTPUT,
+        "packs-from": PACKS_FROM,
         "authfile": AUTHFILE,
         "frozen": FROZEN,
         "check": CHECK,
@@ -51,6 +53,7 @@ def copr(
     timeout: int = 0,
     config: str | None = None,
     output: str | None = None,
+    packs_from: str | None = None,
     authfile: str | None = None,
     frozen: bool = False,
     check: bool = True,
@@ -69,5 +72,5 @@ def copr(
         timeout=timeout,
         config=Path(config) if config else None,
     )
-    builder = builder_of(output, authfile, frozen, check)
+    builder = builder_of(output, authfile, frozen, check, packs_from=packs_from)
     print("\n".join(publish(builder, definition_of(def_), project, options)))

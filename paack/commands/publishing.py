@@ -13,6 +13,7 @@ from paack.commands.command import (
     DRY_RUN,
     JSON,
     OUTPUT,
+    PACKS_FROM,
     builder_of,
     command,
     definition_of,
@@ -203,6 +204,7 @@ def publish(
         "versions": VERSIONS,
         "sources": "Publish source RPMs, too",
         "output": OUTPUT,
+        "packs-from": f"{PACKS_FROM} (default: --to, or --url)",
         "authfile": AUTHFILE,
         "dry-run": DRY_RUN,
         "json": JSON,
@@ -222,17 +224,21 @@ def publish_job(
     compression: str = "gz",
     sources: bool = False,
     output: str | None = None,
+    packs_from: str | None = None,
     authfile: str | None = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> dict[str, Any]:
     """Build, sign and publish what of a definition is not published; its lock must be there."""
     from paack.helpers.quadlet import load_definition
+    from paack.helpers.repo import is_url
     from paack.helpers.repo import publish_job as run_job
 
     definition, site = load_definition(definition_of(def_)), site_at(to)
     how = {"url": url, "name": name, "keep": keep, "compression": compression, "dry_run": dry_run}
     settings = settings_of(sign, passphrase_fd, old_key, versions=versions, **how)
-    builder = builder_of(output, authfile, frozen=True, strict=True)
+    published = [each for each in (to, url) if each and (is_url(each) or Path(each).is_dir())]
+    where = packs_from or next(iter(published), None)
+    builder = builder_of(output, authfile, frozen=True, strict=True, packs_from=where)
     done = run_job(builder, [definition], site, settings, sources=sources)
     return _published(done, site, name, dry_run, json)

@@ -27,7 +27,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
         yield Farm(paack, tmp_path / "app.yaml", server)
 
 
-def write(paack: Paack, version: str) -> None:
+def write(paack: Paack, version: str, kind: str = "shared") -> None:
     """Write a release: its top layer differs from that of others."""
     layers = [Layer("base", 4 * MB), Layer("top", MB, version)]
     images = [
@@ -36,7 +36,7 @@ def write(paack: Paack, version: str) -> None:
     ]
     write_image(paack.home / "layout", f"localhost/app:{version}", images)
     source = f"oci:layout:localhost/app:{version}"
-    text = definition_text("app", [source], arches=ARCHES, version=f"'{version}'", layers="shared")
+    text = definition_text("app", [source], arches=ARCHES, version=f"'{version}'", layers=kind)
     paack.define(text)
 
 
@@ -59,6 +59,22 @@ def test_layers_are_built_once(farm: Farm) -> None:
     assert len(new) == 2 + 1
     assert new[-1] == "app-2-1.src.rpm"
     assert not set(new) & set(first)
+
+
+def test_packs_are_built_once(farm: Farm) -> None:
+    """One source RPM for all arches that have the same contents."""
+    sent: list[str] = []
+    for version in ("1", "2"):
+        write(farm.paack, version, "packed")
+        farm.paack.call("lock", "--def", str(farm.definition), "--update")
+        farm.publish()
+        builds = list(farm.server.builds.values())[len(sent) :]
+        sent += [build.file for build in builds]
+        *packs, app = builds
+        assert app.file == f"app-{version}-1.src.rpm"
+        assert all(pack.file.startswith("container-pack-") for pack in packs)
+        assert [sorted(pack.chroots) for pack in packs] == [sorted(FOUR)]
+    assert len(set(sent)) == 4
 
 
 def new_names(farm: Farm) -> None:

@@ -201,25 +201,26 @@ def test_command_lines(farm: Farm) -> None:
     assert "  | INFO: mock.py version" in done.stderr
 
 
-def test_packages_of_layers_are_built_once(farm: Farm) -> None:
+@pytest.mark.parametrize(("kind", "part"), [("shared", "layers"), ("packed", "pack")])
+def test_packages_of_layers_are_built_once(farm: Farm, kind: str, part: str) -> None:
     home = farm.paack.home
     layers = [layer_tar(home, Layer(name, MB)).read_bytes() for name in ("base", "top")]
     images = [ImageSpec(arch, layers) for arch in ARCHES]
     write_image(home / "layers", "localhost/app:1", images)
     source = "oci:layers:localhost/app:1"
-    text = definition_text("thin", [source], arches=ARCHES, layers="shared")
-    definition = farm.paack.define(text, "thin.yaml")
+    text = definition_text(kind, [source], arches=ARCHES, layers=kind)
+    definition = farm.paack.define(text, f"{kind}.yaml")
     give_to_user(home)
     words = ["build", "--def", str(definition), "--configdir", str(farm.configdir)]
     for times in (2, 1):
         done = farm.call(*words, *(f"--target={target}" for target in TARGETS))
         assert done.returncode == 0, done.stderr
         names = [Path(line).name for line in done.stdout.splitlines()]
-        assert [name.startswith("container-layers-") for name in names] == [True] * 2 + [False] * 2
+        assert [name.startswith(f"container-{part}-") for name in names] == [True] * 2 + [False] * 2
         # The second time, only the package itself
         assert len(farm.calls) == 2 * times
     # Without mock, neither
-    built = sorted(farm.paack.output.glob("rpms/*/container-layers-*.rpm"))
+    built = sorted(farm.paack.output.glob(f"rpms/*/container-{part}-*.rpm"))
     before = [path.read_bytes() for path in built]
     done = farm.call("build", "--def", str(definition))
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from tests.support import oddities
 from tests.support.commands import run
 from tests.support.debian import busybox_rootfs, debian_rootfs, push_multiarch
 from tests.support.image_directory import Compression, MediaTypes
+from tests.support.packed import joined
 from tests.support.podman import KINDS, Kind, Podman
 from tests.support.product import (
     Paack,
@@ -21,9 +22,11 @@ from tests.support.product import (
     unpack_rpm,
 )
 from tests.support.registry import Registry
+from tests.support.thorough import THOROUGH
 from tests.support.tree import ROOT, Tree, diff_trees, read_tree
 
-FILESYSTEMS = ("squashfs", "erofs")
+#: "packed": a squashfs that its index and packs were joined to.
+FILESYSTEMS = ("squashfs", "erofs", *(("packed",) if THOROUGH else ()))
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ def store(request: pytest.FixtureRequest, base: Path, registry: Registry) -> tup
     if filesystem == "erofs":
         paack.environment.update(newer_erofs_utils(home / "bin"))
     images = [f"{registry.host}/{name}:1" for name in CASES]
+    if filesystem == "packed":
+        rpms = paack.build(paack.define(definition_text("odd", images, layers="packed")))
+        for rpm in rpms:
+            unpack_rpm(rpm, home / "rpm")
+        return joined(home / "rpm", "odd"), "squashfs"
     text = definition_text("odd-containers", images, filesystem=filesystem)
     (rpm,) = paack.build(paack.define(text))
     return store_image(unpack_rpm(rpm, home / "rpm")), filesystem

@@ -39,7 +39,7 @@ from tests.support import oddities
 from tests.support.commands import run
 from tests.support.debian import push_multiarch
 from tests.support.packed import ARM, KIB, X86, Packed, files, joined, noise, push
-from tests.support.product import unpack_rpm
+from tests.support.product import Paack, definition_text, unpack_rpm
 from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 from tests.support.web_server import WebServer
@@ -139,6 +139,22 @@ def test_an_update_of_the_base_is_a_small_pack(registry: Registry, tmp_path: Pat
     found = read_by_sqfs2tar(joined(root, "app"))
     assert any(path.endswith(b"/diff/little") for path in found.rows)
     assert len(list((root / "usr/lib/container-packs").iterdir())) == 2
+
+
+def test_little_needs_no_pack(registry: Registry, tmp_path: Path) -> None:
+    """The index is the whole store then."""
+    packed = Packed(tmp_path / "app")
+    packed.define(app=[push(registry, "little", {"file": b"content"})])
+    packed.lock()
+    assert packed.locked.packs == ()
+    (rpm,) = packed.build()
+    root = packed.unpacked([rpm])
+    index = root / "usr/lib/container-images/app.index"
+    assert joined(root, "app").read_bytes() == index.read_bytes()
+    assert any(path.endswith(b"/diff/file") for path in read_by_sqfs2tar(index).rows)
+    (proof,) = verify(packed, [rpm])
+    assert "1 layer: as locked" in proof
+    assert packed.lock() == []
 
 
 def test_repacking_makes_one_pack_of_all(registry: Registry, tmp_path: Path) -> None:
@@ -319,7 +335,7 @@ def damaged_repository(packed: Packed) -> None:
     [
         (other_contents, "making it anew: is another pack: sha256:"),
         (other_layers, "making it anew: no image in the lock has the layer sha256:0000"),
-        (no_layers, "the published repository: it is not named"),
+        (no_layers, "the published repository: none is named"),
         (other_size, "container-pack-.*rpm: it has no such pack"),
         (damaged_rpm, "container-pack-.*rpm: .*(cannot be used|damaged)"),
         (rpm_of_another, "container-pack-111111111111111111111111-1-1.x86_64.rpm: it has no such"),
@@ -381,15 +397,15 @@ def of_nobody(packed: Packed) -> None:
     change(packed, packages=("app", "other"))
 
 
-def of_no_arch(packed: Packed) -> None:
-    change(packed, arch="%{nil}")
+def of_another_arch(packed: Packed) -> None:
+    change(packed, arch=ARM)
 
 
 def never_packed(packed: Packed) -> None:
     write_lock(Lock(packed.locked.images), packed.home / "app.lock.yaml")
 
 
-@pytest.mark.parametrize("change_it", [moved, not_packed, of_nobody, of_no_arch, never_packed])
+@pytest.mark.parametrize("change_it", [moved, not_packed, of_nobody, of_another_arch, never_packed])
 def test_packs_of_something_else_are_refused(
     app: Packed, change_it: Callable[[Packed], None]
 ) -> None:
@@ -576,3 +592,29 @@ def test_publishing_jobs_publish_new_packs_alone(registry: Registry, tmp_path: P
     entries = read_repodata(tmp_path / "site/x86_64/repodata").entries
     assert set(entries) == {"app-2-1.x86_64.rpm", f"{new}.x86_64.rpm"}
     assert f"{old}.x86_64.rpm" in there  # older generations have it
+
+
+def test_the_program_builds_over_packs(registry: Registry, tmp_path: Path) -> None:
+    """Its words: lock, build, another builder with --packs-from, --repack, verify, report."""
+    image = push(registry, "words", BASE, TOP)
+    paack = Paack(tmp_path / "one", registry.registries_conf)
+    paack.home.mkdir()
+    definition = paack.define(definition_text("app", [image], layers="packed"))
+    paack.call("lock", "--def", str(definition))
+    rpms = paack.build(definition)
+    assert len(packs(rpms)) == 1
+    paack.call("verify", *map(str, rpms))
+    assert "package of a pack" in paack.call("report", "--rpm", str(rpms[-1])).stdout
+    paack.call("repo.build", "--output", str(paack.output), "--url", "http://127.0.0.1/")
+    other = Paack(tmp_path / "two", registry.registries_conf)
+    other.home.mkdir()
+    for name in ("app.yaml", "app.lock.yaml"):
+        shutil.copy(paack.home / name, other.home)
+    push(registry, "words", BASE, files("new", 5))
+    words = ["lock", "--def", "app.yaml", "--update"]
+    where = ["--packs-from", str(paack.output / "repo")]
+    assert "1 kept, 1 new" in other.call(*words, *where).stderr
+    assert len(packs(other.build(other.home / "app.yaml", *where))) == 2
+    assert "0 kept, 1 new" in other.call(*words, "--repack").stderr
+    missing = other.call(*words, "--packs-from", "nowhere", check=False)
+    assert (missing.returncode, "nowhere: no directory" in missing.stderr) == (2, True)

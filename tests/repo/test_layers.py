@@ -13,7 +13,8 @@ from tests.repo.conftest import NewDnf, NewPublisher
 from tests.repo.publisher import Publisher, packages, snapshot
 from tests.support.commands import run as run_program
 from tests.support.dnf import Dnf
-from tests.support.product import REPOSITORY
+from tests.support.packed import files, noise, push
+from tests.support.product import REPOSITORY, definition_text
 from tests.support.registry import Registry
 from tests.support.tiny_rpm import build_spec
 from tests.support.web_server import WebServer
@@ -52,7 +53,7 @@ Version: 1
 Release: 1
 Summary: What a device has
 License: MIT
-Provides: /bin/sh podman
+Provides: /bin/sh podman device-mapper
 %description
 None
 %files
@@ -145,6 +146,56 @@ def test_an_update_downloads_the_layer_that_changed(
     again = rpms(downloads(web, base, device, "downgrade", "one"))
     assert sorted(each.startswith(GROUP) for each in again) == [False, True]
     assert "one-1-1.x86_64" in device.installed()
+
+
+@pytest.mark.parametrize("kind", ["dnf", "dnf5"])
+def test_a_rebuilt_base_downloads_the_contents_that_changed(
+    base: Path,
+    registry: Registry,
+    publisher: NewPublisher,
+    client: NewDnf,
+    web: WebServer,
+    host_repo: str,
+    kind: str,
+) -> None:
+    """With packs: every layer is new, and every time, and next to no content."""
+    mine, name = publisher(kind), f"packed-{kind}"
+    mine.paack.registries_conf = registry.registries_conf
+    site = ["--to", str(base / name), "--url", f"{mine.url}/{name}"]
+    system = files("usr/lib/", 60, 100_000)
+    app = files("opt/", 5, 100_000)
+
+    def release(version: str, old: dict[str, bytes], new: dict[str, bytes], mtime: int) -> None:
+        image = push(registry, name, system | old, app | new, mtime=mtime)
+        text = definition_text("one", [image], version=f"'{version}'", layers="packed")
+        mine.paack.define(text)
+        packs = ["--packs-from", f"{mine.url}/{name}"] if (base / name).exists() else []
+        words = ["lock", "--def", "app.yaml", "--update", *packs]
+        words += ["publish-job", "--def", "app.yaml", "--output", str(mine.output), *site]
+        mine.paack.call(*words, "--sign", mine.key.fingerprint)
+
+    release("1", {}, {}, 1_600_000_000)
+    device = client(host_repo + (base / name / "paack.repo").read_text(), kind)
+    first = rpms(downloads(web, base, device, "install", "one"))
+    assert len(first) == 2
+    changed = {each: noise(f"{each}b", 100_000) for each in ("usr/lib/3", "usr/lib/7")}
+    release("2", changed, {"opt/new": noise("new", 100_000)}, 1_700_000_000)
+    found = downloads(web, base, device, "upgrade")
+    update = rpms(found)
+    assert sorted(each.startswith("container-pack-") for each in update) == [False, True]
+    # Beside the contents: two RPM headers, the index, what is to put the layers together again
+    assert 300_000 < sum(found.values()) < 300_000 + 110_000, found
+    assert sum(first.values()) > 6_500_000
+    there = [each for each in device.installed() if each.startswith("container-pack-")]
+    assert len(there) == 2
+    # The archive of packs is the repository: all else may be lost.
+    shutil.rmtree(mine.paack.cache)
+    shutil.rmtree(mine.output)
+    release("3", changed, {"opt/new": noise("newer", 100_000)}, 1_700_000_000)
+    update = rpms(downloads(web, base, device, "upgrade"))
+    assert sorted(each.startswith("container-pack-") for each in update) == [False, True]
+    downloads(web, base, device, "remove", "one")
+    assert [each for each in device.installed() if each.startswith("container-pack-")] == []
 
 
 def test_what_is_published_is_neither_built_nor_uploaded_again(

@@ -131,6 +131,9 @@ packages:
     "layers in packages of their own": (
         "name: app\nversion: 1\nlayers: shared\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
     ),
+    "contents in packs": (
+        "name: app\nversion: 1\nlayers: packed\narches: [x86_64]\nimages: [quay.io/a/b:1]\n"
+    ),
     "odd texts": (
         "name: app\nversion: 1\nlicense: 'a (b) % # c'\nsummary: '#1 100%% %(x) \"ü\"'\n"
         'description: "a\\n\\n  b %{b} \\\\ # c\\n\\n"\narches: [x86_64]\nimages: [quay.io/a/b:1]\n'
@@ -168,6 +171,10 @@ MALFORMED = {
     "the name of a package of layers": (
         "name: container-layers-x\nversion: 1\n" + TAIL,
         ["1: packages[0].name: 'container-layers-x' is not valid"],
+    ),
+    "the name of a package of a pack": (
+        "name: container-pack-x\nversion: 1\n" + TAIL,
+        ["1: packages[0].name: 'container-pack-x' is not valid"],
     ),
     "long name": (f"name: {'a' * 101}\nversion: 1\n" + TAIL, ["1: packages[0].name: "]),
     "dash in version": ("name: a\nversion: 1-2\n" + TAIL, ["2: packages[0].version: '1-2'"]),
@@ -257,6 +264,18 @@ MALFORMED = {
 }
 #: What no schema can tell.
 WRONG = {
+    "packs in EROFS": (
+        HEAD + "layers: packed\nfilesystem: erofs\n" + TAIL,
+        ["1: packages[0].filesystem: erofs: not with layers: packed"],
+    ),
+    "packs in whatever filesystem": (
+        HEAD + "layers: packed\nfilesystem: auto\n" + TAIL,
+        ["1: packages[0].filesystem: auto: not with layers: packed"],
+    ),
+    "packs that are verified": (
+        HEAD + "layers: packed\nverity: true\n" + TAIL,
+        ["1: packages[0].verity: not with layers: packed"],
+    ),
     "two lines in a summary": (
         HEAD + 'summary: "a\\nb"\n' + TAIL,
         ["3: packages[0].summary must be one"],
