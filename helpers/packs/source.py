@@ -37,7 +37,8 @@ Published = Callable[[str, str, Path], AbstractContextManager[Path | None]]
 class PackSource:
     """Opens packs; ``images`` are those that packs may have been made from.
 
-    ``output`` is ``_output``; ``beside`` are more directories that may have their RPMs.
+    ``output`` is ``_output``; ``beside`` are more directories that may have their RPMs. ``hint`` is
+    what helps when nobody has a pack ("": what helps a build).
     """
 
     registry: Registry
@@ -45,6 +46,7 @@ class PackSource:
     images: Sequence[LockedImage] = ()
     published: Published | None = None
     beside: tuple[Path, ...] = ()
+    hint: str = ""
 
     def open(self, locked: LockedPack) -> Pack:
         """Return a pack, which is then in the cache; raise LockError when nobody has it."""
@@ -65,9 +67,7 @@ class PackSource:
         raise LockError(
             f"nobody has the pack {locked.digest} ({locked.arch}, {needed}):\n"
             + "\n".join(f"  {reason}" for reason in reasons),
-            hint=f"name the repository where it is published: {worded('--packs-from WHERE')}; or "
-            "make packs anew, all of which is then downloaded: "
-            f"{command('lock', def_='FILE', repack=True)}",
+            hint=self.hint or _hint(),
         )
 
     def _cached(self, locked: LockedPack) -> Pack | None:
@@ -123,3 +123,10 @@ class PackSource:
         store = squashfs_store(cache, reporter)
         store.pack_again(work / "pack", [each.locked for each in layers], locked.bits)
         keep_pack(cache, work / "pack", locked.digest)
+
+
+def _hint() -> str:
+    return (
+        f"name the repository where it is published: {worded('--packs-from WHERE')}; or make packs "
+        f"anew, all of which is then downloaded: {command('lock', def_='FILE', repack=True)}"
+    )

@@ -20,7 +20,7 @@ from paack.helpers.oci import ImageSpec, put_image, write_index
 from paack.helpers.progress import Reporter, count
 from paack.helpers.quadlet import load_definition
 from paack.helpers.repo.carrier_layer import Member, put_layer
-from paack.helpers.repo.lacking import check_layers, missing_packages
+from paack.helpers.repo.lacking import check_parts, missing_packages
 from paack.helpers.repo.publish import Offer, built_offers
 from paack.helpers.repo.repo_file import check_name, key_path
 from paack.helpers.repo.repodata import SOURCE, Entry, write_repodata
@@ -57,8 +57,8 @@ class Carrier:
 def choose(repository: Path, name: str, definitions: Sequence[Path]) -> Carrier:
     """Return the carrier of what definitions name, from the repository that ``repo`` made.
 
-    Packages of shared layers that these need come with them. Without definitions it is the newest
-    version of every package. Raises PublishError for what is not there.
+    Packages of layers and packs that these need come with them. Without definitions it is the
+    newest version of every package. Raises PublishError for what is not there.
     """
     check_name(name)
     offered = {
@@ -73,7 +73,7 @@ def choose(repository: Path, name: str, definitions: Sequence[Path]) -> Carrier:
     arches = {arch: offers for arch, offers in sorted(chosen.items()) if offers}
     if not arches:
         raise PublishError(f"there is no package in {repository}", hint=command("repo"))
-    check_layers({arch: _entries(offers) for arch, offers in arches.items()})
+    check_parts({arch: _entries(offers) for arch, offers in arches.items()})
     return Carrier(name, arches, _keys(repository, name, arches))
 
 
@@ -116,12 +116,12 @@ def _named(offered: Mapping[str, Offers], definitions: Sequence[Path]) -> dict[s
 
 
 def _with_needed(offers: Offers, evrs: set[str]) -> Offers:
-    """Return the packages called ``evrs``, and those of layers that they need."""
+    """Return the packages called ``evrs``, and those of layers and packs that they need."""
     chosen = {file: each for file, each in offers.items() if file.rsplit(".", 2)[0] in evrs}
     required = {need[0] for each in chosen.values() for need in each.entry.metadata.requires}
-    layers = {name for name in required if is_part_name(name)}
-    groups = {file: each for file, each in offers.items() if each.entry.metadata.name in layers}
-    return {**chosen, **groups}
+    needed = {name for name in required if is_part_name(name)}
+    parts = {file: each for file, each in offers.items() if each.entry.metadata.name in needed}
+    return {**chosen, **parts}
 
 
 def _newest(offers: Offers) -> Offers:

@@ -1,4 +1,4 @@
-"""What a repository lacks: packages that definitions make, layers and images that its own need."""
+"""What a repository lacks: packages that definitions make, parts and images that its own need."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def missing_packages(
                 yield f"{arch.name}: {base}, which {file} defines, is not there"
 
 
-def missing_layers(directory: str, entries: Mapping[str, Entry]) -> Iterator[str]:
-    """Yield which packages of layers are needed in ``directory`` and are not there."""
+def missing_parts(directory: str, entries: Mapping[str, Entry]) -> Iterator[str]:
+    """Yield which packages of layers or packs are needed in ``directory`` and are not there."""
     names = {entry.metadata.name for entry in entries.values()}
     for file, entry in sorted(entries.items()):
         for name in sorted({each[0] for each in entry.metadata.requires} - names):
@@ -50,16 +50,16 @@ def missing_layers(directory: str, entries: Mapping[str, Entry]) -> Iterator[str
                 yield f"{directory}/{file}: needs {name}, which is not there"
 
 
-def check_layers(directories: Mapping[str, Mapping[str, Entry]]) -> None:
-    """Raise PublishError for packages that nobody could install: their layers are missing.
+def check_parts(directories: Mapping[str, Mapping[str, Entry]]) -> None:
+    """Raise PublishError for packages that nobody could install: their layers or packs are missing.
 
     They may have been removed since the choice was made, or were never published.
     """
-    lacking = [line for name, some in directories.items() for line in missing_layers(name, some)]
+    lacking = [line for name, some in directories.items() for line in missing_parts(name, some)]
     if lacking:
         raise PublishError(
             "\n".join(lacking),
-            hint="once more: publish-job builds layers that are not published; "
+            hint="once more: publish-job builds layers and packs that are not published; "
             "so do build, repo and publish, one after the other",
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from paack.helpers.errors import PublishError, UsageError, VerificationError, from_os_error
 from paack.helpers.hint import command
 from paack.helpers.repo.generation import State, next_generation, read_state
-from paack.helpers.repo.lacking import check_images, check_layers, same_images
+from paack.helpers.repo.lacking import check_images, check_parts, same_images
 from paack.helpers.repo.repo_file import (
     check_name,
     check_url,
@@ -210,7 +210,7 @@ def _merge(
     if settings.signer:
         _check_signed(merged)
     if not settings.exact:  # layers of what was built here may be published elsewhere
-        check_layers(merged)
+        check_parts(merged)
     return merged
 
 

@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from paack.helpers.errors import PublishError, RegistryError, UsageError, VerificationError
 from paack.helpers.progress import Reporter, count
-from paack.helpers.repo.lacking import missing_layers, missing_packages
+from paack.helpers.repo.lacking import missing_packages, missing_parts
 from paack.helpers.repo.repo_file import MIRRORLIST, key_path, parse_repo, repo_path
 from paack.helpers.repo.repodata import (
     DIRECTORIES,
@@ -171,7 +171,7 @@ class _Check:
             return
         with suppress(VerificationError):  # reported by _metadata
             entries = read_repodata(metadata).entries
-            self.report.problems += missing_layers(directory, entries)
+            self.report.problems += missing_parts(directory, entries)
             for entry in entries.values():
                 self.report.packages[directory].append(entry.file)
                 self.report.attempt(

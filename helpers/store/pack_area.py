@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paack.helpers.errors import BuildError
+from paack.helpers.hint import command
 from paack.helpers.squashfs import ALIGNMENT, NOTHING_32, Compressor, FileData, SquashfsTables
 from paack.helpers.store.block_file import CONTENT
 from paack.helpers.store.compiled_layer import CompiledLayer
@@ -46,7 +47,8 @@ class PackArea(DataArea):
             if pack.block_size != tables.block_size:
                 raise BuildError(
                     f"the pack {pack.digest} has blocks of {pack.block_size} bytes",
-                    hint="another version of paack made it; make new packs",
+                    hint="another version of paack made it; make packs anew: "
+                    f"{command('lock', def_='FILE', repack=True)}",
                 )
             start, fragment = self.position, tables.fragments
             for place, size in pack.fragments():

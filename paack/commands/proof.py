@@ -160,7 +160,8 @@ def report(
     rpms = [Path(each) for each in rpm or ()] or built_rpms(out, definition)
     registry = builder_of(output).registry_at(Path())
     beside = tuple(dict.fromkeys(each.parent for each in rpms))
-    packs = PackSource(registry, out, beside=beside)
+    hint = "put the RPMs of its packs beside it: dnf download container-pack-HASH"
+    packs = PackSource(registry, out, beside=beside, hint=hint)
     reports = read_reports(rpms, out / "work", packs)
     pages = [(each, str(write_page(each, limit, out))) for each in reports]
     if json:

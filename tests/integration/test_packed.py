@@ -616,5 +616,9 @@ def test_the_program_builds_over_packs(registry: Registry, tmp_path: Path) -> No
     assert "1 kept, 1 new" in other.call(*words, *where).stderr
     assert len(packs(other.build(other.home / "app.yaml", *where))) == 2
     assert "0 kept, 1 new" in other.call(*words, "--repack").stderr
+    alone = Path(shutil.copy(rpms[-1], tmp_path / rpms[-1].name))
+    lonely = Paack(tmp_path).call("report", "--rpm", str(alone), check=False)
+    assert "nobody has the pack" in lonely.stderr
+    assert "put the RPMs of its packs beside it" in lonely.stderr
     missing = other.call(*words, "--packs-from", "nowhere", check=False)
     assert (missing.returncode, "nowhere: no directory" in missing.stderr) == (2, True)
