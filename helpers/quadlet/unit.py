@@ -34,14 +34,22 @@ class Unit:
 
     def expanded(self, text: str) -> str:
         """Return a value with the specifiers that are known; of a template its DefaultInstance=."""
+        return expanded(text, self.started)
+
+    @property
+    def started(self) -> str:
+        """The service that a boot starts if it starts any: of a template its DefaultInstance=."""
         service = self.service
-        if service.endswith("@.service") and (name := self.file.text("Install", "DefaultInstance")):
-            service = service.replace("@.", f"@{name}.")
-        return expanded(text, service)
+        if service.endswith("@.service"):
+            return service.replace("@.", f"@{self.file.text('Install', 'DefaultInstance')}.")
+        return service
 
     @property
     def starts(self) -> bool:
-        """Whether a boot starts it: its [Install] names something that wants it."""
-        return any(
+        """Whether a boot starts it: its [Install] names something that wants it.
+
+        A template without a DefaultInstance= is not started.
+        """
+        return not self.started.endswith("@.service") and any(
             self.file.words("Install", key) for key in ("WantedBy", "RequiredBy", "UpheldBy")
         )

@@ -61,7 +61,11 @@ def read_unit_list(text: str) -> tuple[ListedUnit, ...]:
 def listed_units(
     package: Package, tree: UnitTree, images: Sequence[LockedImage]
 ) -> tuple[ListedUnit, ...]:
-    """Return the units of a package, sorted by their services."""
+    """Return the units of a package, sorted by their services.
+
+    A template with a DefaultInstance= comes twice: as all that run of it, and as the one that a
+    boot starts.
+    """
     needed: dict[str, list[str]] = {}
     uses = list(unit_images(tree, package.unit_path))
     made = {each.use.image for each in uses if each.how in MADE_HERE}
@@ -69,17 +73,16 @@ def listed_units(
         if each.use.image not in made:
             needed.setdefault(each.unit.name, []).append(each.use.image)
     manifests = {name: image.manifest for image in images for name in image_names([image])}
-    listed = [
-        ListedUnit(
-            unit.name,
-            _stoppable(unit.service),
-            _digest(unit, tree, package.unit_path, needed.get(unit.name, ()), manifests),
-            unit.starts,
-            tuple(dict.fromkeys(each for each in needed.get(unit.name, ()) if _is_plain(each))),
-        )
-        for unit in tree.units
-        if _is_plain(unit.service)
-    ]
+    listed: list[ListedUnit] = []
+    for unit in (each for each in tree.units if _is_plain(each.service)):
+        named = needed.get(unit.name, ())
+        digest = _digest(unit, tree, package.unit_path, named, manifests)
+        is_itself = unit.started == unit.service
+        found = tuple(dict.fromkeys(filter(_is_plain, named)))
+        service = _stoppable(unit.service)
+        listed.append(ListedUnit(unit.name, service, digest, unit.starts and is_itself, found))
+        if unit.starts and not is_itself and _is_plain(unit.started):
+            listed.append(ListedUnit(unit.name, unit.started, digest, True, ()))
     return tuple(sorted(listed, key=lambda each: each.service))
 
 

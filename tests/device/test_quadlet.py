@@ -18,7 +18,8 @@ from tests.support.product import Paack
 
 NAME = "shop-containers"
 MOUNT = "run-paack-shop"
-ALWAYS = ("web", "shop-pod", "db", "crate", "data-volume")
+ALWAYS = ("web", "shop-pod", "db", "crate", "data-volume", "job@1")
+OLD, NEW = ("old",), ("new", "tick@a")
 DOCTOR = f"/usr/libexec/paack/{NAME}/doctor"
 QUADLET = "(/usr/libexec/podman/quadlet -dryrun says why)"
 #: Devices have no generators of the machine's.
@@ -46,6 +47,10 @@ def units(packages: Packages, version: int) -> Mapping[str, str]:
         return f"[Container]\nImage={packages.image(image)}\n{_HERE}{_EXEC}{more}"
 
     alone = f"Network=none\n{_INSTALL}"
+    new = {
+        "new.container": container("common:1", alone),
+        "tick@.container": container("online:1", f"{alone}DefaultInstance=a\n"),
+    }
     return {
         "web.container": container(f"app:{version}", f"Volume=data.volume:/data\n{alone}"),
         "data.volume": f"[Volume]\nDriver=image\nImage={packages.image('tool:1')}\n{_INSTALL}",
@@ -53,7 +58,8 @@ def units(packages: Packages, version: int) -> Mapping[str, str]:
         "db.container": container("common:1", "Pod=shop.pod\n[Service]\nRestart=on-failure\n"),
         "crate.kube": f"[Kube]\nYaml=crate.yaml\n{alone}",
         "crate.yaml": _CRATE.replace("IMAGE", packages.image("online:1")),
-        f"{'old' if version == 1 else 'new'}.container": container("common:1", alone),
+        "job@.container": container("online:1", f"Environment=JOB=%i\n{alone}"),
+        **({"old.container": container("common:1", alone)} if version == 1 else new),
     }
 
 
@@ -70,6 +76,7 @@ def shop(packages: Packages) -> list[str]:
         directory.mkdir()
         for name, content in units(packages, release).items():
             (directory / name).write_text(content)
+        (directory / "job@1.container").symlink_to("job@.container")
         images = [f"app:{release}", "common:1", "tool:1", "online:1"]
         named = ", ".join(map(packages.image, images))
         text = f"name: {NAME}\nversion: '{version}'\narches: [x86_64]\nimages: [{named}]\n"
@@ -104,7 +111,8 @@ def test_life(kind: Kind, packages: Packages, shop: list[str]) -> None:
             assert MOUNT in show(device, "web", dependency)
 
         device.restart()
-        comes(device, {*ALWAYS, "old"})
+        comes(device, {*ALWAYS, *OLD})
+        assert "JOB=1" in inside(device, "job_1", "env")
         assert "MINE=1" in inside(device, "web", "env")
 
         assert device.run([DOCTOR, "--quiet"]).stdout == ""
@@ -131,12 +139,12 @@ def test_life(kind: Kind, packages: Packages, shop: list[str]) -> None:
         device.run(["systemctl", "restart", "web.service"])
         assert inside(device, "web", "cat", "/name") == "app:1\n"
         device.rpm("--upgrade", third)
-        assert active(device) == {*ALWAYS, "new"}
+        assert active(device) == {*ALWAYS, *NEW}
         assert inside(device, "web", "cat", "/name") == "app:2\n"
         assert started(device, "crate") == crate
 
         device.restart()
-        comes(device, {*ALWAYS, "new"})
+        comes(device, {*ALWAYS, *NEW})
         assert "MINE=1" in inside(device, "web", "env")
         missing = packages.image("gone:1")
         units_of = f"/usr/share/paack/{NAME}/units"
@@ -171,7 +179,7 @@ def active(device: Device) -> set[str]:
     """Return the services of units that are active."""
     listed = device.run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active"])
     names = {line.split()[0].removesuffix(".service") for line in listed.stdout.splitlines()}
-    return names & {*ALWAYS, "old", "new"}
+    return names & {*ALWAYS, *OLD, *NEW}
 
 
 def show(device: Device, service: str, name: str) -> str:

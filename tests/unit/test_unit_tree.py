@@ -84,8 +84,12 @@ def test_services(name: str, text: str, service: str, tmp_path: Path) -> None:
     (unit,) = tree(tmp_path, {name: text}, name).units
     assert unit.service == service
     assert not unit.starts
-    (unit,) = tree(tmp_path, {name: f"{text}\n[Install]\nWantedBy=a.target\n"}, name).units
+    install = f"{text}\n[Install]\nWantedBy=a.target\n"
+    (unit,) = tree(tmp_path, {name: install}, name).units
+    assert unit.starts == ("@." not in name)
+    (unit,) = tree(tmp_path, {name: f"{install}DefaultInstance=1\n"}, name).units
     assert unit.starts
+    assert unit.started == service.replace("@.", "@1.")
 
 
 KUBE = "[Kube]\nYaml="
@@ -166,7 +170,7 @@ def test_instances_are_links(tmp_path: Path) -> None:
     (home / "web@2.container").symlink_to("./web@.container")
     read = read_units([home], DIRECTORY).check()
     assert [(unit.service, unit.starts) for unit in read.units] == [
-        ("web@.service", True),
+        ("web@.service", False),
         ("web@1.service", True),
         ("web@2.service", True),
     ]
