@@ -14,10 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from paack.helpers.quadlet.kinds import KINDS, Version, keys_of
+from paack.helpers.quadlet.generator import refusal
+from paack.helpers.quadlet.kinds import (
+    DIRECTORIES_SINCE,
+    DROP_INS_SINCE,
+    KINDS,
+    Version,
+    keys_of,
+)
 from paack.helpers.quadlet.needed_podman import needed_version
 from paack.helpers.quadlet.unit import Unit
 from paack.helpers.quadlet.unit_tree import UnitTree, read_units
+from tests.check import test_generator
 from tests.check.generators import BuiltGenerator, Generator, Said, built_generators
 
 IMAGE = "quay.io/me/web:1"
@@ -214,6 +222,26 @@ class TestBuilt:
         unsure = {"network.container"} if built.version == (5, 3) else set()
         right = {name for name in UNITS if UNITS[name].version <= built.version}
         assert made(built, tree) - unsure == right - unsure
+
+    def test_what_check_accepts_is_made(self, built: BuiltGenerator, tmp_path: Path) -> None:
+        """Of the table that newer generators are compared with."""
+        for name, text in test_generator.UNITS.items():
+            path = tmp_path / ("drop-ins" if ".d/" in name else name.replace("/", "-")) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8", newline="")
+        homes = [each for each in tmp_path.iterdir() if each.name != "a-syntax.container"]
+        units = {unit.name: unit for unit in read_units(homes, "/units").units}
+        with_drop_ins = {"two-drop.container", "instance@1.container"}
+        accepted = {
+            unit.service
+            for name, unit in units.items()
+            if not refusal(unit, units)
+            and needed_version(unit).version <= built.version
+            and (built.version >= DROP_INS_SINCE or name not in with_drop_ins)
+            and (built.version >= DIRECTORIES_SINCE or "/" not in unit.path)
+        }
+        assert accepted <= built.run(*homes).services.keys()
+        assert len(accepted) > 20
 
     def test_keys(self, built: BuiltGenerator, tmp_path: Path) -> None:
         assert known_keys(built, tmp_path) == expected_keys(built.version)
