@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _SPECIFIER = re.compile(r"%(.)")
-_ESCAPED = re.compile(r"-|\\x([0-9a-f]{2})")
+_ESCAPED = re.compile(rb"-|\\x([0-9a-f]{2})")
 #: Of services of the system, which run as root.
 _OF_ROOT = {
     "C": "/var/cache",
@@ -47,4 +47,9 @@ def begins_with_specifier(path: str) -> bool:
 
 
 def _unescaped(name: str) -> str:
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else "/", name)
+    """Return what systemd-escape(1) made a name of."""
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        return bytes([int(match[1], 16)]) if match[1] else b"/"
+
+    return _ESCAPED.sub(byte, name.encode()).decode("utf-8", "replace")

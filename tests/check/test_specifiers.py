@@ -5,11 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paack.helpers.check.check import check
 from paack.helpers.quadlet import read_units, unit_images
+from paack.helpers.quadlet.specifiers import expanded
 from tests.check.generators import Generator
+from tests.support.commands import run
 
+_INSTANCES = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=40
+)
 _QUIET = "[Quadlet]\nDefaultDependencies=false\n"
 #: What is said of an image, by the unit that names it: the image, or None where nobody can know.
 IMAGES = {
@@ -51,6 +58,19 @@ def test_images(unit: str, text: str, tmp_path: Path) -> None:
     image = IMAGES[unit, text]
     found = kinds(tmp_path, image or "other:1")
     assert found.keys() == (set() if image else {"name", "unused"})
+
+
+@given(st.text())
+def test_percent_signs(text: str) -> None:
+    assert expanded(text.replace("%", "%%"), "web@1.service") == text
+
+
+@given(st.lists(_INSTANCES, min_size=1, max_size=20))
+@settings(max_examples=30)
+def test_instances_are_unescaped(texts: list[str]) -> None:
+    names = run(["systemd-escape", "--", *texts]).stdout.split()
+    assert [expanded("%I", f"web@{name}.service") for name in names] == texts
+    assert [expanded("%i", f"web@{name}.service") for name in names] == names
 
 
 def test_an_image_of_a_unit_that_another_one_names(tmp_path: Path) -> None:
