@@ -49,9 +49,10 @@ create)
         dd if="$device" bs=512 skip="$start" count="$count" 2>/dev/null
     done >"/run/mapper/.$name"
     node=$(losetup --read-only --find --show "/run/mapper/.$name")
-    rm "/run/mapper/.$name"
+    unlink "/run/mapper/.$name"
     # Busy, it goes when the last user does: with the power, too.
-    sleep infinity <"$node" >/dev/null 2>&1 &
+    exec 9<"$node"
+    sleep infinity >/dev/null 2>&1 &
     echo $! >"/run/mapper/.$name.pid"
     losetup --detach "$node"
     ln -sf "$node" "/run/mapper/$name"
@@ -179,6 +180,8 @@ def test_killed(device: Device, built: Built) -> None:
         options = ("--upgrade", "--nodeps", "--replacepkgs", *built.second)
         if not transaction.killed_at_program(device, number, *options):
             break
+        # A join that systemd has begun is ended first: its loop devices are the machine's.
+        device.run(["systemctl", "start", MOUNT], check=False)
         if number % 2:
             device.restart()
         start_services(device)
@@ -187,4 +190,4 @@ def test_killed(device: Device, built: Built) -> None:
         assert device.rpm("--verify", "--nodeps", "app").stdout == ""
         assert mapped(device) == [device.outside("/run/paack-packs-app/device").readlink().name]
         device.rpm("--erase", "app")
-    assert number > 5
+    assert number > 3
