@@ -63,13 +63,16 @@ esac
 
 @dataclass(frozen=True)
 class Built:
-    """Two versions of the package app, each with its packs, of which the first is in both."""
+    """Versions 1 and 2 of the package app, each with its packs, of which the first is in both;
+    versions 0 and 3 without packs.
+    """
 
     home: Path
     image: str
     first: list[str]
     second: list[str]
     packs: list[str]
+    bundled: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +96,17 @@ def built(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Itera
             packed.lock(update=True)
             rpms.append([str(rpm) for rpm in packed.build()])
         locked = [each.digest.removeprefix("sha256:") for each in packed.locked.packs]
+        bundled = []
+        for version in ("0", "3"):
+            whole = Packed(home / version, layers="bundled", version=version)
+            whole.define(app=[f"{registry.host}/packed:1"])
+            whole.lock()
+            bundled += [str(rpm) for rpm in whole.build()]
     device_program.cache_clear()
     assert (len(rpms[0]), len(rpms[1]), len(locked)) == (2, 3, 2)
     second = [rpm for rpm in rpms[1] if rpm not in rpms[0]]
     packs = [f"{PACKS}/{digest}" for digest in locked]
-    yield Built(home, f"{registry.host}/packed:1", rpms[0], second, packs)
+    yield Built(home, f"{registry.host}/packed:1", rpms[0], second, packs, bundled)
 
 
 @pytest.fixture
@@ -170,6 +179,29 @@ def test_a_boot_without_a_pack(packages: Packages, built: Built) -> None:
         device.run(["mv", "/root/pack", built.packs[0]])
         device.run(["systemctl", "restart", MOUNT])
         assert device.name_in(built.image) == "1"
+
+
+def test_from_one_file_to_packs_and_back(device: Device, built: Built) -> None:
+    before = device.state()
+    old, new = built.bundled
+    install(device, [old])
+    waits = ("sh", "-c", "until [ -e /go ]; do sleep 0.1; done; cat /name")
+    device.podman("run", "--detach", "--name=old", *RUN, built.image, *waits)
+    install(device, built.first)
+    assert states(device) == "active\nactive\n"
+    assert device.name_in(built.image) == "1"
+    device.podman("run", "--detach", "--name=new", *RUN, built.image, *waits)
+    install(device, [new])
+    assert states(device) == "active\ninactive\n"
+    assert not device.outside("/run/paack-packs-app").exists()
+    for name, content in (("old", "2"), ("new", "1")):
+        device.podman("exec", name, "touch", "/go")
+        device.podman("wait", name)
+        assert device.podman("logs", name).stdout == content
+        device.podman("rm", name)
+    assert mapped(device) == []
+    device.rpm("--erase", "app", Path(built.first[0]).name.removesuffix(".x86_64.rpm"))
+    assert device.state() == before
 
 
 def test_killed(device: Device, built: Built) -> None:

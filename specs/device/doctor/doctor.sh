@@ -23,7 +23,7 @@ usage() {
     cat >&2 <<'END'
 usage: doctor [--all] [--deep] [--json] [--quiet] [--repair [--keep-containers] [--force]] | --list
   --all      all packages with images, not only the one in whose directory this is
-  --deep     read each store file, and compare it with rpm's digest of it
+  --deep     read each store file and pack, and compare it with the digest that rpm, or its name, has
   --json     print one JSON object
   --quiet    print what is not ok
   --repair   do not look at images, but
