@@ -141,6 +141,22 @@ def test_an_update_of_the_base_is_a_small_pack(registry: Registry, tmp_path: Pat
     assert len(list((root / "usr/lib/container-packs").iterdir())) == 2
 
 
+def test_whoever_updates_a_lock_gets_the_same(registry: Registry, tmp_path: Path) -> None:
+    """With a cache or without: the old pack is made again, from what the old lock says."""
+    mine, yours = Packed(tmp_path / "mine"), Packed(tmp_path / "yours")
+    mine.define(app=[push(registry, "both", BASE, TOP)], other=[push(registry, "rest", TOP)])
+    mine.lock()
+    yours.home.mkdir()
+    for name in ("app.yaml", "app.lock.yaml"):
+        shutil.copy(mine.home / name, yours.home)
+    push(registry, "both", BASE | {"usr/lib/3": noise("3b", 90 * KIB)}, TOP | files("new", 5))
+    for packed in (mine, yours):
+        packed.lock(update=True)
+    text = (mine.home / "app.lock.yaml").read_text()
+    assert text == (yours.home / "app.lock.yaml").read_text()
+    assert "bits:" in text
+
+
 def test_little_needs_no_pack(registry: Registry, tmp_path: Path) -> None:
     """The index is the whole store then."""
     packed = Packed(tmp_path / "app")
