@@ -3,7 +3,7 @@
 # Tools: container-inspector 33.1.0 from PyPI; skopeo 1.9.3+ds1-1+b10, Debian 12
 # Guess: the files of the image with all layers merged, as its help says; links among them.
 # Seen: links are left out, symbolic and hard, without a word; all files have mode 0644. rc 0.
-# Matters: a scanner on top of it does not see what has a second name (programs in /usr/bin that are
+# Matters: a list of files that is made with it lacks what has a second name (programs in /usr/bin that are
 # hard links of another), nor anything below /bin or /lib where these are links.
 set -eu
 work=$(mktemp -d)
