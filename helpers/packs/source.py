@@ -83,7 +83,7 @@ class PackSource:
 
     def _ways(self, locked: LockedPack) -> Iterator[tuple[str, Callable[[Path], None]]]:
         """Yield ways to a pack: their names, and what puts it into the cache with them."""
-        for directory in (*self.beside, self.output / "rpms" / locked.arch):
+        for directory in dict.fromkeys([*self.beside, self.output / "rpms" / locked.arch]):
             rpm = directory / pack_rpm(locked.digest, locked.arch)
             yield str(rpm), partial(self._from_rpm, rpm, locked)
         yield "the published repository", partial(self._from_published, locked)
@@ -113,7 +113,8 @@ class PackSource:
     def _make_again(self, locked: LockedPack, work: Path) -> None:
         cache, reporter = self.registry.cache, self.registry.reporter
         images = [image for image in self.images if image.arch == locked.arch]
-        stored = {each.locked.digest: each for each in stored_layers(images)}
+        # Several images may have a layer in blobs of their own: any may have been the first.
+        stored = {each.locked.digest: each for one in images for each in stored_layers([one])}
         lacking = [digest for digest in locked.blobs if digest not in stored]
         if lacking or not locked.blobs:
             raise LockError(f"no image in the lock has the layer {(lacking or ['?'])[0]} any more")

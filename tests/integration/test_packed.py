@@ -43,7 +43,7 @@ from tests.support.product import Paack, definition_text, unpack_rpm
 from tests.support.registry import Registry
 from tests.support.rpm_query import requires, tags
 from tests.support.web_server import WebServer
-from tests.unit.images import read_by_sqfs2tar
+from tests.unit.images import layer_of, read_by_sqfs2tar
 from tests.unit.test_pack import parts_of
 
 BASE = files("usr/lib/", 30) | files("etc/", 20, 300)
@@ -155,6 +155,23 @@ def test_whoever_updates_a_lock_gets_the_same(registry: Registry, tmp_path: Path
     text = (mine.home / "app.lock.yaml").read_text()
     assert text == (yours.home / "app.lock.yaml").read_text()
     assert "bits:" in text
+
+
+def test_a_layer_in_two_blobs(registry: Registry, tmp_path: Path) -> None:
+    """Whichever a pack was made from is the one that it is made again from."""
+    layer = tmp_path / "layer.tar"
+    layer.write_bytes(layer_of(BASE))
+    push_multiarch(registry, "blob-a", "1", {"amd64": [layer]}, compression="gzip")
+    push_multiarch(registry, "blob-b", "1", {"amd64": [layer]}, compression="zstd")
+    for order in (("blob-a", "blob-b"), ("blob-b", "blob-a")):
+        packed = Packed(tmp_path / order[0])
+        first, second = (f"{registry.host}/{name}:1" for name in order)
+        more = push(registry, "more", TOP)
+        packed.define(one=[first, more], two=[second])
+        packed.lock()
+        before = [rpm.read_bytes() for rpm in packed.build()]
+        lost(packed)
+        assert [rpm.read_bytes() for rpm in packed.build()] == before
 
 
 def test_little_needs_no_pack(registry: Registry, tmp_path: Path) -> None:
