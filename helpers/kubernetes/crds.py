@@ -22,7 +22,7 @@ _API = re.compile(r"""^apiVersion: +["']?apiextensions\.k8s\.io/""", re.M)
 #: A line of a block: indentation, dashes of sequences, then another form than a plain mapping's, a
 #: key and what follows it, or a quote.
 _LINE = re.compile(
-    r"""^([ ]*)((?:-[ ]+)*)
+    r"""^([ ]*)((?:-[ ]+)*+)
     (?:([?{\[!&])|("[^"\n]*"|'[^'\n]*'|[^\s#'"][^\n]*?):(?=[ \r\n]|\Z)([ ]*)(.*)|(?=["']))""",
     re.M | re.X,
 )
