@@ -23,16 +23,17 @@ def add_named_files(
     unit: Unit, directory: str, files: dict[str, Path], problems: list[DefinitionError]
 ) -> None:
     """Add the files that a unit names relative to itself; note those that are not there."""
-    problems += _rootless_paths(unit)
+    problems += _taken_for_absolute(unit)
     for named in named_files(unit):
         target = below(unit.path, named.value, directory)
         path = unit.file.place.file.parent / named.value
         if target is None or target == "." or target in files:
             continue
-        if target.startswith("../"):
+        if _is_above(target):
             message = f"{unit.name} names {named.value}, which would be outside of {directory}"
             hint = "put it beside the unit, or below"
-        elif Path(named.value).is_absolute() or not path.exists():
+        elif Path(named.value).is_absolute() or not os.path.exists(path):  # noqa: PTH110
+            # Of a name that is too long, too: Path.exists() raises.
             message = f"{unit.name} names {named.value}, which is not there"
             hint = f"add it to units, for {directory}/{target}"
             if any(name.startswith(f"{target}/") for name in files):
@@ -66,7 +67,7 @@ def named_files(unit: Unit) -> Iterator[Assignment]:
             yield replace(each, value=unit.expanded(each.value))
 
 
-def _rootless_paths(unit: Unit) -> Iterator[DefinitionError]:
+def _taken_for_absolute(unit: Unit) -> Iterator[DefinitionError]:
     """Yield paths that podman takes for absolute ones, and that are not."""
     file, group = unit.file, unit.kind.group
     if file.text(group, "SetWorkingDirectory") or file.text("Service", "WorkingDirectory"):
@@ -94,9 +95,14 @@ def _paths(unit: Unit) -> Iterator[Assignment]:
 def below(unit: str, named: str, directory: str) -> str | None:
     """Return the path below ``directory`` of what the unit at ``unit`` names; None: elsewhere.
 
-    A path that begins with ``../`` is above it.
+    A path that begins with ``..`` is above it.
     """
     if Path(named).is_absolute():
         inside = os.path.relpath(os.path.normpath(named), directory)
-        return None if inside.startswith("../") or inside == "." else inside
+        return None if _is_above(inside) or inside == "." else inside
     return os.path.normpath(PurePosixPath(unit).parent / named)
+
+
+def _is_above(path: str) -> bool:
+    """Tell whether a normalized relative path leads out of where it starts."""
+    return path == ".." or path.startswith("../")

@@ -113,12 +113,11 @@ def _followed(link: Path, entry: Path) -> Path:
 
 def _template(link: Path) -> Path:
     """Return the template beside a link to it, as ``web@1.container`` is one."""
-    target = link.with_name(PurePosixPath(os.readlink(link)).name)  # noqa: PTH115
-    named = str(os.readlink(link)) in (target.name, f"./{target.name}")  # noqa: PTH115
     prefix, at, instance = link.stem.partition("@")
-    is_instance = at and instance and target.name == f"{prefix}@{link.suffix}"
-    fits = kind_of(link.name) and named and is_instance
-    return target if fits and target.is_file() and not target.is_symlink() else link
+    template = link.with_name(f"{prefix}@{link.suffix}")
+    named = os.readlink(link) in (template.name, f"./{template.name}")  # noqa: PTH115
+    fits = kind_of(link.name) and at and instance and named
+    return template if fits and template.is_file() and not template.is_symlink() else link
 
 
 def _bound(link: Path) -> Path:

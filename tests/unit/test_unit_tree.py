@@ -111,6 +111,16 @@ BAD = {
         "u/a.kube",
         "u/a.kube:2: a.kube names ../b.yaml, which would be outside",
     ),
+    "the directory above": (
+        {"u/a.container": "[Container]\nVolume=..:/c\n", "secret": ""},
+        "u/a.container",
+        "u/a.container:2: a.container names .., which would be outside",
+    ),
+    "a name that is too long": (
+        {"a.kube": f"{KUBE}{'b' * 256}"},
+        "a.kube",
+        f"a.kube:2: a.kube names {'b' * 256}, which is not there",
+    ),
     "name": ({"units/a b.container": ""}, "units", "units/a b.container: the name 'a b.container'"),
     "line": (
         {"a.container": "[Container]\nImage"},
@@ -188,6 +198,8 @@ def test_instances_are_links(tmp_path: Path) -> None:
         ("web@.pod", "web@.container"),
         ("web@3.pod", "web@.pod"),
         ("web@3.conf", "web@.container"),
+        ("web@3.container", "."),
+        ("web@3.container", "/"),
     ):
         (home / name).symlink_to(target)
         (problem,) = read_units([home], DIRECTORY).problems
