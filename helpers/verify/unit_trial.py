@@ -147,9 +147,17 @@ def _options(unit: Unit, units: UnpackedUnits) -> Iterator[str]:
             yield f"--env={variable}"
     for given in _values(unit, "EnvironmentFile"):
         if file := _brought(unit, given, units):
+            _drop_lone_names(file)
             yield f"--env-file={file}"
     for given in _values(unit, "Volume"):
         yield f"--volume={_volume(unit, given, units)}"
+
+
+def _drop_lone_names(file: Path) -> None:
+    """Drop the lines without a value: podman would take those of this machine's environment."""
+    if file.is_file():
+        lines = file.read_bytes().split(b"\n")
+        file.write_bytes(b"\n".join(line for line in lines if b"=" in line))
 
 
 def _volume(unit: Unit, given: str, units: UnpackedUnits) -> str | None:

@@ -46,7 +46,7 @@ class Machine:
             "verify", str(rpm), *options, "--output", str(self.paack.output)
         )
         wanted = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME")
-        kept = {key: env[key] for key in wanted}
+        kept = {key: env[key] for key in wanted} | {"CI_TOKEN": "secret"}
         done = self.host.run(command, check=False, env=kept)
         return done.returncode, done.stdout, done.stderr
 
@@ -167,8 +167,9 @@ UNITS = {
     "program.container": "Exec=/no/such/program\n",
     "device.container": "Volume=/srv/data:/data\nExec=/data/program\n",
     "template@.container": "Exec=sleep %i\n",
-    "files/start.sh": "test $FROM_FILE = yes && test $1 = '$HOME' && test -d /data && exit 7\n",
-    "files/env": "FROM_FILE=yes\n",
+    "files/start.sh": "test $FROM_FILE$CI_TOKEN = yes && test $1 = '$HOME' && test -d /data && "
+    "exit 7\n",
+    "files/env": "FROM_FILE=yes\nCI_TOKEN\n",
     "data.volume": "[Volume]\n",
 }
 

@@ -102,7 +102,7 @@ def test_a_generator_that_does_not_end(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_a_container_gets(line: str, options: list[str] | None, tmp_path: Path) -> None:
     home = tmp_path / "units"
     (home / "conf").mkdir(parents=True)
-    (home / "conf/env").write_text("")
+    (home / "conf/env").write_text("HOME\n*\nA=1\n")
     (tmp_path / "secret").write_text("")
     (home / "web.container").write_text(f"{_WEB}{line}\n")
     tree = read_units([home], "/usr/lib/units")
@@ -115,6 +115,8 @@ def test_what_a_container_gets(line: str, options: list[str] | None, tmp_path: P
     assert bool(candidate.not_run) == (options is None)
     if options is not None:
         assert candidate.options == tuple(each.replace("HOME", str(home)) for each in options)
+        taken = any(each.startswith("--env-file=") for each in options)
+        assert (home / "conf/env").read_text() == ("A=1" if taken else "HOME\n*\nA=1\n")
 
 
 def test_without_units(tmp_path: Path) -> None:
