@@ -75,4 +75,6 @@ def _source(text: str) -> Source:
     try:
         return parse_source(text)
     except ReferenceProblem as problem:
-        raise UsageError(f"--image {text}: {problem}", hint=problem.hint) from problem
+        # Not the problem's own hint, which is how a definition gives an image a name.
+        hint = "REGISTRY/REPOSITORY:TAG, lower case; or oci:DIRECTORY:REGISTRY/REPOSITORY:TAG"
+        raise UsageError(f"--image {text}: {problem}", hint=hint) from problem

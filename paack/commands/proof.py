@@ -206,6 +206,9 @@ def sbom(
     if len(rpm or ()) + bool(def_) + bool(image) != 1:
         hint = "paack sbom --rpm RPM; paack sbom --def FILE; paack sbom --image IMAGE"
         raise UsageError("one RPM or definition is needed, or images", hint=hint)
+    if (rpm and arch) or (name and not def_):
+        what = "--arch: an RPM has one" if rpm and arch else "--name is that of a package"
+        raise UsageError(what, hint="leave it out, or name a definition: --def FILE")
     if rpm:
         (builder.output / "work").mkdir(parents=True, exist_ok=True)
         with workspace(builder.output / "work") as work:

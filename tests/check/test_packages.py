@@ -132,6 +132,9 @@ def test_the_bill_of_images_alone(update: Update, tmp_path: Path) -> None:
     [
         (("--format", "xml"), "--format xml: unknown"),
         (("--image", "nginx"), "--image nginx: not a full image name"),
+        (("--image", "oci:a:b"), "hint: REGISTRY/REPOSITORY:TAG, lower case; or oci:DIRECTORY"),
+        (("--image", "localhost/app:1", "--name", "app"), "--name is that of a package"),
+        (("--rpm", "RPM", "--arch", "x86_64"), "--arch: an RPM has one"),
         (("--image", "localhost/app:1", "--arch", "amd64"), "--arch amd64: unknown"),
         (("--image", "localhost/app:1", "--rpm", "RPM"), "one RPM or definition is needed"),
         ((), "one RPM or definition is needed"),
