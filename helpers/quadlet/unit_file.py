@@ -75,7 +75,10 @@ class UnitFile:
         """Return all assignments of a key, but those that an empty one drops."""
         found: list[Assignment] = []
         for each in self._all(group, key):
-            found = [*found, each] if each.value else []
+            if each.value:
+                found.append(each)
+            else:
+                found.clear()
         return found
 
     def last(self, group: str, key: str) -> Assignment | None:

@@ -207,6 +207,13 @@ def test_instances_are_links(tmp_path: Path) -> None:
         (home / name).unlink()
 
 
+def test_many_values_of_a_key(tmp_path: Path) -> None:
+    """Their time grows with their number, not with its square."""
+    lines = "Label=a=b\nLabel=\n" + "Label=a=b\n" * 100_000
+    (unit,) = tree(tmp_path, {"a.container": f"[Container]\n{lines}"}, "a.container").units
+    assert len(unit.file.of("Container", "Label")) == 100_000
+
+
 def test_drop_in_directories() -> None:
     assert drop_in_directories("a-b-c.pod") == [
         "a-b-c.pod.d",
