@@ -23,13 +23,16 @@ _API = re.compile(r"""^apiVersion: +["']?apiextensions\.k8s\.io/""", re.M)
 #: key and what follows it, or a quote.
 _LINE = re.compile(
     r"""^([ ]*)((?:-[ ]+)*+)
-    (?:([?{\[!&])|("[^"\n]*"|'[^'\n]*'|[^\s#'"][^\n]*?):(?=[ \r\n]|\Z)([ ]*)(.*)|(?=["']))""",
+    (?:([?{\[!&*]|:(?=[ \r\n]|\Z))
+    |("[^"\n]*"[ ]*|'[^'\n]*'[ ]*|[^\s#'"][^\n]*?):(?=[ \r\n]|\Z)([ ]*)(.*)
+    |(?=["']))""",
     re.M | re.X,
 )
 _NO_VALUE = re.compile(r"(?:#.*)?\r?")
 #: A value that has no mapping in it on its line; one with a tag or an anchor may have.
 _FLAT = re.compile(r"(?![{\[!&])|(?:\{[^][{}:]*\}|\[[^][{}:]*\])\s*$")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""", re.S)
+_COLON = re.compile(r" *:(?=[ \r\n]|\Z)")
 _LEAST = 4096
 #: libyaml's time grows with the square of the depth of brackets.
 _BRACKETS = 20_000
@@ -77,8 +80,11 @@ def _kept(document: str) -> str:
 def _may_repeat_a_key(block: str) -> bool:
     """Tell whether a mapping of a block may have a key twice; where it says no, none has.
 
-    It does not know where there are mappings in braces, tags, anchors or explicit keys (``? key``).
+    It does not know where there are mappings in braces, tags, anchors, explicit keys (``? key``),
+    keys with escapes or none (``: value``), or tabs.
     """
+    if "\t" in block:
+        return True
     mappings: list[tuple[int, set[str]]] = [(-1, set())]  # the column of the keys, and the keys
     value_of = -1  # the column of a key with a value: lines further right are lines of that
     quoted = 0  # where a quoted text ends, which may go on anywhere
@@ -91,6 +97,8 @@ def _may_repeat_a_key(block: str) -> bool:
         text = _QUOTED.match(block, line.end() if line[6] is None else line.start(6))
         quoted = text.end() if text else 0
         if line[4] is None:
+            if text and _COLON.match(block, quoted):
+                return True
             continue
         value_of = -1 if _NO_VALUE.fullmatch(line[6]) else column
         # A dash begins another mapping, even in the column of the one before.
@@ -98,8 +106,8 @@ def _may_repeat_a_key(block: str) -> bool:
             mappings.pop()
         if mappings[-1][0] != column:
             mappings.append((column, set()))
-        keys, key = mappings[-1][1], line[4].strip("'\"")
-        if key in keys:
+        keys, key = mappings[-1][1], line[4].rstrip(" ").strip("'\"")
+        if key in keys or "\\" in key:
             return True
         keys.add(key)
     return False
