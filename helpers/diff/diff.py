@@ -118,7 +118,7 @@ class Diff:
                 yield f"    {line}"
         yield from (f"{_SIGNS[kind]} unit {name}" for kind, name in self.units)
         yield self.total()
-        if self.changes:
+        if self.changes or self.new_parts:
             yield self.sizes()
 
     def markdown(self) -> str:

@@ -16,6 +16,8 @@ from paack.helpers.rpm import (
     ListedPackage,
     UnpackedRpm,
     check_is_rpm,
+    is_part_name,
+    query,
     read_bill,
     read_unit_list,
     unpack,
@@ -63,13 +65,13 @@ def side_of(text: str, verifier: Verifier, work: Path) -> Side:
     path = Path(text)
     if path.suffix == ".rpm":
         check_is_rpm(path)
+        if is_part_name(query(path, "%{NAME}")):
+            raise UsageError(f"{path} has no images", hint="compare packages that need it")
         package = unpack(path, work)
         download = path.stat().st_size
         units = _units(work / "units")
         if package is None:
             return Side(text, (), lambda: Rootfs(Table()), download, 0, units=units)
-        if package.layers_json.exists():
-            raise UsageError(f"{path} has no images", hint="compare packages that need its layers")
         lock = _checked(package.lock, read_lock(package.lock))
         images = tuple(lock.images.values())
         if lock.groups or lock.packs:

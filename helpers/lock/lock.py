@@ -59,7 +59,7 @@ class LockedGroup:
 class Lock:
     """All images, by (source as the definition writes it, RPM arch), groups of layers, packs.
 
-    ``packed`` is a digest of the packages and layers that the packs were chosen for.
+    ``packed`` is a digest of the packs, and of the packages and layers that they were chosen for.
     """
 
     images: Mapping[tuple[str, str], LockedImage] = field(default_factory=dict)

@@ -55,9 +55,8 @@ def with_packs(
     Raises BuildError for what squashfs or an RPM cannot hold, and what ``open_pack`` raises.
     """
     packages = packed_images(definition, lock)
-    packed = _digest(packages)
-    if packed == before.packed and _are_needed(before.packs, packages):
-        return replace(lock, packs=before.packs, packed=packed)
+    if packed_digest(packages, before.packs) == before.packed:
+        return replace(lock, packs=before.packs, packed=before.packed)
     found: list[LockedPack] = []
     for arch, images in packages.items():
         fetch_images(registry, [(one, _source(one)) for one in _all(images)])
@@ -71,7 +70,7 @@ def with_packs(
         kept = {each.digest: each.packages for each in packing.kept}
         found += [replace(each, packages=kept[each.digest]) for each in old if each.digest in kept]
         found += [_made(arch, each, images, registry) for each in packing.new]
-    return replace(lock, packs=tuple(found), packed=packed)
+    return replace(lock, packs=tuple(found), packed=packed_digest(packages, found))
 
 
 def needs_of(packages: Mapping[str, Sequence[LockedImage]], registry: Registry) -> Needs:
@@ -91,20 +90,34 @@ def known_pack(locked: LockedPack, open_pack: OpenPack) -> KnownPack:
         return KnownPack(locked.digest, locked.packages, pack_weights(pack, pack.block_size))
 
 
+def packed_digest(
+    packages: Mapping[str, Mapping[str, Sequence[LockedImage]]], packs: Sequence[LockedPack]
+) -> str:
+    """Return a digest of the layers of packages, and of who needs which packs; "" without any.
+
+    So a pack that was lost in a merge is missed: its contents would silently be in the index.
+    """
+    layers = {
+        arch: {
+            name: [one.locked.digest for one in stored_layers(images)]
+            for name, images in each.items()
+        }
+        for arch, each in packages.items()
+    }
+    needed = [(each.arch, each.digest, each.packages) for each in packs]
+    if not layers and not needed:
+        return ""
+    return digest_of(json.dumps([layers, needed], sort_keys=True).encode())
+
+
 def check_packs(definition: Definition, lock: Lock) -> None:
     """Raise LockError when the packs of a lock are not those of its packages and images."""
-    packages = packed_images(definition, lock)
-    if lock.packed != _digest(packages) or not _are_needed(lock.packs, packages):
+    if lock.packed != packed_digest(packed_images(definition, lock), lock.packs):
         raise LockError(
             "the packs are not those of its images and packages",
             place=Place(lock_path(definition.file)),
             hint=f"{command('lock', def_=definition.file)}   (keeps every digest, and packs)",
         )
-
-
-def _are_needed(packs: Sequence[LockedPack], packages: Mapping[str, Mapping[str, object]]) -> bool:
-    """Tell whether all packages that need packs are there."""
-    return all(packages.get(each.arch, {}).keys() >= {*each.packages} for each in packs)
 
 
 def _made(
@@ -126,18 +139,6 @@ def _made(
             digest = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
         keep_pack(cache, file, digest)
         return LockedPack(arch, digest, size, new.packages, blobs, bits)
-
-
-def _digest(packages: Mapping[str, Mapping[str, Sequence[LockedImage]]]) -> str:
-    """Return a digest of the layers of packages; "" when there are none."""
-    layers = {
-        arch: {
-            name: [one.locked.digest for one in stored_layers(images)]
-            for name, images in each.items()
-        }
-        for arch, each in packages.items()
-    }
-    return digest_of(json.dumps(layers, sort_keys=True).encode()) if layers else ""
 
 
 def _all(packages: Mapping[str, Iterable[LockedImage]]) -> list[LockedImage]:

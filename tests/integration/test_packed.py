@@ -17,9 +17,10 @@ from paack.helpers.blobs.cache import Cache
 from paack.helpers.check.lock import lock_problems
 from paack.helpers.diff.diff import diff
 from paack.helpers.diff.side import side_of
-from paack.helpers.errors import BuildError, LockError, VerificationError
+from paack.helpers.errors import BuildError, LockError, UsageError, VerificationError
 from paack.helpers.lock import packing
 from paack.helpers.lock.lock import Lock, write_lock
+from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.progress import Reporter
 from paack.helpers.registry.skopeo import Registry as RegistryClient
 from paack.helpers.repo.publish import Settings, built_offers, publish
@@ -286,10 +287,12 @@ def lost(packed: Packed) -> None:
 
 
 def change(packed: Packed, **values: object) -> None:
-    """Change what the lock says of its pack."""
+    """Change what the lock says of its pack, and what tells that it was changed."""
     (pack,) = packed.locked.packs
     pack = replace(pack, **values)  # type: ignore[arg-type]
-    write_lock(replace(packed.locked, packs=(pack,)), packed.home / "app.lock.yaml")
+    images = packing.packed_images(packed.definition(), packed.locked)
+    lock = replace(packed.locked, packs=(pack,), packed=packing.packed_digest(images, [pack]))
+    write_lock(lock, packed.home / "app.lock.yaml")
 
 
 def other_contents(packed: Packed) -> None:
@@ -426,19 +429,30 @@ def not_packed(packed: Packed) -> None:
     packed.layers = "bundled"
 
 
+def edit(packed: Packed, *packs: LockedPack) -> None:
+    """Change the packs of the lock, and nothing else."""
+    write_lock(replace(packed.locked, packs=packs), packed.home / "app.lock.yaml")
+
+
 def of_nobody(packed: Packed) -> None:
-    change(packed, packages=("app", "other"))
+    edit(packed, replace(packed.locked.packs[0], packages=("app", "other")))
 
 
 def of_another_arch(packed: Packed) -> None:
-    change(packed, arch=ARM)
+    edit(packed, replace(packed.locked.packs[0], arch=ARM))
+
+
+def lost_in_a_merge(packed: Packed) -> None:
+    edit(packed)
 
 
 def never_packed(packed: Packed) -> None:
     write_lock(Lock(packed.locked.images), packed.home / "app.lock.yaml")
 
 
-@pytest.mark.parametrize("change_it", [moved, not_packed, of_nobody, of_another_arch, never_packed])
+@pytest.mark.parametrize(
+    "change_it", [moved, not_packed, of_nobody, of_another_arch, lost_in_a_merge, never_packed]
+)
 def test_packs_of_something_else_are_refused(
     app: Packed, change_it: Callable[[Packed], None]
 ) -> None:
@@ -592,6 +606,14 @@ def test_report_and_diff_tell_what_an_update_downloads(registry: Registry, tmp_p
     assert found.download == rpms[-1].stat().st_size + new.size
     assert any("usr/lib/3" in line for line in found.lines())
     assert "the package, and 1 of 2 packages of packs" in found.sizes()
+    with pytest.raises(UsageError, match="has no images"):
+        side_of(str(rpms[0]), verifier, tmp_path / "side2")
+    # Packs alone are new: no image is.
+    packed.lock(repack=True)
+    repacked = side_of(str(packed.build()[-1]), verifier, tmp_path / "side3")
+    nothing, sizes = diff(sides[1], repacked).lines()
+    assert nothing == "no image changes"
+    assert "the package, and 1 of 1 package of packs" in sizes
 
 
 def test_publishing_jobs_publish_new_packs_alone(registry: Registry, tmp_path: Path) -> None:
