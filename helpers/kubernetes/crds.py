@@ -20,12 +20,12 @@ _KEY = re.compile(r"(apiVersion|kind|metadata|spec|status):(?=[ \r]|$)")
 _KIND = re.compile(r"""^kind: +["']?CustomResourceDefinition["']? *(?: #.*)?\r?$""", re.M)
 _API = re.compile(r"""^apiVersion: +["']?apiextensions\.k8s\.io/""", re.M)
 #: A line of a block: indentation, dashes of sequences, then another form than a plain mapping's, a
-#: key and what follows it, or a quote.
+#: key and what follows it, a quote, or nothing.
 _LINE = re.compile(
-    r"""^([ ]*)((?:-[ ]+)*+)
-    (?:([?{\[!&*]|:(?=[ \r\n]|\Z))
+    r"""^([ ]*)((?:-(?:[ ]+|(?=\r?$)))*+)
+    (?:([?{\[!&*])
     |("[^"\n]*"[ ]*|'[^'\n]*'[ ]*|[^\s#'"][^\n]*?):(?=[ \r\n]|\Z)([ ]*)(.*)
-    |(?=["']))""",
+    |(?=["'\#]|\r?$))""",
     re.M | re.X,
 )
 _NO_VALUE = re.compile(r"(?:#.*)?\r?")
@@ -81,7 +81,7 @@ def _may_repeat_a_key(block: str) -> bool:
     """Tell whether a mapping of a block may have a key twice; where it says no, none has.
 
     It does not know where there are mappings in braces, tags, anchors, explicit keys (``? key``),
-    keys with escapes or none (``: value``), or tabs.
+    keys with escapes, or tabs.
     """
     if "\t" in block:
         return True
@@ -99,6 +99,8 @@ def _may_repeat_a_key(block: str) -> bool:
         if line[4] is None:
             if text and _COLON.match(block, quoted):
                 return True
+            if line[2]:
+                value_of = -1
             continue
         value_of = -1 if _NO_VALUE.fullmatch(line[6]) else column
         # A dash begins another mapping, even in the column of the one before.
