@@ -164,7 +164,7 @@ test-crio: test-deps ## the life of a package with a real CRI-O (PAACK_TEST_CRIO
 test-scanner: test-deps ## what is found in images, beside what syft finds (PAACK_TEST_SYFT: where it is)
 	PAACK_TEST_SYFT=$${PAACK_TEST_SYFT:-syft} $(VENV)/bin/pytest -m scanner tests/scanner
 
-test-vm: test-deps ## verified stores, and other kernels, in a virtual machine (qemu-system-x86_64; minutes, as root)
+test-vm: test-deps ## verified stores, packs, and other kernels, in a virtual machine (qemu-system-x86_64; minutes, as root)
 	PAACK_TEST_VM=1 $(VENV)/bin/pytest -m vm tests/vm
 
 lint: test-deps ## ruff, mypy --strict, shellcheck
