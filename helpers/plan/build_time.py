@@ -13,6 +13,7 @@ from paack.helpers.rpm import Contents
 #: before 1990, with a message and no failure, and mock and Copr would take the clock; RPM files
 #: hold times of 32 bits. Packages without images are of the first.
 FLOOR, LIMIT = 631152000, (1 << 32) - 1
+_MOST_DIGITS = 20
 
 
 def build_time(contents: Sequence[Contents]) -> int:
@@ -33,9 +34,10 @@ def _given() -> int | None:
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given is None:
         return None
-    if not given.isdigit():
+    # int() takes neither all that isdigit() does, as "²", nor thousands of digits.
+    if not given.isdecimal() or len(given) > _MOST_DIGITS:
         raise UsageError(
-            f"SOURCE_DATE_EPOCH is not a number: {given!r}",
+            f"SOURCE_DATE_EPOCH is not a number: {given[:40]!r}",
             hint="seconds since 1970, for example: export SOURCE_DATE_EPOCH=1700000000",
         )
     return int(given)

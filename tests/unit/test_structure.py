@@ -25,7 +25,7 @@ PURE = {
     "definition/definition", "oci/reference",
     "kubernetes/crds", "kubernetes/manifests",
     "lock/group", "lock/packs", "plan/layer_package", "rpm/partial_store",
-    "plan/depth", "lock/filesystem", "lock/lock",
+    "plan/build_time", "plan/depth", "lock/filesystem", "lock/lock",
     "packages/image_packages", "packages/readers", "packages/rpm_database",
     "blobs/blob", "blobs/cache", "registry/fetch", "oci/go_json",
     "quadlet/unit_tree",
