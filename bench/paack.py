@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,11 @@ class Build:
         for directory in (self.cache, self.home / "out"):
             shutil.rmtree(directory, ignore_errors=True)
         self.lock.unlink(missing_ok=True)
+
+    def release(self, version: str) -> None:
+        """Let the packages have a version from now on."""
+        text = self._definition.read_text("utf-8")
+        self._definition.write_text(re.sub("version: .*", f"version: '{version}'", text), "utf-8")
 
     def cold(self) -> dict[str, int]:
         """Lock, fetch and build; nothing is there yet."""

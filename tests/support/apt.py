@@ -11,7 +11,7 @@ from tests.support.commands import CONTAINED, run
 from tests.support.rights import need_root
 
 SUITE = "trixie"
-_POCKETS = ("", "-updates", "-security")
+POCKETS = ("", "-updates", "-security")
 _NETWORK_OPTION = re.compile(r"Acquire::(https?|Check-|Retries|ForceIPv|Allow)")
 
 
@@ -22,10 +22,12 @@ def bootstrap(
     variant: Literal["essential", "extract"],
     architecture: str,
     suite: str = SUITE,
+    pockets: Sequence[str] = POCKETS,
 ) -> None:
     """Write a Debian tree with `packages` to `target` (a directory, or a tar by its suffix).
 
     `extract` unpacks the packages and runs nothing of them, so any `architecture` will do.
+    Without the `pockets` of updates, it is as the suite's last point release was.
     Downloads with the sources, proxies and checks of the host's apt configuration.
     """
     need_root("Debian's files have owners and devices")
@@ -51,11 +53,11 @@ def bootstrap(
                 str(target),
                 "-",
             ],
-            stdin=sources(suite),
+            stdin=sources(suite, pockets),
         )
 
 
-def sources(suite: str) -> str:
+def sources(suite: str, pockets: Sequence[str] = POCKETS) -> str:
     """Return one-line-style apt sources for `suite`, from the same mirrors as the host's own."""
     own = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     listed = run(
@@ -73,7 +75,7 @@ def sources(suite: str) -> str:
         pocket = release.removeprefix(own)
         if suite == "sid" and pocket:
             continue  # it has no updates
-        if own and component == "main" and release.startswith(own) and pocket in _POCKETS:
+        if own and component == "main" and release.startswith(own) and pocket in pockets:
             lines[f"deb {uri} {suite}{pocket} main\n"] = None
     if not lines:
         raise LookupError(f"apt has no Debian sources for this host's release {own!r}")
