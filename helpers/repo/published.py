@@ -31,7 +31,7 @@ def published_at(where: str) -> Published:
         if entry is None:
             yield None
             return
-        with tree.file(f"{arch}/{entry.href}") as rpm:
+        with tree.file(f"{arch}/{entry.href}", entry.size) as rpm:
             yield rpm
 
     return published

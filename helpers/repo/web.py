@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from paack.helpers.errors import VerificationError
 
 _URL = re.compile(r"https?://[^\s/]+(?:/\S*)?")
 _SECONDS = 60
+_CHUNK = 1 << 20
 _MISSING = (403, 404, 410)
 
 
@@ -33,10 +33,10 @@ class Tree:
     scratch: Path
 
     @contextmanager
-    def file(self, path: str) -> Iterator[Path | None]:
+    def file(self, path: str, size: int | None = None) -> Iterator[Path | None]:
         """Yield a file that can be read during the block, or None when it is not there.
 
-        Raises VerificationError when the server fails.
+        Raises VerificationError when the server fails, or sends more than ``size`` bytes.
         """
         if not is_url(self.where):
             local = Path(self.where) / path
@@ -44,7 +44,7 @@ class Tree:
             return
         target = self.scratch / path.replace("/", "_")
         try:
-            yield target if self._download(path, target) else None
+            yield target if self._download(path, target, size) else None
         finally:
             target.unlink(missing_ok=True)
 
@@ -53,14 +53,18 @@ class Tree:
         with self.file(path) as file:
             return file.read_bytes() if file else None
 
-    def _download(self, path: str, target: Path) -> bool:
+    def _download(self, path: str, target: Path, size: int | None) -> bool:
         url = f"{self.where.rstrip('/')}/{quote(path)}"
         try:
             with (
                 urllib.request.urlopen(url, timeout=_SECONDS) as answer,  # noqa: S310 - see is_url
                 target.open("wb") as file,
             ):
-                shutil.copyfileobj(answer, file)
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    if size is not None and file.tell() > size:
+                        hint = "is the server another, or its repodata older?"
+                        raise VerificationError(f"{url}: more than {size} bytes come", hint=hint)
                 missing = int(answer.headers.get("Content-Length") or file.tell()) - file.tell()
         except urllib.error.HTTPError as error:
             if error.code in _MISSING:

@@ -396,6 +396,20 @@ def test_a_pack_that_nobody_has(
     assert packs(app.build())
 
 
+def test_no_more_is_fetched_than_was_published(app: Packed, tmp_path: Path) -> None:
+    """A server that does not end would fill the disk."""
+    app.build()
+    published(app, tmp_path / "site")
+    no_layers(app)
+    (rpm,) = tmp_path.glob("site/x86_64/Packages/*/container-pack-*.rpm")
+    size = rpm.stat().st_size
+    with rpm.open("ab") as content, WebServer(tmp_path / "site") as server:
+        content.truncate(size + 1)
+        app.published = published_at(server.url)
+        with pytest.raises(LockError, match=f"more than {size} bytes come"):
+            app.build()
+
+
 def test_updating_needs_the_old_packs(registry: Registry, tmp_path: Path) -> None:
     packed = Packed(tmp_path / "app")
     packed.define(app=[push(registry, "lost", BASE)])
