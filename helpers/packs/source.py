@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from paack.helpers.errors import LockError, PaackError, VerificationError
+from paack.helpers.errors import LockError, PaackError, RegistryError, VerificationError
 from paack.helpers.hint import command, worded
 from paack.helpers.lock import LockedPack
 from paack.helpers.oci import LockedImage, parse_source, stored_layers
@@ -52,13 +52,16 @@ class PackSource:
         """Return a pack, which is then in the cache; raise LockError when nobody has it."""
         if pack := self._cached(locked):
             return pack
-        reasons = ["not in the cache"]
+        reasons, hints = ["not in the cache"], [self.hint or _hint()]
         for where, bring in self._ways(locked):
             with workspace(self.registry.cache.scratch()) as work:
                 try:
                     bring(work)
                 except PaackError as error:
                     reasons.append(f"{where}: {error.message}")
+                    # Nothing needs to be packed anew for a registry that is away for an hour.
+                    if isinstance(error, RegistryError) and error.hint:
+                        hints.insert(0, error.hint)
                     continue
             if pack := self._cached(locked):
                 self.registry.reporter.say(f"pack    {locked.digest[7:19]}: {where}")
@@ -67,7 +70,7 @@ class PackSource:
         raise LockError(
             f"nobody has the pack {locked.digest} ({locked.arch}, {needed}):\n"
             + "\n".join(f"  {reason}" for reason in reasons),
-            hint=self.hint or _hint(),
+            hint="; or ".join(hints),
         )
 
     def _cached(self, locked: LockedPack) -> Pack | None:

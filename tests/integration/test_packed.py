@@ -396,6 +396,19 @@ def test_a_pack_that_nobody_has(
     assert packs(app.build())
 
 
+def test_a_registry_that_is_away(app: Packed, registry: Registry) -> None:
+    """It is what has to come back: nobody should make packs anew for it."""
+    lost(app)
+    registry.stop()
+    try:
+        with pytest.raises(LockError, match="cannot be reached") as caught:
+            app.build()
+    finally:
+        registry.start()
+    assert str(caught.value.hint).startswith("check the network")
+    assert packs(app.build())
+
+
 def test_no_more_is_fetched_than_was_published(app: Packed, tmp_path: Path) -> None:
     """A server that does not end would fill the disk."""
     app.build()
