@@ -14,7 +14,7 @@ from paack.helpers.arch import oci_arch
 from paack.helpers.definition.charts import with_charts
 from paack.helpers.definition.derived import DERIVED, as_lists, check_words
 from paack.helpers.definition.exclusions import is_verified, layers_of
-from paack.helpers.definition.kind import check_kind, check_twin
+from paack.helpers.definition.kind import check_kind, check_twin, with_packages
 from paack.helpers.definition.names import check_names, check_once
 from paack.helpers.definition.paths import clean_path, image_path, manifests_of, units_of
 from paack.helpers.definition.yaml_format import (
@@ -26,7 +26,7 @@ from paack.helpers.definition.yaml_format import (
     ImageDocument,
     PackageDocument,
 )
-from paack.helpers.document import Located, Problems, Text, bind, load
+from paack.helpers.document import Problems, Text, bind, load
 from paack.helpers.oci import (
     FILE_TRANSPORTS,
     ReferenceProblem,
@@ -72,8 +72,8 @@ class Package:
 
     ``image_paths`` are (kind, path) of images in custom resources. ``layers`` says what its store
     holds: "bundled" all, "shared" images whose layers are in other packages, "packed" an index of
-    images whose contents are in packs; no definition has a "group" of layers or a "pack".
-    ``sbom`` are formats of bills of materials.
+    images whose contents are in packs; no definition has a "group" of layers, a "pack" or the
+    "program" of devices. ``sbom`` are formats of bills of materials.
     """
 
     name: str
@@ -116,9 +116,19 @@ class Package:
         return self.layers == "packed"
 
     @property
+    def is_program(self) -> bool:
+        """Whether it is the program of devices."""
+        return self.layers == "program"
+
+    @property
     def is_part(self) -> bool:
-        """Whether others are made up of it: a package of layers, or a pack; in no definition."""
-        return self.layers in ("group", "pack")
+        """Whether others are made up of it (layers, a pack, the program); in no definition."""
+        return self.is_program or self.layers in ("group", "pack")
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether all that its updates may leave as it is is in parts, which it requires."""
+        return self.layers in ("shared", "packed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +161,7 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
     problems = Problems(file)
     check_kind(file)
     check_twin(file, problems)
-    document = bind(DefinitionDocument, as_lists(_with_packages(load(file))), problems)
+    document = bind(DefinitionDocument, as_lists(with_packages(load(file))), problems)
     packages = document.packages if document else ()
     loaded = tuple(
         _package(package, f"packages[{number}]", problems)
@@ -169,17 +179,8 @@ def read_definition(file: Path) -> tuple[Definition, Problems]:
             )
         seen[package.name] = package.line
     definition = Definition(file, loaded)
-    images = definition.images()
-    check_names([(arch, image.source, image.line) for arch, image in images], problems)
+    check_names([(arch, image.source, image.line) for arch, image in definition.images()], problems)
     return definition, problems
-
-
-def _with_packages(document: Located) -> Located:
-    """A file that holds one package and no list is taken as a list of one."""
-    keys = document.value if isinstance(document.value, dict) else {}
-    if "name" in keys and "packages" not in keys:
-        return Located({"packages": Located([document], document.line)}, document.line)
-    return document
 
 
 def _package(document: PackageDocument, path: str, problems: Problems) -> Package:

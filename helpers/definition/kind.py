@@ -1,11 +1,14 @@
-"""Recognizing a lock or an RPM given as a definition, and definitions that would share a lock."""
+"""Recognizing a lock or an RPM given as a definition, one package without a list, and twins.
+
+Twins are definitions that would share a lock.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
-from paack.helpers.document import Problems
+from paack.helpers.document import Located, Problems
 from paack.helpers.errors import DefinitionError, Place
 
 _RPM = b"\xed\xab\xee\xdb"
@@ -33,3 +36,11 @@ def check_twin(file: Path, problems: Problems) -> None:
         lock = f"{file.stem}.lock.yaml"
         message = f"{file.name} and {twin.name} are both here, and would have one lock, {lock}"
         problems.add(0, message, "give one of them another name")
+
+
+def with_packages(document: Located) -> Located:
+    """A file that holds one package and no list is taken as a list of one."""
+    keys = document.value if isinstance(document.value, dict) else {}
+    if "name" in keys and "packages" not in keys:
+        return Located({"packages": Located([document], document.line)}, document.line)
+    return document

@@ -141,8 +141,8 @@ class PackageDocument:
         "RPM name",
         required=True,
         example="my-app-containers",
-        pattern=r"(?!.*\.\.)(?!container-(?:layers|pack)-)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
-        hint="letters, digits and . _ + -, no '..'; container-layers-… and -pack-… are paack's",
+        pattern=r"(?!.*\.\.)(?!container-(?:layers|pack|device)-)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}",
+        hint="letters, digits, . _ + -, no '..'; container-layers-…, -pack-…, -device-… are ours",
         default="",
     )
     version: str = key(

@@ -132,8 +132,9 @@ class Mock:
         return list(dict.fromkeys(made))
 
     def _there(self, spec: Spec, target: Target) -> list[Path]:
-        """Return the package of layers if it was built before, for whatever target."""
-        rpm = self.builder.output / "rpms" / target.arch / spec.file(target.arch)
+        """Return the part if it was built before, for whatever target."""
+        arch = spec.rpm_arch(target.arch)
+        rpm = self.builder.output / "rpms" / arch / spec.file(target.arch)
         if not spec.package.is_part or not rpm.exists():
             return []
         self.builder.reporter.say(f"same    {rpm}")

@@ -27,6 +27,7 @@ from paack.helpers.rpm import (
     Spec,
     mount_point_of,
     render_spec,
+    required,
     shared_directory,
     unit_of,
 )
@@ -56,7 +57,7 @@ class GroupPackage:
     @property
     def requirement(self) -> str:
         """What a package says that needs these layers."""
-        return f"{self.name} = {VERSION}-{RELEASE}"
+        return required(self.name)
 
     @property
     def file(self) -> str:

@@ -18,6 +18,7 @@ from paack.helpers.rpm import (
     Spec,
     pack_name,
     render_spec,
+    required,
 )
 
 
@@ -29,7 +30,7 @@ def pack_packages(packs: Sequence[LockedPack]) -> list[Spec]:
 
 def needed_packs(packs: Sequence[LockedPack]) -> tuple[str, ...]:
     """Return what a package requires that has an index over packs."""
-    return ("device-mapper", *(f"{pack_name(each.digest)} = {VERSION}-{RELEASE}" for each in packs))
+    return ("device-mapper", *(required(pack_name(each.digest)) for each in packs))
 
 
 def _spec(packs: Sequence[LockedPack]) -> Spec:

@@ -27,6 +27,7 @@ from paack.helpers.oci import LockedImage, Source, in_order, stored_layers
 from paack.helpers.plan.build_time import build_time
 from paack.helpers.plan.layer_package import GroupPackage, group_package, needing
 from paack.helpers.plan.pack_package import needed_packs, pack_packages
+from paack.helpers.plan.program_package import needed_program, program_packages
 from paack.helpers.quadlet import read_units
 from paack.helpers.rpm import Contents, Spec, listed_units, of_arch, render_spec, unit_files
 
@@ -54,8 +55,8 @@ class PlannedRpm:
 class Plan:
     """The packages of a definition, as its lock has them.
 
-    ``specs`` has one for each package, with all arches inside; those of layers and of packs come
-    first. In ``definition`` every package has its filesystem: none is left to paack.
+    ``specs`` has one for each package, with all arches inside; parts come first. In ``definition``
+    every package has its filesystem: none is left to paack.
     """
 
     definition: Definition
@@ -102,7 +103,7 @@ class Plan:
         return [pair for pair in zip(self.specs, wanted, strict=True) if pair[1]]
 
     def parts(self, contents: Contents) -> list[Spec]:
-        """Return the specs of the packages of layers or packs that a package needs for one arch."""
+        """Return the specs of the parts that a package needs for one arch."""
         names = {each.partition(" ")[0] for each in contents.requires}
         return [spec for spec in self.specs if spec.package.name in names]
 
@@ -128,6 +129,7 @@ def make_plan(definition: Definition, lock: Lock) -> Plan:
     check_packs(definition, lock)
     groups = _group_packages(definition, lock)
     specs = [*(each.spec for each in groups), *pack_packages(lock.packs)]
+    specs += program_packages(definition.packages)
     for package in definition.packages:
         found = [_contents(package, arch, lock, groups) for arch in package.arches]
         contents = sorted(found, key=lambda each: each.arch)
@@ -168,6 +170,8 @@ def _contents(
     if package.is_packed and ordered:
         packs = tuple(lock.packs_of(arch.name, package.name))
         contents = replace(contents, packs=packs, requires=needed_packs(packs))
+    if package.is_thin and ordered:
+        contents = replace(contents, requires=(*contents.requires, needed_program()))
     return _with_units(package, arch, contents)
 
 

@@ -21,7 +21,7 @@ from paack.helpers.repo.generation import State
 from paack.helpers.repo.publish import Offer, Offers, Publication, Settings, publish
 from paack.helpers.repo.repodata import DIRECTORIES, SOURCE, entry_of
 from paack.helpers.repo.site import LocalSite
-from paack.helpers.rpm import Header, Signer, read_headers, sign_rpm
+from paack.helpers.rpm import Header, Signer, is_part_file, read_headers, sign_rpm
 from paack.helpers.workspace import workspace
 
 #: Packages without an arch go to each that there is, and at least to these.
@@ -127,7 +127,9 @@ def _by_directory(headers: Mapping[str, Header]) -> dict[str, list[Header]]:
     common = sorted({*arches, *_COMMON})
     found: dict[str, list[Header]] = {}
     for header in headers.values():
-        own = {"src": [SOURCE], "noarch": common}.get(header.arch, [header.arch])
+        # The program of devices goes where packages are that may need it.
+        noarch = sorted(arches) if is_part_file(header.file) else common
+        own = {"src": [SOURCE], "noarch": noarch}.get(header.arch, [header.arch])
         for directory in own:
             found.setdefault(directory, []).append(header)
     return found

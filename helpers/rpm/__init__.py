@@ -8,6 +8,7 @@ from paack.helpers.rpm.device import (
     shared_directory,
     unit_of,
 )
+from paack.helpers.rpm.device_program import program_name
 from paack.helpers.rpm.evr import in_order
 from paack.helpers.rpm.header import Header, check_is_rpm, read_headers
 from paack.helpers.rpm.pack_table import pack_sources
@@ -16,6 +17,7 @@ from paack.helpers.rpm.part_name import (
     LAYERS_PREFIX,
     PACK_DIRECTORY,
     PACK_PREFIX,
+    PROGRAM_PREFIX,
     RELEASE,
     VERSION,
     is_part_file,
@@ -23,6 +25,7 @@ from paack.helpers.rpm.part_name import (
     pack_file,
     pack_name,
     pack_rpm,
+    required,
 )
 from paack.helpers.rpm.partial_store import KnownLayers, named_groups, own_layers, read_layers
 from paack.helpers.rpm.payload import packed_files
@@ -57,6 +60,7 @@ __all__ = [
     "MAKERS",
     "PACK_DIRECTORY",
     "PACK_PREFIX",
+    "PROGRAM_PREFIX",
     "PROVIDED",
     "RELEASE",
     "UNIT_DIRECTORY",
@@ -100,6 +104,7 @@ __all__ = [
     "pack_rpm",
     "pack_sources",
     "packed_files",
+    "program_name",
     "public_key",
     "query",
     "read_bill",
@@ -108,6 +113,7 @@ __all__ = [
     "read_layers",
     "read_unit_list",
     "render_spec",
+    "required",
     "rpmbuild_version",
     "shared_directory",
     "sign_file",

@@ -49,8 +49,6 @@ class Device:
     ``ghosts`` belong to the package, but are made and removed by its scriptlets.
     """
 
-    mount_point: str
-    unit: str
     files: tuple[DeviceFile, ...]
     links: tuple[tuple[str, str], ...]
     ghosts: tuple[str, ...]
@@ -78,10 +76,12 @@ def joined_device_of(name: str) -> str:
 
 
 def device_of(package: Package) -> Device:
-    """Return the device side of a package that has a store.
+    """Return the device side of a package that has a store, or the program.
 
     The images of a package of layers are looked after by the packages that have these.
     """
+    if package.is_program:
+        return Device(*_program(for_packs=True), (), {})
     name = package.name
     mount_point, unit = mount_point_of(name), unit_of(name)
     crio_conf = f"{CRIO_DIRECTORY}/50-{name}.conf"
@@ -102,24 +102,36 @@ def device_of(package: Package) -> Device:
     ghosts = [crio_conf, podman_conf]
     kinds = {kind: f"group-{kind}" for kind in _SCRIPTLETS}
     if not package.is_part:
-        program = device_program()
         kinds = {kind: kind for kind in _SCRIPTLETS} | {_PODMAN_COMES: "podman"}
-        for file in program.files:
-            if file.for_packs and not package.is_packed:
-                continue
-            if file.target:
-                links.append((file.path, file.target))
-            else:
-                source = f"device-{PurePosixPath(file.path).name}"
-                files.append(DeviceFile(source, file.path, file.content, file.mode, shared=True))
-        target = f"../../paack-device/{program.name}/doctor"
+        if not package.is_thin:
+            brought, enabled = _program(for_packs=False)
+            files += brought
+            links += enabled
+        target = f"../../paack-device/{device_program().name}/doctor"
         links.append((f"/usr/libexec/paack/{name}/doctor", target))
         ghosts.insert(1, f"{CRIO_DIRECTORY}/99-paack-pinned-images.conf")
     scriptlets = {
         kind: without_comments(render(f"device/scriptlets/{template}.sh.j2", **values))
         for kind, template in kinds.items()
     }
-    return Device(mount_point, unit, tuple(files), tuple(links), tuple(ghosts), scriptlets)
+    return Device(tuple(files), tuple(links), tuple(ghosts), scriptlets)
+
+
+def _program(*, for_packs: bool) -> tuple[tuple[DeviceFile, ...], tuple[tuple[str, str], ...]]:
+    """Return files and links of the program, with or without what only packs need."""
+    chosen = [each for each in device_program().files if for_packs or not each.for_packs]
+    files = [
+        DeviceFile(
+            f"device-{PurePosixPath(each.path).name}",
+            each.path,
+            each.content,
+            each.mode,
+            shared=True,
+        )
+        for each in chosen
+        if not each.target
+    ]
+    return tuple(files), tuple((each.path, each.target) for each in chosen if each.target)
 
 
 def verity_drop_in(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The program of devices: the same files in every package with images.
+"""The program of devices: the same files in every package that brings it, or in one of its own.
 
 It is in a directory named by its content, ``/usr/libexec/paack-device/NUMBER-HASH``, so packages
 made by one paack share the files, and those of another paack lie beside them. Of all that are on a
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from paack.helpers.rpm.part_name import PROGRAM_PREFIX
 from paack.helpers.templates import render
 
 #: Raised with the first change after a release: see tests/device/test_program_name.py.
@@ -39,7 +40,7 @@ _PROGRAM, _NAME = "@PROGRAM@", "@NAME@"
 class ProgramFile:
     """A file of the program: its path, content and mode; a link has a ``target`` instead.
 
-    One that is ``for_packs`` is in packages alone whose stores are over packs.
+    One that is ``for_packs`` is in the package of the program alone, which stores over packs need.
     """
 
     path: str
@@ -87,6 +88,11 @@ def device_program() -> Program:
             for file in files
         ),
     )
+
+
+def program_name() -> str:
+    """Return the name of the package of the program."""
+    return f"{PROGRAM_PREFIX}{device_program().name}"
 
 
 def without_comments(script: str) -> str:

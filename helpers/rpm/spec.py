@@ -127,8 +127,9 @@ def render_spec(
     package: Package, contents: Sequence[Contents], *, epoch: int, only: str | None = None
 ) -> Spec:
     """Render the spec of ``package``; with ``only``, for that arch alone (if it is not noarch)."""
-    device = device_of(package) if any(each.has_store for each in contents) else None
-    noarch = _is_noarch(contents)
+    has_device = package.is_program or any(each.has_store for each in contents)
+    device = device_of(package) if has_device else None
+    noarch = package.is_program or _is_noarch(contents)
     if only and not noarch:
         contents = [each for each in contents if each.arch == only]
     sources = _sources(package, contents[:1] if noarch else contents, device)

@@ -11,14 +11,14 @@ from paack.helpers.oci import LockedImage
 from paack.helpers.packages import ImagePackages
 from paack.helpers.rpm import (
     MAKERS,
+    PROGRAM_PREFIX,
     PROVIDED,
-    RELEASE,
-    VERSION,
     UnpackedRpm,
     image_names,
     is_part_name,
     maker_of,
     named_groups,
+    required,
     unit_of,
 )
 from paack.helpers.store import show
@@ -28,12 +28,13 @@ from paack.helpers.verify.difference import Difference, compare
 def needs_differences(package: UnpackedRpm, packs: Sequence[str]) -> Iterator[Difference]:
     """Compare the packages of layers that rpm and systemd see with the list of them.
 
-    ``packs`` are the packages that it has to require besides.
+    ``packs`` are the packages that it has to require besides. Its program may be of any paack.
     """
     names = named_groups(package.layers)
-    wanted = [f"{name} = {VERSION}-{RELEASE}" for name in (*names, *packs)]
-    required = [each for each in package.requires if is_part_name(each.partition(" ")[0])]
-    yield from compare("Requires", wanted, required)
+    wanted = [required(name) for name in (*names, *packs)]
+    parts = [each for each in package.requires if is_part_name(each.partition(" ")[0])]
+    there = [each for each in parts if not each.startswith(PROGRAM_PREFIX)]
+    yield from compare("Requires", wanted, there)
     text = package.drop_in.read_text("utf-8", "replace") if package.drop_in.exists() else ""
     units = [unit_of(name) for name in names]
     for key in ("Requires", "After"):

@@ -62,7 +62,7 @@ def test_life_of_shared_layers(device: CrioDevice, packages: Packages) -> None:
     # A pull that shares layers with the store does not depend on it
     device.crictl("pull", one)
     device.crictl("rmp", "--force", "--all")
-    device.rpm("--erase", "one", "two", *map(name, rpms.needed(new, rpms.two)))
+    device.rpm("--erase", *map(name, rpms.with_layers(new, rpms.two)))
     assert listed(device, packages) == [one]
     assert device.name_of(device.run_pod("online", one)) == "one:1"
     device.crictl("rmp", "--force", "--all")

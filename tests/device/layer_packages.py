@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from paack.helpers.rpm.device_program import program_name
+from paack.helpers.rpm.part_name import is_part_file
 from tests.device.packages import Packages
 from tests.support.debian import push_multiarch, text_layer
 from tests.support.product import Paack
@@ -51,13 +53,17 @@ packages:
 
 @dataclass(frozen=True)
 class Rpms:
-    """The RPMs of two releases, built by ``paack`` of images in ``registry``."""
+    """The RPMs of two releases, built by ``paack`` of images in ``registry``.
+
+    ``program`` is the one that all need, of the program of devices.
+    """
 
     registry: Registry
     paack: Paack
     one: tuple[Path, Path]
     two: Path
     groups: tuple[Path, ...]
+    program: Path
 
     @property
     def host(self) -> str:
@@ -77,17 +83,18 @@ class Rpms:
         return self._build(SMALL, "small.yaml")
 
     def _build(self, text: str, file: str) -> Path:
-        (rpm,) = self.paack.build(self.paack.define(text.format(host=self.host), file))
+        built = self.paack.build(self.paack.define(text.format(host=self.host), file))
+        (rpm,) = (each for each in built if not is_part_file(each.name))
         return rpm
 
     def needed(self, *packages: Path) -> list[str]:
-        """Return the packages with the layers that they need."""
+        """Return the packages with layers that they need."""
         wanted = {each.partition(" ")[0] for package in packages for each in requires(package)}
         return [str(path) for path in self.groups if name(path) in wanted]
 
     def with_layers(self, *packages: Path) -> list[str]:
-        """Return them, and what they need."""
-        return [*map(str, packages), *self.needed(*packages)]
+        """Return them, and what they need; the program first."""
+        return [str(self.program), *map(str, packages), *self.needed(*packages)]
 
 
 def name(rpm: Path | str) -> str:
@@ -115,4 +122,5 @@ def build_rpms(packages: Packages) -> Rpms:
     one = tuple(next(rpm for rpm in each if name(rpm) == "one") for each in built)
     two = next(rpm for rpm in built[0] if name(rpm) == "two")
     groups = tuple({rpm: None for each in built for rpm in each if name(rpm).startswith(GROUP)})
-    return Rpms(registry, paack, (one[0], one[1]), two, groups)
+    program = next(rpm for rpm in built[0] if name(rpm) == program_name())
+    return Rpms(registry, paack, (one[0], one[1]), two, groups, program)

@@ -77,7 +77,7 @@ def test_life(device: Device, rpms: Rpms) -> None:
     device.rpm("--erase", "one", *(name(each) for each in come))
     assert device.names() == images(rpms, "two:1")
     assert device.name_in(f"{rpms.host}/two:1") == "two:1"
-    device.rpm("--erase", "two", *map(name, rpms.needed(old, rpms.two)))
+    device.rpm("--erase", "two", name(rpms.program), *map(name, rpms.needed(old, rpms.two)))
     assert device.mounts() == []
     assert device.state() == before
 
@@ -157,7 +157,7 @@ def test_an_erase_that_was_killed(debian12: Device, rpms: Rpms) -> None:
 
 def test_no_layer_that_is_large(debian12: Device, rpms: Rpms) -> None:
     device = debian12
-    device.rpm("--install", str(rpms.small))
+    device.rpm("--install", *rpms.with_layers(rpms.small))
     assert device.names() == images(rpms, "small:1")
     said = device.run(["/usr/libexec/paack/small/doctor"]).stdout
     assert "ok    layers: all are in the package itself\n" in said
@@ -226,10 +226,11 @@ def test_from_shared_to_bundled_and_back(debian12: Device, rpms: Rpms) -> None:
     device.rpm("--install", *rpms.with_layers(shared))
     image = f"{rpms.host}/one:2"
     device.podman("run", "--detach", "--name=running", *RUN, image, "sleep", "infinity")
-    layers = list(map(name, rpms.needed(shared)))
+    parts = [name(each) for each in rpms.with_layers(shared) if name(each) != "one"]
     for _ in range(2):
         device.rpm("--upgrade", str(rpms.bundled))
-        device.rpm("--erase", *layers)
+        device.rpm("--erase", *parts)
+        assert device.verify("one") == ""
         assert device.mounts() == ["/run/paack/one"]
         assert device.names() == {image}
         assert device.name_in(image) == "one:2"
@@ -242,7 +243,7 @@ def test_from_shared_to_bundled_and_back(debian12: Device, rpms: Rpms) -> None:
         assert doctor(device) == []
         device.podman("restart", "--time=0", "running")
     device.podman("rm", "--force", "--time=0", "running")
-    device.rpm("--erase", "one", *layers)
+    device.rpm("--erase", "one", *parts)
     assert device.state() == before
 
 
@@ -250,10 +251,10 @@ def test_rpm_ostree_runs_its_scriptlets(packages: Packages, rpms: Rpms) -> None:
     """Without systemd, %preun and %postun, in its sandbox; then the device boots."""
     with Device("debian13", packages, on=False) as device:
         device.prepare("/etc/containers/storage.conf", ORIGINAL)
-        for rpm in reversed(rpms.with_layers(rpms.two)):
+        for rpm in (str(rpms.program), *rpms.needed(rpms.two), str(rpms.two)):
             device.run_beside(["bsdtar", "-x", "--file", rpm, "--directory", "@ROOT"])
             for tag in ("POSTIN", "POSTTRANS"):
-                script = tags(Path(rpm), f"%{{{tag}}}")
+                script = tags(Path(rpm), f"%|{tag}?{{%{{{tag}}}}}|")
                 done = device.run_beside([*SANDBOX, "sh", "-c", script, "sh", "1"])
                 assert (done.stdout, done.stderr) == ("", "")
         device.switch_on()

@@ -122,7 +122,7 @@ def test_beside_another_package(
 def test_with_all_layers(install: Place, erase: Place, device: Device, rpms: Rpms) -> None:
     """Two packages come and go in one transaction, with the layers that both need."""
     killer = Killer(device, rpms.host, ())
-    killer.finish_erase(["two", *map(name, rpms.needed(rpms.two))])
+    killer.finish_erase([*map(name, rpms.with_layers(rpms.two))])
     before = transaction.files(device)
     packages = rpms.with_layers(rpms.one[0], rpms.two)
     killer.kill(install, "--install", *packages)

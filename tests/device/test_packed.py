@@ -103,7 +103,7 @@ def built(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Itera
             whole.lock()
             bundled += [str(rpm) for rpm in whole.build()]
     device_program.cache_clear()
-    assert (len(rpms[0]), len(rpms[1]), len(locked)) == (2, 3, 2)
+    assert (len(rpms[0]), len(rpms[1]), len(locked)) == (3, 4, 2)
     second = [rpm for rpm in rpms[1] if rpm not in rpms[0]]
     packs = [f"{PACKS}/{digest}" for digest in locked]
     yield Built(home, f"{registry.host}/packed:1", rpms[0], second, packs, bundled)
@@ -165,6 +165,7 @@ def test_its_life(device: Device, built: Built) -> None:
     assert states(device) == "inactive\ninactive\n"
     device.rpm("--erase", *(Path(rpm).name[: -len(".x86_64.rpm")] for rpm in built.first[:1]))
     device.rpm("--erase", *(Path(rpm).name[: -len(".x86_64.rpm")] for rpm in built.second[:1]))
+    device.rpm("--erase", Path(built.first[1]).name[: -len(".noarch.rpm")])
     assert device.state() == before
 
 

@@ -44,11 +44,22 @@ def test_the_name_covers_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(re.fullmatch("[0-9]+-[0-9a-f]{12}", name) for name in names)
 
 
-@pytest.mark.parametrize("layers", ["bundled", "shared", "group"])
-def test_packages_of_layers_know_nothing_of_it(layers: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layers", "names_it", "has_it"),
+    [
+        ("bundled", True, True),
+        ("shared", True, False),
+        ("packed", True, False),
+        ("program", True, True),
+        ("group", False, False),
+    ],
+)
+def test_packages_of_layers_know_nothing_of_it(
+    layers: str, names_it: bool, has_it: bool, tmp_path: Path
+) -> None:
     """Their names cover all that is in them, and are to stay when the program changes."""
     device = device_of(replace(package_of(tmp_path), layers=layers))
     texts = [file.content for file in device.files] + [*device.scriptlets.values()]
     named = any(device_program().name in text for text in texts)
-    assert named == (layers != "group")
-    assert any(file.shared for file in device.files) == (layers != "group")
+    assert named == names_it
+    assert any(file.shared for file in device.files) == has_it

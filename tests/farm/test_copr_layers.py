@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from paack.helpers.oci.layout import ImageSpec, write_image
+from paack.helpers.rpm.device_program import program_name
 from tests.farm.test_copr import FOUR, OWN, Farm
 from tests.support.copr_server import CoprServer
 from tests.support.farm import ARCHES
@@ -44,6 +45,7 @@ def test_layers_are_built_once(farm: Farm) -> None:
     farm.publish()
     first = {build.file: sorted(build.chroots) for build in farm.server.builds.values()}
     assert first.pop("app-1-1.src.rpm") == sorted(FOUR)
+    assert first.pop(f"{program_name()}-1-1.src.rpm") == sorted(FOUR)
     # Two groups: both arches have the same layers here, but packages of their own
     assert len(first) == 2 * 2
     assert all(name.startswith(GROUP) for name in first)
@@ -55,7 +57,7 @@ def test_layers_are_built_once(farm: Farm) -> None:
     farm.paack.call("lock", "--def", str(farm.definition))
     farm.publish()
     files = [build.file for build in farm.server.builds.values()]
-    new = files[len(first) + 1 :]
+    new = files[len(first) + 2 :]
     assert len(new) == 2 + 1
     assert new[-1] == "app-2-1.src.rpm"
     assert not set(new) & set(first)
@@ -70,11 +72,12 @@ def test_packs_are_built_once(farm: Farm) -> None:
         farm.publish()
         builds = list(farm.server.builds.values())[len(sent) :]
         sent += [build.file for build in builds]
-        *packs, app = builds
-        assert app.file == f"app-{version}-1.src.rpm"
+        packs = [build for build in builds[:-1] if build.file != f"{program_name()}-1-1.src.rpm"]
+        assert builds[-1].file == f"app-{version}-1.src.rpm"
         assert all(pack.file.startswith("container-pack-") for pack in packs)
         assert [sorted(pack.chroots) for pack in packs] == [sorted(FOUR)]
-    assert len(set(sent)) == 4
+    # Two packs, two releases, one program
+    assert len(set(sent)) == len(sent) == 5
 
 
 def new_names(farm: Farm) -> None:

@@ -121,7 +121,7 @@ def installed(base: Path, release: NewRelease) -> NewInstalled:
 
     @cache
     def made(how: str, arch: str) -> Installed:
-        return Installed(base / f"root-{how}-{arch}", release(how).of(arch))
+        return Installed(base / f"root-{how}-{arch}", release(how).installable(arch))
 
     return made
 
@@ -296,7 +296,7 @@ def test_pulled_images_survive(
     needed = {rpm: release("squashfs").needed(rpm) for rpm in rpms if rpm not in groups}
     (group,) = [each for each in groups if sum(each in theirs for theirs in needed.values()) == 2]
     going = [group, *(rpm for rpm in needed if group in needed[rpm])]
-    root = Installed(base / f"root-{kind}", rpms)
+    root = Installed(base / f"root-{kind}", release("squashfs").installable())
     with Podman(kind, base, registries_conf=registry.registries_conf) as podman:
         stores = AdditionalStores(podman)
         stores.show(root.stores())

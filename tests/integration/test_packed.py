@@ -32,6 +32,7 @@ from paack.helpers.repo.site import LocalSite
 from paack.helpers.report.page import render_page
 from paack.helpers.report.reader import read_reports
 from paack.helpers.report.text import report_json, report_lines
+from paack.helpers.rpm.device_program import program_name
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.pack import Pack
 from paack.helpers.store.table import differences
@@ -101,7 +102,7 @@ def test_the_pieces_are_the_store_in_one_file(registry: Registry, tmp_path: Path
 
 
 def test_a_pack_is_a_file_and_nothing_else(app: Packed) -> None:
-    *parts, rpm = app.build()
+    *parts, program, rpm = app.build()
     assert len(parts) == 1
     name = tags(parts[0], "%{NAME}")
     file = tags(parts[0], "[%{FILEMODES:perms} %{FILENAMES}\n]").splitlines()
@@ -115,7 +116,8 @@ def test_a_pack_is_a_file_and_nothing_else(app: Packed) -> None:
     content = (app.unpacked(parts) / f"usr/lib/container-packs/{digest}").read_bytes()
     assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, locked.size)
     assert tags(parts[0], "%{PREIN}%{POSTIN}%{PREUN}%{POSTUN}%{POSTTRANS}") == "(none)" * 5
-    assert {f"{name} = 1-1", "device-mapper"} <= requires(rpm)
+    needed = {f"{name} = 1-1", f"{tags(program, '%{NAME}')} = 1-1", "device-mapper"}
+    assert needed <= requires(rpm)
 
 
 def test_an_update_of_the_base_is_a_small_pack(registry: Registry, tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_little_needs_no_pack(registry: Registry, tmp_path: Path) -> None:
     packed.define(app=[push(registry, "little", {"file": b"content"})])
     packed.lock()
     assert packed.locked.packs == ()
-    (rpm,) = packed.build()
+    _, rpm = packed.build()
     root = packed.unpacked([rpm])
     index = root / "usr/lib/container-images/app.index"
     assert joined(root, "app").read_bytes() == index.read_bytes()
@@ -220,7 +222,8 @@ def test_packages_share_a_pack(registry: Registry, tmp_path: Path) -> None:
     rpms = packed.build()
     assert len(packs(rpms)) == 6
     needed = [requires(rpm) & {f"{tags(each, '%{NAME}')} = 1-1" for each in rpms} for rpm in rpms]
-    assert sorted(map(len, needed)) == [0] * 6 + [2] * 4
+    # And the program
+    assert sorted(map(len, needed)) == [0] * 7 + [3] * 4
     builder = packed.builder
     sources = builder.srpms(builder.plan(packed.definition()))
     assert len(packs(sources)) == 3
@@ -506,8 +509,9 @@ def test_verify_proves_the_whole_store(app: Packed) -> None:
     rpms = app.build()
     moved = [Path(shutil.copy(rpm, app.home)) for rpm in rpms]
     lost(app)
-    (pack, one) = verify(app, moved)
+    pack, program, one = verify(app, moved)
     assert ": the pack of its name, " in pack
+    assert ": no images inside, " in program
     assert ": 1 image, 2 layers: as locked, " in one
     with pytest.raises(VerificationError, match="has a part of its images") as caught:
         verify(app, moved[1:])
@@ -568,11 +572,11 @@ def fewer_packs(sources: Path, _: str) -> None:
         (0, other_file, "is not the pack container-pack-.*: its SHA-256 is"),
         (0, one_more_file, "/usr/x is not the pack|/usr/x: is not the pack"),
         (0, another_version, "is version 2-1, not 1-1"),
-        (1, other_table, "app.packs: is not that of the index"),
-        (1, no_table, "holds 0 store images"),
-        (1, other_index, "app.packs: is not that of the index"),
-        (1, no_requirement, "Requires"),
-        (1, fewer_packs, "Requires"),
+        (-1, other_table, "app.packs: is not that of the index"),
+        (-1, no_table, "holds 0 store images"),
+        (-1, other_index, "app.packs: is not that of the index"),
+        (-1, no_requirement, "Requires"),
+        (-1, fewer_packs, "Requires"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
@@ -657,8 +661,9 @@ def test_publishing_jobs_publish_new_packs_alone(registry: Registry, tmp_path: P
         return sorted(path.rpartition("/")[2] for path in done.packages)
 
     (old,) = [f"container-pack-{pack.digest[7:31]}-1-1" for pack in packed.locked.packs]
-    names = ("app-1-1", old)
-    assert job(packed) == [f"{name}.{arch}.rpm" for name in names for arch in ("src", X86)]
+    made = [f"{name}.{arch}.rpm" for name in ("app-1-1", old) for arch in ("src", X86)]
+    program = f"{program_name()}-1-1"
+    assert job(packed) == sorted([*made, f"{program}.src.rpm", f"{program}.noarch.rpm"])
     assert job(packed) == []
     push(registry, "job", files("all/", 30))
     packed.file.write_text(packed.file.read_text().replace("version: '1'", "version: '2'"))
@@ -672,7 +677,7 @@ def test_publishing_jobs_publish_new_packs_alone(registry: Registry, tmp_path: P
     assert f"{new}.x86_64.rpm" in job(elsewhere, versions=1)
     there = {path.name for path in (tmp_path / "site/x86_64").rglob("*.rpm")}
     entries = read_repodata(tmp_path / "site/x86_64/repodata").entries
-    assert set(entries) == {"app-2-1.x86_64.rpm", f"{new}.x86_64.rpm"}
+    assert set(entries) == {"app-2-1.x86_64.rpm", f"{new}.x86_64.rpm", f"{program}.noarch.rpm"}
     assert f"{old}.x86_64.rpm" in there  # older generations have it
 
 

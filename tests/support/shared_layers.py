@@ -31,6 +31,10 @@ class Release:
         """The RPMs of an arch."""
         return [rpm for rpm in self.rpms if rpm.parent.name == arch]
 
+    def installable(self, arch: str = "x86_64") -> list[Path]:
+        """The RPMs of an arch, and of none: the program of devices."""
+        return [rpm for rpm in self.rpms if rpm.parent.name in (arch, "noarch")]
+
     def store(self, rpm: Path) -> Path:
         """The store image in an RPM."""
         if rpm not in self._stores:

@@ -176,6 +176,10 @@ MALFORMED = {
         "name: container-pack-x\nversion: 1\n" + TAIL,
         ["1: packages[0].name: 'container-pack-x' is not valid"],
     ),
+    "the name of the package of the program": (
+        "name: container-device-x\nversion: 1\n" + TAIL,
+        ["1: packages[0].name: 'container-device-x' is not valid"],
+    ),
     "long name": (f"name: {'a' * 101}\nversion: 1\n" + TAIL, ["1: packages[0].name: "]),
     "dash in version": ("name: a\nversion: 1-2\n" + TAIL, ["2: packages[0].version: '1-2'"]),
     "dots in version": ("name: a\nversion: 1..2\n" + TAIL, ["2: packages[0].version: '1..2'"]),

@@ -289,7 +289,7 @@ def test_check_warns_where_new_groups_would_be_better(tmp_path: Path) -> None:
 
 def names_of_layers(definition: Definition, lock: Lock) -> list[str]:
     packages = [spec.package for spec in make_plan(definition, lock).specs]
-    return [each.name for each in packages if each.is_part]
+    return [each.name for each in packages if each.layers == "group"]
 
 
 def test_another_image_does_not_change_the_blobs_of_groups(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ PURE = {
     "definition/definition", "oci/reference",
     "kubernetes/crds", "kubernetes/manifests",
     "lock/group", "lock/packs", "plan/layer_package", "rpm/partial_store",
+    "plan/program_package",
     "plan/build_time", "plan/depth", "lock/filesystem", "lock/lock",
     "packages/image_packages", "packages/readers", "packages/rpm_database",
     "blobs/blob", "blobs/cache", "registry/fetch", "oci/go_json",
