@@ -38,8 +38,8 @@ _DMSETUP = """\
 echo "$@" >>/run/calls
 case $1 in
 info) [ -e "/run/mapped/$2" ] ;;
-remove) [ -e /run/in-use ] || rm "/run/mapped/$3" ;;
-create)
+--deferred) [ -e /run/in-use ] || rm "/run/mapped/$3" ;;
+--readonly)
     [ ! -e /run/refuse ] || { echo refused >&2; exit 1; }
     while read -r at count linear device start; do
         [ "$linear $at" = "linear $((next))" ] || exit 1
@@ -124,7 +124,7 @@ def test_the_pieces_are_joined(joined: Joined, combination: Combination) -> None
     assert joined.join(combination) == []
     assert joined.read("/run/joined") == joined.image
     assert joined.host.outside(LINK).readlink() == Path("/dev/mapper/paack-app-1")
-    assert "create --readonly paack-app-1\n" in joined.read("/run/calls").decode()
+    assert "--readonly create paack-app-1\n" in joined.read("/run/calls").decode()
 
 
 def test_a_device_that_is_in_use_stays(joined: Joined) -> None:
@@ -212,7 +212,7 @@ def test_no_loop_device_is_left(
 
 def test_a_join_that_is_killed_leaves_none(joined: Joined) -> None:
     """As systemd does it: with all that it started."""
-    wait = "#!/bin/sh\n[ $1 != create ] || { : >/run/waits; exec sleep 60; }\nexit 1\n"
+    wait = "#!/bin/sh\n[ $1 != --readonly ] || { : >/run/waits; exec sleep 60; }\nexit 1\n"
     joined.host.run(["install", "/dev/stdin", "/usr/sbin/dmsetup"], stdin=wait)
     started = f"set -m; {JOIN.path} app {PATH} & until [ -e /run/waits ]; do :; done"
     killed = f"{started}; kill -- -$!; wait $!"

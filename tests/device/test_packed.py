@@ -33,17 +33,17 @@ _DMSETUP = """\
 set -eu
 case $1 in
 info | mknodes) name=$2 ;;
-remove) [ ! -L "$3" ] && name=$3 || name=$(readlink "$3") ;;
-create) name=$3 ;;
+--deferred) [ ! -L "$3" ] && name=$3 || name=$(readlink "$3") ;;
+--readonly) name=$3 ;;
 esac
 name=${name##*/} node=''
 [ ! -L "/run/mapper/$name" ] || node=$(readlink "/run/mapper/$name")
 case $1 in
 info) [ -n "$node" ] && losetup "$node" ;;
-remove)
+--deferred)
     kill "$(cat "/run/mapper/.$name.pid")" 2>/dev/null || :
     ;;
-create)
+--readonly)
     mkdir -p /run/mapper
     while read -r _ count _ device start; do
         dd if="$device" bs=512 skip="$start" count="$count" 2>/dev/null

@@ -202,6 +202,10 @@ def with_udev(root: Path) -> None:
 
 
 def without_udev(root: Path) -> None:
+    """And with a setting with which options come before words."""
+    environment = root / "etc/systemd/system/paack-packs-app.service.d/environment.conf"
+    environment.parent.mkdir()
+    environment.write_text("[Service]\nEnvironment=POSIXLY_CORRECT=1\n")
     for unit in ("d.service", "d-control.socket", "d-kernel.socket", "-trigger.service"):
         (root / f"etc/systemd/system/systemd-udev{unit}").symlink_to("/dev/null")
 

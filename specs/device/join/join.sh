@@ -13,7 +13,7 @@ loops='' mapped='' joined=''
 # Loop devices that are mapped are busy: each goes by itself when the mapped device does.
 # shellcheck disable=SC2086
 clean_up() {
-    [ -z "$mapped" ] || [ -n "$joined" ] || dmsetup remove --deferred "$mapped" || :
+    [ -z "$mapped" ] || [ -n "$joined" ] || dmsetup --deferred remove "$mapped" || :
     [ -z "$loops" ] || losetup --detach $loops || :
 }
 
@@ -66,7 +66,7 @@ is_taken() {
 find_number() {
     number=1
     while is_taken; do
-        dmsetup remove --deferred "paack-$name-$number" || :
+        dmsetup --deferred remove "paack-$name-$number" || :
         ! is_taken || number=$((number + 1))
     done
 }

@@ -10,7 +10,7 @@ fi
 check_pieces
 attach_pieces
 find_number
-printf %s "$lines" | dmsetup create --readonly "paack-$name-$number"
+printf %s "$lines" | dmsetup --readonly create "paack-$name-$number"
 mapped=paack-$name-$number
 # Without udev there is no node, or one of before.
 dmsetup mknodes "$mapped"
