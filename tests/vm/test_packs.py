@@ -59,6 +59,7 @@ echo == upgraded
 podman run --detach --name old --network=none --cgroups=disabled IMAGE \\
     sh -c 'while sleep 1; do [ ! -e /go ] || exec sha256sum /which /data/*; done' >/dev/null
 for _ in $(seq 60); do ! podman exec old true || break; sleep 1; done
+exec 8</run/paack/app/overlay-images/images.json
 {INSTALL} /root/*.rpm; echo "rpm: $?"
 {RUN} IMAGE sha256sum /which
 /usr/libexec/paack/app/doctor; echo "doctor: $?"
@@ -66,6 +67,8 @@ echo == old and new
 {STATE}
 echo == goes on
 echo 3 >/proc/sys/vm/drop_caches
+head -c 1 <&8; echo
+exec 8<&-
 podman exec old touch /go
 podman wait old
 podman logs old
@@ -214,7 +217,7 @@ def without_udev(root: Path) -> None:
 def test_the_life_of_a_package(
     built: Built, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
-    """It boots, runs, saves, is upgraded below a container that goes on, and is erased."""
+    """It boots, runs, saves, is upgraded below a container and an open file, and is erased."""
     script = built.script(LIFE)
     rpms = [*built.first, built.other]
     said = boot(rpms, script, tmp_path, change, later=built.second)
@@ -243,7 +246,7 @@ def test_the_life_of_a_package(
     there = ["/run/paack-packs-app", one, two]
     mapped = ["paack-app-1", "paack-app-2", OTHER, f"{INDEX} (deleted)", INDEX, one, one, two]
     assert sorted(found["old and new"]) == sorted([*mapped, *there])
-    assert found["goes on"] == ["0", *sums(built.old), "old"]
+    assert found["goes on"] == ["[", "0", *sums(built.old), "old"]
     assert sorted(found["new alone"]) == sorted(["paack-app-2", OTHER, INDEX, one, two, *there])
 
     assert "is needed by (installed) app-2-1" in found["refused"][-1]
