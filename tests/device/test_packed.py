@@ -201,7 +201,7 @@ def test_from_one_file_to_packs_and_back(device: Device, built: Built) -> None:
         assert device.podman("logs", name).stdout == content
         device.podman("rm", name)
     assert mapped(device) == []
-    device.rpm("--erase", "app", Path(built.first[0]).name.removesuffix(".x86_64.rpm"))
+    device.rpm("--erase", "app", *(Path(rpm).name.rsplit(".", 2)[0] for rpm in built.first[:2]))
     assert device.state() == before
 
 
