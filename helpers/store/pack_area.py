@@ -2,7 +2,7 @@
 
 The squashfs is: the first 4096 bytes of the index (superblock, zeros), the packs in their order,
 the rest of the index (contents that no pack has, the store's own files, tables). A device is told
-so by a table of the pieces, which specs/device/join.sh reads.
+so by a table of the pieces, which specs/device/join/join.sh reads.
 """
 
 from __future__ import annotations

@@ -31,6 +31,10 @@ PACKS = "/usr/lib/container-packs"
 _DMSETUP = """\
 #!/bin/sh
 set -eu
+# A node that is free again may be another's: tests beside this one use loop devices, too.
+file_of() {
+    losetup --noheadings --output=BACK-INO,BACK-MAJ:MIN "$1" 2>/dev/null
+}
 case $1 in
 info | mknodes) name=$2 ;;
 --deferred) [ ! -L "$3" ] && name=$3 || name=$(readlink "$3") ;;
@@ -39,7 +43,7 @@ esac
 name=${name##*/} node=''
 [ ! -L "/run/mapper/$name" ] || node=$(readlink "/run/mapper/$name")
 case $1 in
-info) [ -n "$node" ] && losetup "$node" ;;
+info) [ -n "$node" ] && [ "$(file_of "$node")" = "$(cat "/run/mapper/.$name.file")" ] ;;
 --deferred)
     kill "$(cat "/run/mapper/.$name.pid")" 2>/dev/null || :
     ;;
@@ -50,6 +54,7 @@ info) [ -n "$node" ] && losetup "$node" ;;
     done >"/run/mapper/.$name"
     node=$(losetup --read-only --find --show "/run/mapper/.$name")
     unlink "/run/mapper/.$name"
+    file_of "$node" >"/run/mapper/.$name.file"
     # Busy, it goes when the last user does: with the power, too.
     exec 9<"$node"
     sleep infinity >/dev/null 2>&1 &
