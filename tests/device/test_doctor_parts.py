@@ -29,7 +29,9 @@ _VALUES = st.recursive(
 
 def parts(*names: str) -> str:
     """Return parts of the doctor."""
-    return "\n".join(["LC_ALL=C; export LC_ALL", *(render(f"device/{name}.sh") for name in names)])
+    return "\n".join(
+        ["LC_ALL=C; export LC_ALL", *(render(f"device/doctor/{name}.sh") for name in names)]
+    )
 
 
 def flat(value: object, path: str) -> Iterator[str]:
@@ -106,7 +108,7 @@ def test_policies_are_read(packages: Packages, tmp_path: Path) -> None:
     host = packages.registry.host
     image = f"{host}/app:1"
     (tmp_path / "names").write_text(f"{image}\n")
-    script = [parts("json", "policy")]
+    script = [parts("json", "signature-policy")]
     expected = []
     for number, policy in enumerate(policies(host).values()):
         file = tmp_path / f"{number}.json"
@@ -129,7 +131,9 @@ def test_what_is_no_policy(combination: Combination, tmp_path: Path) -> None:
     (tmp_path / "names").write_text("a.example.com/b:1\n")
     for text in ("", "{", "{}", "[]", '{"transports": {}}', '{"default": [{"type": "reject"}'):
         (tmp_path / "policy.json").write_text(text)
-        script = f"{parts('json', 'policy')}\njson_values policy.json | refused_names names"
+        script = (
+            f"{parts('json', 'signature-policy')}\njson_values policy.json | refused_names names"
+        )
         assert combination.run(script, tmp_path).stdout == "!\n", text
 
 

@@ -18,7 +18,7 @@ from tests.device.shells import DIAGONAL, Combination
 from tests.support.thorough import THOROUGH
 
 LAYERS, VOLATILE_LAYERS, IMAGES, CONTAINERS, _ = FILES
-PROGRAM = f"LC_ALL=C; export LC_ALL\n{render('device/records.sh')}\nrecords"
+PROGRAM = f"LC_ALL=C; export LC_ALL\n{render('device/doctor/records.sh')}\nrecords"
 STRANGE = ["not-of-podman", "0" * 63]
 
 
