@@ -12,21 +12,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paack.helpers.definition import Package, PackageArch
 from paack.helpers.lock import LockedGroup
 from paack.helpers.oci import StoredLayer
-from paack.helpers.plan.build_time import FLOOR
+from paack.helpers.plan.part_package import part_package, part_spec
 from paack.helpers.rpm import (
     DIGITS,
     LAYERS_PREFIX,
-    RELEASE,
     UNIT_DIRECTORY,
-    VERSION,
     Contents,
     DeviceFile,
     Spec,
     mount_point_of,
-    render_spec,
     required,
     shared_directory,
     unit_of,
@@ -98,25 +94,20 @@ def needing(groups: Sequence[GroupPackage], name: str) -> tuple[DeviceFile, ...]
 
 def _spec(digits: str, group: LockedGroup, layers: tuple[StoredLayer, ...]) -> Spec:
     name = f"{LAYERS_PREFIX}{digits}"
-    package = Package(
-        name=name,
-        version=VERSION,
-        release=RELEASE,
+    package = part_package(
+        "group",
+        name,
+        [group.arch],
         license="LicenseRef-container-layers",
         summary="Layers of container images",
         description="Layers that container images of other packages are made of. "
         "Each layer has the licences of what is in it.",
-        url=None,
         path=f"{_DIRECTORY}/{digits}",
         filesystem=group.filesystem,
-        manifest_path="",
-        arches=(PackageArch(group.arch, (), None),),
-        line=0,
-        layers="group",
     )
     listed = DeviceFile("layers.json", f"{shared_directory(name)}/layers.json", _listed(layers))
     contents = Contents(group.arch, (), None, layers=layers, files=(listed,))
-    return render_spec(package, [contents], epoch=FLOOR)
+    return part_spec(package, [contents])
 
 
 def _listed(layers: Sequence[StoredLayer]) -> str:

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paack.helpers.definition import Package, PackageArch
 from paack.helpers.lock import LockedPack
-from paack.helpers.plan.build_time import FLOOR
+from paack.helpers.plan.part_package import part_package, part_spec
 from paack.helpers.rpm import (
     PACK_DIRECTORY,
-    RELEASE,
-    VERSION,
     Contents,
     Spec,
     pack_name,
-    render_spec,
     required,
 )
 
@@ -34,21 +30,15 @@ def needed_packs(packs: Sequence[LockedPack]) -> tuple[str, ...]:
 
 
 def _spec(packs: Sequence[LockedPack]) -> Spec:
-    package = Package(
-        name=pack_name(packs[0].digest),
-        version=VERSION,
-        release=RELEASE,
+    package = part_package(
+        "pack",
+        pack_name(packs[0].digest),
+        [each.arch for each in packs],
         license="LicenseRef-container-layers",
         summary="Contents of container images",
         description="Contents of files in container images of other packages. "
         "Each file has the licence of what is in it.",
-        url=None,
         path=PACK_DIRECTORY,
-        filesystem="squashfs",
-        manifest_path="",
-        arches=tuple(PackageArch(each.arch, (), None) for each in packs),
-        line=0,
-        layers="pack",
     )
     contents = [Contents(each.arch, (), None, packs=(each,)) for each in packs]
-    return render_spec(package, sorted(contents, key=lambda each: each.arch), epoch=FLOOR)
+    return part_spec(package, sorted(contents, key=lambda each: each.arch))

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paack.helpers.definition import Package, PackageArch
-from paack.helpers.plan.build_time import FLOOR
+from paack.helpers.definition import Package
+from paack.helpers.plan.part_package import part_package, part_spec
 from paack.helpers.rpm import (
-    RELEASE,
-    VERSION,
     Contents,
     Spec,
     program_name,
-    render_spec,
     required,
 )
 
@@ -34,20 +31,13 @@ def program_packages(packages: Sequence[Package]) -> list[Spec]:
 
 
 def _spec(arches: Sequence[str]) -> Spec:
-    package = Package(
-        name=program_name(),
-        version=VERSION,
-        release=RELEASE,
+    package = part_package(
+        "program",
+        program_name(),
+        arches,
         license="Apache-2.0",
         summary="What looks after images in packages",
         description="A program that lists the stores of packages with container images for podman "
         "and CRI-O, and checks and repairs them.",
-        url=None,
-        path="",
-        filesystem="squashfs",
-        manifest_path="",
-        arches=tuple(PackageArch(each, (), None) for each in arches),
-        line=0,
-        layers="program",
     )
-    return render_spec(package, [Contents(each, (), None) for each in arches], epoch=FLOOR)
+    return part_spec(package, [Contents(each, (), None) for each in arches])
