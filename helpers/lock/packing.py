@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 
 from paack.helpers.blobs import digest_of
 from paack.helpers.definition import Definition
-from paack.helpers.errors import BuildError, LockError, Place
+from paack.helpers.errors import LockError, Place
 from paack.helpers.hint import command
 from paack.helpers.lock.lock import Lock, lock_path
 from paack.helpers.lock.locked_pack import LockedPack
 from paack.helpers.lock.packs import KnownPack, NewPack, Weights, distribute
-from paack.helpers.oci import LockedImage, Source, parse_source, stored_layers
-from paack.helpers.progress import human
+from paack.helpers.oci import LockedImage, source_of, stored_layers
 from paack.helpers.registry import Registry, fetch_images
-from paack.helpers.store import SIZE_LIMIT, Pack, keep_pack, pack_weights, squashfs_store
+from paack.helpers.store import Pack, check_size, keep_pack, pack_weights, squashfs_store
 from paack.helpers.workspace import workspace
 
 #: Opens a pack of a lock, wherever it is.
@@ -59,7 +58,7 @@ def with_packs(
         return replace(lock, packs=before.packs, packed=before.packed)
     found: list[LockedPack] = []
     for arch, images in packages.items():
-        fetch_images(registry, [(one, _source(one)) for one in _all(images)])
+        fetch_images(registry, [(one, source_of(one)) for one in _all(images)])
         needs = needs_of(images, registry)
         old = [
             each for each in before.packs if each.arch == arch and images.keys() & {*each.packages}
@@ -128,22 +127,13 @@ def _made(
         file = work / "pack"
         # All packages that need it have all of it.
         blobs, bits = store.pack(file, packages[new.packages[0]], new.contents)
-        size = file.stat().st_size
-        if size >= SIZE_LIMIT:
-            raise BuildError(
-                f"the new pack of {', '.join(new.packages)} has {human(size)}; "
-                "rpm-ostree cannot read files of 4 GiB or more",
-                hint="spread the images over several packages",
-            )
+        check_size(f"the new pack of {', '.join(new.packages)}", file)
         with file.open("rb") as content:
             digest = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+        size = file.stat().st_size
         keep_pack(cache, file, digest)
         return LockedPack(arch, digest, size, new.packages, blobs, bits)
 
 
 def _all(packages: Mapping[str, Iterable[LockedImage]]) -> list[LockedImage]:
     return list(dict.fromkeys(one for images in packages.values() for one in images))
-
-
-def _source(image: LockedImage) -> Source:
-    return parse_source(image.source, image.names[0])

@@ -3,7 +3,7 @@
 from paack.helpers.oci.chain import StoredLayer, chain_ids, layer_id, stored_layers
 from paack.helpers.oci.image_facts import ImageFacts, read_facts
 from paack.helpers.oci.layout import ImageSpec, LayerBlob, layout_of, put_image, write_index
-from paack.helpers.oci.locked import LockedImage, LockedLayer, in_order, names_of
+from paack.helpers.oci.locked import LockedImage, LockedLayer, in_order, names_of, source_of
 from paack.helpers.oci.manifest import READING, parse_config
 from paack.helpers.oci.reference import (
     FILE_TRANSPORTS,
@@ -42,6 +42,7 @@ __all__ = [
     "parse_time",
     "put_image",
     "read_facts",
+    "source_of",
     "stored_layers",
     "utc",
     "write_index",

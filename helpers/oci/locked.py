@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from paack.helpers.oci.reference import Reference
+from paack.helpers.oci.reference import Reference, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ def names_of(reference: Reference, digest: str) -> tuple[str, ...]:
     """
     by_digest = f"{reference.repo}@{reference.digest or digest}"
     return (f"{reference.repo}:{reference.tag}", by_digest) if reference.tag else (by_digest,)
+
+
+def source_of(image: LockedImage) -> Source:
+    """Return where a locked image comes from."""
+    return parse_source(image.source, image.names[0])
 
 
 def in_order(images: Iterable[LockedImage]) -> list[LockedImage]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from paack.helpers.errors import LockError, PaackError, RegistryError, VerificationError
 from paack.helpers.hint import command, worded
 from paack.helpers.lock import LockedPack
-from paack.helpers.oci import LockedImage, parse_source, stored_layers
+from paack.helpers.oci import LockedImage, source_of, stored_layers
 from paack.helpers.registry import Registry, fetch_layers
 from paack.helpers.rpm import pack_file, pack_rpm, packed_files
 from paack.helpers.store import (
@@ -122,7 +122,7 @@ class PackSource:
         if lacking or not locked.blobs:
             raise LockError(f"no image in the lock has the layer {(lacking or ['?'])[0]} any more")
         layers = [stored[digest] for digest in locked.blobs]
-        origins = [(image, parse_source(image.source, image.names[0])) for image in images]
+        origins = [(image, source_of(image)) for image in images]
         fetch_layers(self.registry, origins, layers, arch=locked.arch, records=False)
         store = squashfs_store(cache, reporter)
         store.pack_again(work / "pack", [each.locked for each in layers], locked.bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paack.helpers.oci import LockedImage, parse_source
+from paack.helpers.oci import LockedImage, source_of
 from paack.helpers.registry import Registry
 from paack.helpers.rpm import BillInput, Contents, Spec, Subject
 from paack.helpers.store import packages_of, unread
@@ -23,7 +23,7 @@ def images_bill_input(
     """Return what the bill of images is made from, which are in an RPM or alone."""
     cache = registry.cache
     for image in images:
-        source = parse_source(image.source, image.names[0])
+        source = source_of(image)
         fetched = image if unread(cache, image.layers) else image.without_layers()
         if fetched.layers or not cache.has(image.config):
             registry.fetch(fetched, source)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from paack.helpers.blobs import digest_of
 from paack.helpers.errors import NoSuchImage, RegistryError, VerificationError
-from paack.helpers.oci import LockedImage, Reference, Source, parse_source
+from paack.helpers.oci import LockedImage, Reference, Source, source_of
 from paack.helpers.registry.skopeo import Registry
 
 _PARALLEL = 4
@@ -50,7 +50,7 @@ def check_cached(images: Sequence[LockedImage], registry: Registry) -> None:
 
 
 def _ask(image: LockedImage, registry: Registry) -> Answer:
-    source = parse_source(image.source, image.names[0])
+    source = source_of(image)
     if source.origin is None:
         return _ask_local(image, source, registry)
     problems = []

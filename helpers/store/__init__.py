@@ -2,8 +2,8 @@
 
 from paack.helpers.store.filesystem_needs import filesystems_of
 from paack.helpers.store.image import (
-    SIZE_LIMIT,
     ImageMaker,
+    check_size,
     image_maker,
     libzstd_version,
     make_image,
@@ -26,7 +26,6 @@ from paack.helpers.store.verity import hash_tree
 
 __all__ = [
     "LAYOUT",
-    "SIZE_LIMIT",
     "ImageMaker",
     "Layer",
     "LayerFiles",
@@ -37,6 +36,7 @@ __all__ = [
     "StoredGzip",
     "Table",
     "check_contents",
+    "check_size",
     "differences",
     "file_changes",
     "filesystems_of",

@@ -117,10 +117,15 @@ def make_image(
         SquashfsStore(cache, reporter, maker.recipe).make(target, images, layers, packs)
     else:
         _check_result(maker, feed(maker.command(target), write))
-    size = target.stat().st_size
+    check_size("the store image", target)
+
+
+def check_size(what: str, file: Path) -> None:
+    """Raise BuildError for a file, called ``what``, that is too large to be packaged."""
+    size = file.stat().st_size
     if size >= SIZE_LIMIT:
         raise BuildError(
-            f"the store image has {human(size)}; rpm-ostree cannot read files of 4 GiB or more",
+            f"{what} has {human(size)}; rpm-ostree cannot read files of 4 GiB or more",
             hint="spread the images over several packages",
         )
 

@@ -16,7 +16,7 @@ from paack.helpers.blobs import Cache
 from paack.helpers.errors import BuildError, LockError, VerificationError
 from paack.helpers.hint import command
 from paack.helpers.lock import Lock, read_lock
-from paack.helpers.oci import LockedImage, StoredLayer, parse_source
+from paack.helpers.oci import LockedImage, StoredLayer, source_of
 from paack.helpers.packages import LayerPackages
 from paack.helpers.packs import PackSource
 from paack.helpers.progress import Reporter, count
@@ -229,7 +229,7 @@ class Verifier:
         if self.demands.against == "cache":
             check_cached(images, self.registry)
             return
-        sources = (parse_source(image.source, image.names[0]) for image in images)
+        sources = map(source_of, images)
         fetch_images(self.registry, zip(images, sources, strict=True))
 
     def verify_store(

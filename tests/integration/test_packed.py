@@ -33,6 +33,7 @@ from paack.helpers.report.page import render_page
 from paack.helpers.report.reader import read_reports
 from paack.helpers.report.text import report_json, report_lines
 from paack.helpers.rpm.device_program import program_name
+from paack.helpers.store import image as store_image
 from paack.helpers.store.image_reader import read_image
 from paack.helpers.store.pack import Pack
 from paack.helpers.store.table import differences
@@ -444,7 +445,7 @@ def test_updating_needs_the_old_packs(registry: Registry, tmp_path: Path) -> Non
 
 
 def test_a_pack_may_not_be_too_large(app: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "SIZE_LIMIT", 100_000)
+    monkeypatch.setattr(store_image, "SIZE_LIMIT", 100_000)
     with pytest.raises(BuildError, match=r"the new pack of app has 7.* kB") as caught:
         app.lock(repack=True)
     assert caught.value.hint == "spread the images over several packages"
